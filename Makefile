@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+# One graph. Goals: all demo check check-long lint bench fuzz size install
+# format clean. `make demo` and `make check` install what they need.
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+SHELL := /bin/sh
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+Q := $(if $(V),,@)
+ifeq ($(filter -j%,$(MAKEFLAGS))$(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+VERSION := $(shell cat VERSION)
+prefix ?= /usr
+B := build/$(if $(filter 1,$(SAN)),san,host)
+
+include mk/flags.mk
+
+# Set-up: goals a person types on a fresh machine install what is missing.
+.PHONY: deps deps-demo deps-check
+deps-demo:
+	@tools/deps demo
+deps-check:
+	@tools/deps check
+deps: $(if $(filter demo,$(MAKECMDGOALS)),deps-demo) \
+	$(if $(filter check check-long lint bench fuzz,$(MAKECMDGOALS)),deps-check)
+
+# BearSSL: Debian's source package, built per target with that target's flags.
+BEARSSL := build/bearssl
+BEARSSL_STAMP := $(BEARSSL)/.fetched
+# Only what we use; fixed names, for the folder may not be there yet.
+include mk/bearssl.mk
+BEARSSL_SRC := $(addprefix $(BEARSSL)/src/,$(BEARSSL_FILES))
+$(BEARSSL_STAMP): | deps
+	@tools/deps bearssl $(BEARSSL)
+	@touch $@
+$(BEARSSL_SRC): $(BEARSSL_STAMP) ;
+
+# Hosted libraries: objects by folder, an archive a group.
+obj = $(patsubst %,$(B)/%.o,$(1))
+LIB_SRC := $(wildcard lib/*/*.c)
+KEEP_SRC := $(wildcard keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
+ATTEST_SRC := $(wildcard attest/*.c)
+CLIENT_SRC := $(wildcard client/*.c)
+HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/*.c))
+EMU_SRC := $(filter-out emu/main.c,$(wildcard emu/*.c emu/*/*.c))
+CLI_SRC := $(wildcard cli/*.c)
+LAUNCH_SRC := $(wildcard host/launch/*.c)
+
+$(B)/%.c.o: %.c mk/flags.mk | deps $(BEARSSL_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) $(CFLAGS) -isystem $(BEARSSL)/inc \
+		-DDJ_VERSION='"$(VERSION)"' -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+$(B)/bearssl/%.c.o: $(BEARSSL)/%.c | deps
+	@mkdir -p $(@D)
+	$(Q)$(CC) -fPIE -g $(BEARSSL_FLAGS) -I$(BEARSSL)/inc -I$(BEARSSL)/src \
+		-c -o $@ $<
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+define archive
+$(B)/$(1).a: $$(call obj,$(2)) $(3)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)ar rcsD $$@ $$^
+endef
+$(eval $(call archive,lib,$(LIB_SRC)))
+$(eval $(call archive,keep,$(KEEP_SRC)))
+$(eval $(call archive,attest,$(ATTEST_SRC)))
+$(eval $(call archive,client,$(CLIENT_SRC)))
+$(eval $(call archive,host,$(HOST_SRC)))
+$(eval $(call archive,emu,$(EMU_SRC)))
+$(eval $(call archive,bearssl,,$(patsubst $(BEARSSL)/%,$(B)/bearssl/%.o,$(BEARSSL_SRC))))
+
+link = $(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+# Keep images.
+IMAGES :=
+KEEP_INC = $(shell $(KEEP_CC) -print-resource-dir)/include
+include mk/image.mk
+$(eval $(call keep_image,process,x86_64))
+
+PROGRAMS := build/donjon build/donjond build/donjon-launch build/donjon-emu
+ifeq ($(SAN),1)
+PROGRAMS := $(patsubst build/%,build/san/%,$(PROGRAMS))
+endif
+P := $(if $(filter 1,$(SAN)),build/san,build)
+
+$(P)/donjon: $(call obj,$(CLI_SRC)) $(B)/client.a $(B)/attest.a $(B)/lib.a $(B)/bearssl.a
+	$(link) -lcurl -ljansson -lssl -lcrypto
+$(P)/donjond: $(call obj,host/agent/main.c) $(B)/host.a $(B)/lib.a
+	$(link) -levent -levent_openssl -ljansson -lssl -lcrypto
+# Static: a launcher stays as long as its Keep, so what it weighs counts.
+$(P)/donjon-launch: $(call obj,$(LAUNCH_SRC)) $(B)/lib.a $(B)/bearssl.a
+	$(Q)$(CC) $(if $(SAN),$(HOSTED_LD),-static-pie -Wl,-z,relro,-z,now) \
+		$(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(P)/donjon-emu: $(call obj,emu/main.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
+	$(link) -lcrypto
+
+.PHONY: all images
+all: $(PROGRAMS) $(IMAGES)
+images: $(IMAGES)
+
+# Tests: a program per file. Unit tests link everything but the mains.
+UNIT := $(patsubst %.c,$(P)/%,$(wildcard tests/unit/*.c))
+TEST_SUPPORT := $(wildcard tests/support/*.c)
+$(P)/tests/%: $(B)/tests/%.c.o $(call obj,$(TEST_SUPPORT)) $(B)/client.a \
+		$(B)/attest.a $(B)/host.a $(B)/keep.a $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-levent -levent_openssl -lcurl -ljansson -lssl -lcrypto -lm
+include mk/tests.mk
+
+.PHONY: size clean format
+size: $(IMAGES)
+	@tools/size
+clean:
+	rm -rf build/*
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')

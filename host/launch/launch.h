@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Between donjond and one launcher process (donjon-launch), which maps and
+ * measures the image and then forks the Keep. A launcher lives exactly as
+ * long as its Keep: it dies with donjond (PR_SET_PDEATHSIG), the Keep dies
+ * with it, and it reports how the Keep ended.
+ *
+ *   donjon-launch TEE IMAGE        started with these descriptors:
+ *     0,1 /dev/null  2 stderr (a pipe to donjond: the console)
+ *     3 the shared region (memfd, DJ_HC_REGION_SIZE; configuration in place)
+ *     4 control, SOCK_SEQPACKET, messages below
+ *     5 eventfd Keep -> host   6 eventfd host -> Keep
+ *     7 the emulator's socket (lib/proto/emu.h), or closed
+ *
+ * Control messages are struct dj_launch_msg followed by len bytes.
+ */
+#define DJ_LAUNCH_FD_REGION  3
+#define DJ_LAUNCH_FD_CONTROL 4
+#define DJ_LAUNCH_FD_TO_HOST 5
+#define DJ_LAUNCH_FD_TO_KEEP 6
+#define DJ_LAUNCH_FD_EMU     7
+
+enum dj_launch_type {
+	/* launcher -> donjond */
+	DJ_LAUNCH_STARTED = 1,  /* bytes: u8 measurement[32] */
+	DJ_LAUNCH_FAILED = 2,   /* value: errno; bytes: text for the log */
+	DJ_LAUNCH_REPORTED = 3, /* value: 0 or errno; bytes: the report */
+	DJ_LAUNCH_ENDED = 4,    /* value: the Keep's wait status */
+	/* donjond -> launcher */
+	DJ_LAUNCH_REPORT = 16,  /* bytes: u8 report_data[64] */
+	DJ_LAUNCH_KILL = 17,
+};
+
+struct dj_launch_msg {
+	uint32_t type;
+	uint32_t value;
+	uint32_t len;
+	uint32_t zero;
+};
+
+#define DJ_LAUNCH_MSG_MAX (sizeof(struct dj_launch_msg) + 0x4000)

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/status.h"
+#include "lib/wasm/module.h"
+
+/*
+ * The engine: instances of validated modules, run by the interpreter.
+ *
+ *   dj_wasm_load()          lib/wasm: decode and validate, always
+ *   dj_store_init()         what instances share: limits, memory provider
+ *   dj_store_add_host()     functions that the surroundings provide
+ *   dj_instance_new()       link imports, make memories, tables, globals,
+ *                           run segments (start function: dj_instance_start)
+ *   dj_instance_export()    look up
+ *   dj_call()               run; a trap is a return value, never a jump
+ *   dj_store_done()         everything is released together
+ *
+ * One thread. A store and all in it live in the arena that was given at
+ * init; linear memories come from the mem functions of the store, tables and
+ * code too. No executable memory anywhere. Nothing here knows WASI.
+ */
+
+/* session.md 6.4, EXIT.trap; from 0x100 on: not traps of the program. */
+enum dj_trap {
+	DJ_TRAP_NONE = 0,
+	DJ_TRAP_UNREACHABLE = 1,
+	DJ_TRAP_MEMORY = 2,
+	DJ_TRAP_TABLE = 3,
+	DJ_TRAP_UNINITIALISED = 4,
+	DJ_TRAP_INDIRECT_TYPE = 5,
+	DJ_TRAP_DIVIDE = 6,
+	DJ_TRAP_OVERFLOW = 7,
+	DJ_TRAP_CONVERSION = 8,
+	DJ_TRAP_STACK = 9,
+	DJ_TRAP_EXCEPTION = 10,
+	DJ_TRAP_NULL = 11,
+	DJ_TRAP_CAST = 12,
+	DJ_TRAP_ARRAY = 13,
+	DJ_TRAP_EXIT = 0x100,    /* a host function ended the program */
+	DJ_TRAP_STOPPED = 0x101, /* asked to stop (poll hook or host function) */
+	DJ_TRAP_FUEL = 0x102,
+	DJ_TRAP_TIME = 0x103,
+	DJ_TRAP_LIMIT = 0x104,   /* a memory limit in the engine itself */
+};
+
+/* "out of bounds memory access" and so on, as the Wasm suite spells them. */
+const char *dj_trap_text(enum dj_trap trap);
+
+struct dj_ref; /* opaque; NULL is ref.null */
+
+union dj_value {
+	uint32_t i32;
+	uint64_t i64;
+	uint32_t f32; /* bits */
+	uint64_t f64; /* bits */
+	void *ref;    /* funcref: struct dj_func *; externref: any pointer */
+};
+
+struct dj_store;
+struct dj_instance;
+struct dj_func;   /* a function in the store: a wasm or a host one */
+struct dj_table;
+struct dj_memory;
+struct dj_global;
+
+/*
+ * A host function. args has the parameters, results go to the same array
+ * from index 0 (room for the larger of both). A return other than
+ * DJ_TRAP_NONE unwinds the program. caller is the calling instance (NULL
+ * when called straight from dj_call).
+ */
+typedef enum dj_trap dj_host_fn(
+	void *ctx, struct dj_instance *caller, union dj_value *args);
+
+/* Where linear memories and tables come from; the core's are the shim's. */
+struct dj_mem_ops {
+	void *(*reserve)(size_t len);
+	dj_status (*commit)(void *p, size_t len);
+	void (*release)(void *p, size_t len);
+};
+
+struct dj_store_config {
+	struct dj_mem_ops mem;
+	uint64_t max_memory_pages; /* 64 KiB each, every memory; growth fails */
+	uint32_t max_table_elems;  /* every table; 0: 10,000,000 */
+	uint32_t max_call_depth;   /* 0: 65,536 frames; exact */
+	size_t stack_bytes;        /* value stack; 0: 1 MiB of slots */
+	/*
+	 * Called every poll_interval function entries and loop back-edges
+	 * (0: 16,384). Not DJ_TRAP_NONE stops the program with it.
+	 */
+	enum dj_trap (*poll)(void *ctx);
+	void *poll_ctx;
+	uint32_t poll_interval;
+	uint64_t fuel; /* 0: no limit; the same count on every machine */
+};
+
+/* config is copied; arena is borrowed and outlives the store. */
+dj_status dj_store_init(struct dj_arena *arena,
+	const struct dj_store_config *config, struct dj_store **ret);
+void dj_store_done(struct dj_store *s);
+
+/* What can be imported or exported. */
+struct dj_extern {
+	enum dj_wasm_extern_kind kind;
+	union {
+		struct dj_func *func;
+		struct dj_table *table;
+		struct dj_memory *memory;
+		struct dj_global *global;
+	};
+};
+
+/* Makes a host function of the given type; ctx is borrowed. */
+dj_status dj_func_new_host(struct dj_store *s,
+	const struct dj_wasm_functype *type, dj_host_fn *fn, void *ctx,
+	struct dj_func **ret);
+dj_status dj_table_new(struct dj_store *s, enum dj_wasm_valtype elem,
+	uint32_t min, bool has_max, uint32_t max, struct dj_table **ret);
+dj_status dj_memory_new(struct dj_store *s, uint64_t min, bool has_max,
+	uint64_t max, struct dj_memory **ret);
+dj_status dj_global_new(struct dj_store *s, enum dj_wasm_valtype type,
+	bool is_mutable, union dj_value init, struct dj_global **ret);
+
+/*
+ * Resolves one import; returns DJ_OK and fills *ret, or DJ_E_INPUT for "there
+ * is none of that name". Types are checked by the engine afterwards.
+ */
+typedef dj_status dj_resolve_fn(void *ctx, const struct dj_wasm_import *import,
+	struct dj_extern *ret);
+
+/* Why linking or instantiation failed, for a message to the tenant. */
+struct dj_link_error {
+	uint32_t import_index;  /* when status is DJ_E_INPUT/DJ_E_UNSUPPORTED */
+	const char *what;       /* "unknown import", "incompatible import type" */
+	enum dj_trap trap;      /* active segment out of bounds: a trap */
+};
+
+/*
+ * Makes an instance: links, allocates, evaluates globals, applies active
+ * segments. DJ_E_INPUT: an import is missing or of the wrong type ("unknown
+ * import", "incompatible import type"). DJ_E_STATE: an active segment trapped
+ * (err->trap); what earlier segments wrote to shared tables and memories
+ * stays, as the specification says. DJ_E_NOMEM: limits. The start function is
+ * not run. The module is borrowed and outlives the store.
+ */
+dj_status dj_instance_new(struct dj_store *s,
+	const struct dj_wasm_module *module, dj_resolve_fn *resolve,
+	void *resolve_ctx, struct dj_instance **ret, struct dj_link_error *err);
+/* Runs the start function, if there is one. */
+enum dj_trap dj_instance_start(struct dj_instance *inst);
+
+/* False if there is no export of that name (name: UTF-8, len bytes). */
+bool dj_instance_export(struct dj_instance *inst, const char *name, size_t len,
+	struct dj_extern *ret);
+const struct dj_wasm_module *dj_instance_module(const struct dj_instance *i);
+
+const struct dj_wasm_functype *dj_func_type(const struct dj_func *f);
+union dj_value dj_global_get(const struct dj_global *g);
+/*
+ * Calls f. args has the parameters on entry and the results on return; room
+ * for the larger of both counts, at least 1.
+ */
+enum dj_trap dj_call(
+	struct dj_store *s, struct dj_func *f, union dj_value *args);
+
+/*
+ * Memory 0 of an instance, for host functions. NULL if there is none. The
+ * base never moves; the length only grows, by memory.grow.
+ */
+uint8_t *dj_instance_memory(struct dj_instance *inst, uint64_t *ret_len);
+/* [addr, addr + len) of memory 0, or NULL if any of it is outside. */
+void *dj_mem_at(struct dj_instance *inst, uint64_t addr, uint64_t len);
+
+/* After a trap: the innermost frames, at most cap; returns how many. */
+struct dj_frame {
+	uint32_t func;   /* function index in its module */
+	uint32_t offset; /* of the instruction in the module's bytes */
+	const struct dj_instance *inst;
+};
+size_t dj_store_backtrace(
+	const struct dj_store *s, struct dj_frame *dst, size_t cap);
+
+/* Counters since dj_store_init, for diagnostics. */
+uint64_t dj_store_fuel_used(const struct dj_store *s);

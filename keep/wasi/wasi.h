@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keep/engine/engine.h"
+#include "lib/base/arena.h"
+#include "lib/base/status.h"
+
+/*
+ * WASI preview 1 for one program run, over keep/vfs and keep/stream.h.
+ *
+ *   dj_wasi_new(arena, &config, &w);
+ *   dj_instance_new(store, module, dj_wasi_resolve, w, ...);
+ *   trap = dj_call(... "_start" ...);
+ *   DJ_TRAP_EXIT: dj_wasi_exit_code(w); a return from _start is exit 0.
+ *
+ * Every function of wasi_snapshot_preview1 resolves; what is not there yet
+ * answers ENOSYS. No call traps the Keep, whatever its arguments: pointers
+ * outside linear memory are EFAULT.
+ */
+struct dj_wasi;
+
+struct dj_wasi_text { /* not terminated; no NUL inside */
+	const char *p;
+	uint32_t len;
+};
+
+enum dj_wasi_preopen_kind { /* session.md 6.4, item 3 */
+	DJ_WASI_PACKED = 1,  /* read-only tree from a tar */
+	DJ_WASI_MEMORY = 2,  /* empty writable tree in memory */
+	DJ_WASI_OVERLAY = 3, /* packed tree with a writable overlay */
+};
+
+struct dj_wasi_preopen {
+	enum dj_wasi_preopen_kind kind;
+	struct dj_wasi_text path; /* guest path, "/data" */
+	const uint8_t *tar;       /* borrowed for the run; NULL for MEMORY */
+	size_t tar_len;
+};
+
+struct dj_wasi_config {
+	const struct dj_wasi_text *args; /* args[0] is the program's name */
+	size_t arg_count;
+	const struct dj_wasi_text *env; /* NAME=value */
+	size_t env_count;
+	const struct dj_wasi_preopen *preopens; /* descriptors 3, 4, ... */
+	size_t preopen_count;
+	uint32_t max_open_files; /* 0: 1024 */
+	/*
+	 * File contents of writable trees come from here, page by page, so
+	 * that they count against the Keep's memory; NULL return: ENOSPC.
+	 */
+	struct dj_mem_ops mem;
+	uint64_t max_file_bytes; /* in all writable trees together */
+};
+
+/*
+ * All strings and tars are borrowed and outlive the run. DJ_E_INPUT: a tar
+ * that does not parse or names a member outside its tree; DJ_E_LIMIT: too
+ * many members or names too long; DJ_E_NOMEM.
+ */
+dj_status dj_wasi_new(struct dj_arena *arena,
+	const struct dj_wasi_config *config, struct dj_wasi **ret);
+
+/* A dj_resolve_fn; ctx is the dj_wasi. store is where functions are made. */
+void dj_wasi_set_store(struct dj_wasi *w, struct dj_store *store);
+dj_status dj_wasi_resolve(void *ctx, const struct dj_wasm_import *import,
+	struct dj_extern *ret);
+
+uint32_t dj_wasi_exit_code(const struct dj_wasi *w);
+/* Gives back what mem.reserve gave. */
+void dj_wasi_done(struct dj_wasi *w);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/status.h"
+
+/*
+ * A keep image and the one walk over it. Whoever loads an image and whoever
+ * measures it offline call the same function, so they cannot differ.
+ *
+ * An image is a static ELF64 file at a fixed address, made by our linker
+ * script: PT_LOAD segments that begin and end on page borders in memory,
+ * ascending, none both writable and executable, no other segment with a
+ * meaning to a loader. dj_image_parse() refuses everything else, so that no
+ * byte reaches a Keep that the walk does not show.
+ */
+#define DJ_IMAGE_PAGE         4096
+#define DJ_IMAGE_SEGMENTS_MAX 8
+#define DJ_IMAGE_PAGES_MAX    4096
+
+enum dj_image_perm {
+	DJ_IMAGE_R = 1,
+	DJ_IMAGE_W = 2,
+	DJ_IMAGE_X = 4,
+};
+
+struct dj_image_segment {
+	uint64_t addr;      /* page aligned */
+	uint64_t mem_size;  /* whole pages */
+	uint64_t file_off;
+	uint64_t file_size; /* at most mem_size; the rest is zero */
+	uint8_t perm;       /* enum dj_image_perm bits */
+};
+
+struct dj_image {
+	const uint8_t *file; /* borrowed */
+	size_t file_len;
+	uint64_t entry;
+	size_t segment_count;
+	struct dj_image_segment segments[DJ_IMAGE_SEGMENTS_MAX];
+};
+
+/* DJ_E_INPUT: not an image as above. Nothing is copied. */
+dj_status dj_image_parse(
+	const uint8_t *file, size_t len, struct dj_image *ret);
+
+/* One page, in the order of measurement. content is NULL for a zero page. */
+struct dj_image_page {
+	uint64_t addr;
+	uint8_t perm;
+	const uint8_t *content; /* DJ_IMAGE_PAGE bytes, valid in the call */
+};
+typedef dj_status dj_image_visit(void *ctx, const struct dj_image_page *page);
+
+/* Calls visit for every page, ascending; stops at the first failure. */
+dj_status dj_image_walk(
+	const struct dj_image *img, dj_image_visit *visit, void *ctx);
+
+/*
+ * The measurement of the development TEEs (process, kvm): SHA-256 chained
+ * over the walk; docs/tees/process.md has the bytes.
+ */
+dj_status dj_image_measure(const struct dj_image *img, uint8_t ret[static 32]);

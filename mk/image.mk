@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# $(call keep_image,SHIM,ARCH): build/keep/SHIM.elf, a measured image: lib,
+# keep core and exactly one shim, by the keep's own compiler and flags.
+
+KEEP_CORE_SRC := $(wildcard lib/base/*.c lib/crypto/*.c lib/proto/*.c lib/session/*.c \
+	lib/wasm/*.c keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
+
+define keep_image
+KEEP_SRC_$(1) := $$(KEEP_CORE_SRC) $$(wildcard keep/arch/$(2)/*.c \
+	keep/arch/$(2)/*.S keep/shim/$(1)/*.c keep/shim/$(1)/*.S)
+KEEP_OBJ_$(1) := $$(patsubst %,build/keep/$(1).o/%.o,$$(KEEP_SRC_$(1))) \
+	$$(patsubst $$(BEARSSL)/%,build/keep/$(1).o/bearssl/%.o,$$(BEARSSL_SRC))
+KEEP_FLAGS_$(1) = $$(KEEP_BASE) $$(KEEP_CPU_$(2)) \
+	-isystem $$(KEEP_INC) -isystem $$(BEARSSL)/inc
+-include $$(patsubst %.o,%.d,$$(filter-out %.S.o,$$(KEEP_OBJ_$(1))))
+
+build/keep/$(1).o/bearssl/%.c.o: $$(BEARSSL)/%.c | deps
+	@mkdir -p $$(@D)
+	$$(Q)$$(KEEP_CC) $$(filter-out -W% -g,$$(KEEP_FLAGS_$(1))) \
+		$$(BEARSSL_FLAGS) -ffile-prefix-map=$$(BEARSSL)=bearssl \
+		-I$$(BEARSSL)/src -c -o $$@ $$<
+build/keep/$(1).o/%.c.o: %.c mk/flags.mk | deps $$(BEARSSL_STAMP)
+	@mkdir -p $$(@D)
+	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
+build/keep/$(1).o/%.S.o: %.S mk/flags.mk | deps
+	@mkdir -p $$(@D)
+	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -c -o $$@ $$<
+build/keep/$(1).elf: $$(KEEP_OBJ_$(1)) keep/shim/$(1)/image.ld tools/check-image
+	$$(Q)$$(KEEP_LD) $$(KEEP_LDFLAGS) -T keep/shim/$(1)/image.ld \
+		-o $$@.tmp $$(KEEP_OBJ_$(1))
+	$$(Q)tools/check-image $$@.tmp
+	$$(Q)mv $$@.tmp $$@
+IMAGES += build/keep/$(1).elf
+endef
