@@ -1,8 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: check unit lint
-unit: $(UNIT)
-	@prove -j2 $(UNIT)
-check: all unit
-lint:
+# Tests: unit programs, integration scripts, fuzz targets, constant time, lint.
+JOBS := $(shell nproc)
+SCRIPTS := $(wildcard tests/integration/*.sh tests/integration/*.py)
+TEST_TOOLS :=
+
+.PHONY: check check-long unit lint fuzz bench ct
+unit: $(UNIT) $(if $(SAN),,$(TEST_TOOLS))
+	@tools/run-tests -j$(JOBS) $(UNIT)
+
+# Everything, with short counts. The last line says how it went.
+check: all $(UNIT) $(TEST_TOOLS) $(FUZZERS) | deps
 	@tools/check-includes
-	@shellcheck $$(grep -lE '^#!/bin/(ba)?sh' tools/* tests/integration/* 2>/dev/null)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-2} \
+		tools/run-tests -j$(JOBS) $(UNIT) $(SCRIPTS)
+
+# Fuzzers: one per parser, all of our code instrumented, clang's libFuzzer.
+FUZZ_CC := clang-19
+FUZZ_FLAGS := $(filter-out $(GCC_WARN) -fstack-clash-protection,$(BASE) $(WARN)) \
+	-O1 -D_GNU_SOURCE -I. -DDJ_FUZZ=1 \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZERS := $(patsubst fuzz/%.c,build/fuzz/bin/%,$(wildcard fuzz/fuzz_*.c))
+FUZZ_LIB := $(patsubst %,build/fuzz/o/%.o,$(LIB_SRC) $(KEEP_SRC) $(ATTEST_SRC) \
+	$(CLIENT_SRC) $(HOST_SRC) $(EMU_SRC))
+build/fuzz/o/%.c.o: %.c mk/flags.mk mk/tests.mk | deps $(BEARSSL_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -isystem $(BEARSSL)/inc \
+		-DDJ_VERSION='"$(VERSION)"' -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+-include $(shell find build/fuzz -name '*.d' 2>/dev/null)
+build/fuzz/all.a: $(FUZZ_LIB)
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
+build/fuzz/bin/%: build/fuzz/o/fuzz/%.c.o $(patsubst %,build/fuzz/o/%.o,$(TEST_SUPPORT)) \
+		build/fuzz/all.a build/host/bearssl.a
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-levent -levent_openssl -lcurl -ljansson -lssl -lcrypto -lm
+fuzz: $(FUZZERS)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} V=1 tools/run-tests tests/integration/fuzz.sh
+
+# Lint: include rules, clang-tidy on everything, gcc's analyzer on what is
+# measured, shell scripts.
+TIDY_SRC := $(shell git ls-files 'lib/*.c' 'keep/*.c' 'attest/*.c' 'client/*.c' \
+	'host/*.c' 'emu/*.c' 'cli/*.c' 2>/dev/null)
+LINT := $(patsubst %,build/lint/%.ok,$(TIDY_SRC))
+build/lint/%.c.ok: %.c .clang-tidy | deps $(BEARSSL_STAMP)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- $(filter-out -Werror -fstack-clash-protection \
+		$(GCC_WARN),$(HOSTED)) -Wno-unknown-warning-option \
+		-isystem $(BEARSSL)/inc -DDJ_VERSION='"$(VERSION)"' 2>$@.err || \
+		{ cat $@.err; exit 1; }
+	$(Q)case $< in lib/*|keep/*) gcc -fanalyzer $(HOSTED) \
+		-isystem $(BEARSSL)/inc -c -o /dev/null $< ;; esac
+	@touch $@
+lint: $(LINT)
+	@tools/check-includes
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@shellcheck $$(git grep -lE '^#!/bin/(ba)?sh' -- tools tests .ci)
