@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/verbs.h"
+
+#include <string.h>
+
+#include "cli/cli.h"
+
+const char *const dj_group_names[DJ_GROUP_COUNT] = {
+	[DJ_GROUP_EVERYDAY] = "Everyday",
+	[DJ_GROUP_TRUST] = "Trust",
+	[DJ_GROUP_PROGRAMS] = "Programs",
+	[DJ_GROUP_MACHINE] = "Machine",
+};
+
+const struct dj_option dj_common_options[] = {
+	{ "host", 'H', "URL", "host agent: unix:PATH or https://NAME:PORT" },
+	{ "policy", 'p', "FILE", "what to accept as a Keep" },
+	{ "verbose", 'v', NULL, "a line for each phase, with its time" },
+	{ "quiet", 'q', NULL, "errors and the protection line only" },
+	{ "json", 0, NULL, "results as JSON" },
+	{ "no-color", 0, NULL, "no colours, even on a terminal" },
+	{ "ca", 0, "FILE", "certificates that the host agent may show" },
+	{ "cert", 0, "FILE", "our certificate for the host agent" },
+	{ "key", 0, "FILE", "the key of --cert" },
+	{ "token-file", 0, "FILE", "bearer token for the host agent" },
+	{ "help", 'h', NULL, "help for this verb" },
+	{ 0 },
+};
+
+const struct dj_verb *const dj_verbs[] = {
+	NULL,
+};
+
+const struct dj_verb *dj_verb_find(const char *name)
+{
+	for (size_t i = 0; dj_verbs[i] != NULL; i++) {
+		if (strcmp(dj_verbs[i]->name, name) == 0)
+			return dj_verbs[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/* The verbs, each in its cmd_NAME.c; verbs.c puts them in order. */
+struct dj_verb;
