@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/errors.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sorted by name: dj_error_find() relies on it, a test asks for it. */
+const struct
+	dj_error_info
+		dj_errors
+			[] = {
+				{ "again.refused", 123, 123,
+					"a running Keep could not prove itself again",
+					"With --again the Keep must show fresh evidence while the program runs. What came did not hold, or nothing came in time. The session was ended at once; what had been sent before is in a Keep that was genuine when the session began.",
+					"donjon doctor" },
+				{ "agent.root", 70, 125,
+					"the development root could not be made",
+					"Emulated Keeps are signed under a root of this installation, made once by donjon-emu in the state folder. The text says what donjon-emu reported. Removing the named folder makes the next run try from the beginning.",
+					"donjon doctor" },
+				{ "agent.start", 69, 125,
+					"the private host agent could not be started",
+					"Without --host, donjon starts a donjond of its own for one run. donjond, donjon-launch, donjon-emu and the Keep image must lie beside donjon or in the installed places; the variables DONJON_LIBEXEC and DONJON_IMAGES name other folders.",
+					"donjon doctor" },
+				{ "config.key", 78, 78,
+					"a configuration file has a key nobody knows",
+					"Keys are never ignored, since a misspelt one may be the one that protects. The text names the file, the line and the nearest key that exists.",
+					"donjon init --print" },
+				{ "config.read", 78, 78,
+					"a configuration file cannot be read",
+					"The file was named by --config or found in one of the usual places, and it is there, but it cannot be read or is too big (64 KiB).",
+					"donjon config" },
+				{ "config.steward", 78, 78,
+					"Enarx.toml names a steward",
+					"A steward verifies Keeps in the place of the tenant. With donjon this client verifies every Keep itself, so there is nothing for a steward to do; take the line out, and describe what you accept in a policy.",
+					"donjon help run" },
+				{ "config.syntax", 78, 78,
+					"a configuration file is not TOML",
+					"The text names the file, the line, and what was expected there.",
+					"donjon init --print" },
+				{ "config.value", 78, 78,
+					"a configuration value cannot be used",
+					"A key in a file or a DONJON_ variable has a value of the wrong type or out of its range. The text names where it came from.",
+					"donjon config" },
+				{ "dir.entry", 65, 65,
+					"a folder holds what a Keep cannot be given",
+					"Only regular files, directories and symbolic links go into a Keep. Devices, sockets and pipes mean nothing there and are refused by name, not left out, so that a program never sees half a folder.",
+					NULL },
+				{ "dir.read", 66, 66,
+					"a folder for the Keep cannot be read",
+					"Something below the folder given with --dir could not be opened or changed while it was packed.",
+					NULL },
+				{ "dir.writable", 64, 64,
+					"a folder can only be given read-only",
+					"This version gives the program a packed copy that it cannot change: write --dir HOST::GUEST:ro. For files that the program makes, /tmp inside the Keep is there and forgotten at the end.",
+					"donjon help run" },
+				{ "evidence.refused", 1, 123,
+					"the Keep's evidence does not meet the policy",
+					"Every check is listed with what was got and what the policy wants. Nothing secret was sent. The evidence was saved if the text says so, and can be judged again at leisure.",
+					"donjon help verify" },
+				{ "host.absent", 69, 125,
+					"no host agent answers",
+					"Nothing listens at the address, or it cannot be reached. For the machine's own agent see whether donjond runs and whether you are in the group donjon. Without --host no agent is needed.",
+					"donjon doctor" },
+				{ "host.answer", 76, 125,
+					"the host agent answered what it must not",
+					"The answer is not of the API that this client speaks: another program listens there, or the versions do not fit. Nothing secret was sent.",
+					"donjon version" },
+				{ "host.busy", 75, 125,
+					"the host has no room for another Keep",
+					"The agent's limits or the machine's memory are reached. Try again later, ask for less with --memory, or name another host.",
+					NULL },
+				{ "host.denied", 77, 125,
+					"the host agent does not let us in",
+					"The agent wants a client certificate (--cert, --key), a token (--token-file), or membership in the group donjon.",
+					"donjon help run" },
+				{ "host.refused", 69, 125,
+					"the host agent refused the request",
+					"The agent understood and said no; its reason is in the text, as the host says it.",
+					"donjon doctor" },
+				{ "host.tee", 69, 125,
+					"the host has no such TEE", "The TEE asked for cannot be had there. donjon never takes a weaker one in its place: name another host or say with --tee what else would do.",
+					"donjon doctor" },
+				{ "host.tls", 77, 125,
+					"the host agent's certificate does not hold",
+					"TLS to the agent failed. The certificate must be for the name in the URL and lead to --ca. This protects the host's door and the size and time of what you send; the Keep is judged by its own evidence in any case.",
+					NULL },
+				{ "input.file", 66, 66,
+					"an input file cannot be read",
+					"The text names the file and the reason.",
+					NULL },
+				{ "input.read", 74, 74,
+					"reading the program's input failed",
+					"Standard input, or the file in its place, gave an error before its end. The program was not told that its input ended: it was stopped.",
+					NULL },
+				{ "internal.bug", 70, 70,
+					"donjon found a mistake in itself",
+					"This should not happen. Please report what you did and the text.",
+					"donjon version" },
+				{ "internal.memory", 70, 70,
+					"this machine has no memory left",
+					"An allocation failed on this side; the Keep is not involved.",
+					NULL },
+				{ "limit.fuel", 124, 124,
+					"the program used up its fuel",
+					"--fuel limits how many steps a program may take. It was ended there; what it had written until then is complete.",
+					NULL },
+				{ "limit.memory", 137, 137,
+					"the program needed more memory than it was given",
+					"--memory limits all private memory of the Keep: module, files, stacks, /tmp and the program's own memory. The program was ended; what it had written until then is complete.",
+					"donjon help run" },
+				{ "limit.time", 124, 124,
+					"the time limit was reached",
+					"--time limits how long the program may run, by this client's clock and, inside the Keep, by the host's. The program was ended; what it had written until then is complete.",
+					NULL },
+				{ "module.big", 65, 126,
+					"the module is bigger than a Keep takes",
+					"The Keep said in its offer how large a module it can hold; --memory raises that.",
+					"donjon help run" },
+				{ "module.invalid", 65, 126,
+					"the module is not valid WebAssembly",
+					"The bytes do not decode or do not validate; the text says where. It was found here or inside the Keep; in neither case did any of it run.",
+					"donjon help show" },
+				{ "module.missing", 66, 127,
+					"the module is not there",
+					"No such file. The module is the first word after the options of run.",
+					"donjon help run" },
+				{ "module.read", 66, 126,
+					"the module cannot be read",
+					"The file is there, but it cannot be read, or it is not a regular file.",
+					NULL },
+				{ "module.refused", 65, 126,
+					"the Keep cannot run this module",
+					"The module is valid but cannot be started: it imports a function that the Keep does not offer, or has no entry point, or asks for more than its limits. The text says which.",
+					"donjon help show" },
+				{ "module.sha256", 65, 126,
+					"the module is not the one that was named",
+					"The configuration gives the SHA-256 that the module must have, and this file has another.",
+					NULL },
+				{ "module.unsupported", 65, 126,
+					"the module needs a feature this build lacks",
+					"The module uses a WebAssembly feature beyond those of this engine; the text names it.",
+					"donjon help show" },
+				{ "output.closed", 74, 74,
+					"nobody reads the program's output any more",
+					"The other end of a pipe was closed. The program was stopped; what it wrote after that is lost.",
+					NULL },
+				{ "output.full", 74, 74,
+					"no space is left for the program's output",
+					"The disk or quota is full. The program was stopped. The output is incomplete.",
+					NULL },
+				{ "output.write", 74, 74,
+					"the program's output cannot be written",
+					"Writing failed with the reason in the text. The program was stopped. The output is incomplete.",
+					NULL },
+				{ "owner.key", 65, 65,
+					"the owner key cannot be used",
+					"--owner wants a file with a P-256 private key in PEM. Make one with: openssl ecparam -name prime256v1 -genkey -noout",
+					NULL },
+				{ "policy.invalid", 78, 78,
+					"the policy is not valid",
+					"The text names the line and what is wrong there. A policy with a mistake in it accepts nothing.",
+					"donjon policy init" },
+				{ "policy.read", 78, 78,
+					"the policy cannot be read",
+					"The file named with --policy or in the configuration cannot be opened.",
+					"donjon policy init" },
+				{ "program.engine", 70, 70,
+					"the Keep's engine gave up",
+					"Not the program but the engine that runs it failed; the text says how. Please report it.",
+					"donjon version" },
+				{ "program.killed", 137, 137,
+					"the Keep was ended by force",
+					"A second signal came before the program had stopped. Its output is incomplete.",
+					NULL },
+				{ "program.stopped", 143, 143,
+					"the program was stopped",
+					"A signal asked the program to end, and it did not end by itself.",
+					NULL },
+				{ "program.trap", 134, 134,
+					"the program trapped",
+					"The program did what WebAssembly forbids and was ended there. The trap and the calls that led to it are in the text; all output before it is complete.",
+					NULL },
+				{ "session.cut", 122, 122,
+					"the line to the Keep was cut",
+					"The connection ended before the Keep had told how the program ended: the outcome is unknown. What was printed until then is true but incomplete. The Keep's host or the network did this, or the Keep ended.",
+					"donjon doctor" },
+				{ "session.fail", 76, 122,
+					"the Keep ended the session",
+					"The Keep itself said, inside the encrypted session, that it cannot go on. The text has its code.",
+					"donjon version" },
+				{ "session.host", 69, 125,
+					"the host ended the session before it began",
+					"The host, or the Keep in clear, sent an error before anything secret was sent. Nobody vouches for such a text.",
+					"donjon doctor" },
+				{ "session.offer", 76, 125,
+					"the Keep's offer is not what was asked for",
+					"The offer is malformed, is for another configuration, or is of a Keep that somebody owns already. Nothing secret was sent.",
+					"donjon doctor" },
+				{ "session.output", 76,
+					122, "the output is not what the program wrote", "At its end the Keep gave lengths and hashes of the program's output, and what was written here differs. Do not use the output.",
+					NULL },
+				{ "session.protocol", 76, 122,
+					"the session was tampered with, or the versions do not fit",
+					"A record did not open or came out of order. The session was ended at once; the outcome of the program is unknown.",
+					"donjon version" },
+				{ "state.write", 73, 73,
+					"the state folder cannot be written",
+					"The development root and saved evidence are kept there. Make the folder writable, or name another one with XDG_STATE_HOME.",
+					NULL },
+				{ "tee.unknown", 64, 64,
+					"there is no TEE of that name",
+					"--tee takes a list of: any, process; names of TEEs that other builds have are recognised and said to be absent here.",
+					"donjon help run" },
+				{ "tee.unsupported", 69, 125,
+					"this build has no such TEE",
+					"The TEE is known but not in this build. donjon never takes a weaker one in its place.",
+					"donjon doctor" },
+				{ "usage.operand", 64, 64,
+					"an argument is missing or too many",
+					"The help of the verb shows what it takes.",
+					"donjon help" },
+				{ "usage.option", 64, 64,
+					"there is no such option",
+					"Options are written in full. Those of donjon come before the module, those of the program after it.",
+					"donjon help" },
+				{ "usage.topic", 64, 64,
+					"there is no help on this",
+					"Help knows verbs and the names of errors.",
+					"donjon help" },
+				{ "usage.value", 64, 64,
+					"an option has a value that cannot be used",
+					"The text names the option and what it takes.",
+					"donjon help" },
+				{ "usage.verb", 64, 64, "there is no such verb",
+					"The verbs are listed by: donjon help. A module to be run must end in .wasm to be taken for one.",
+					"donjon help" },
+			};
+
+const size_t dj_error_count = sizeof(dj_errors) / sizeof(dj_errors[0]);
+
+static int by_name(const void *key, const void *entry)
+{
+	const struct dj_error_info *info = entry;
+
+	return strcmp(key, info->name);
+}
+
+const struct dj_error_info *dj_error_find(const char *name)
+{
+	return bsearch(name, dj_errors, dj_error_count, sizeof(dj_errors[0]),
+		by_name);
+}
+
+bool dj_error_set(struct dj_error *err, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (err->info != NULL)
+		return false;
+	err->info = dj_error_find(name);
+	assert(err->info != NULL);
+	va_start(ap, fmt);
+	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+void dj_error_hint(struct dj_error *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
+	va_end(ap);
+}
+
+/* Length of the well-formed UTF-8 sequence at p, 0 if there is none. */
+static size_t utf8_len(const uint8_t *p, size_t left)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = p[0] < 0x80                ? 1
+		: p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+		: p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+		: p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+					      : 0;
+	uint32_t c;
+
+	if (n < 2 || n > left)
+		return n == 1 ? 1 : 0;
+	c = p[0] & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	/* C1 controls; bidirectional and line controls that reorder a line. */
+	if (c < 0xa0 || (c >= 0x200b && c <= 0x200f) ||
+		(c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+		c == 0xfeff)
+		return 0;
+	return n;
+}
+
+char *dj_clean(char *dst, size_t cap, const char *src, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)src;
+	size_t out = 0;
+
+	while (len > 0) {
+		size_t n = utf8_len(p, len);
+		bool bad = n == 0 || p[0] < 0x20 || p[0] == 0x7f;
+
+		n = n == 0 ? 1 : n;
+		if (out + n >= cap)
+			break;
+		if (bad)
+			dst[out++] = '?';
+		else {
+			memcpy(dst + out, p, n);
+			out += n;
+		}
+		p += n;
+		len -= n;
+	}
+	dst[out] = '\0';
+	return dst;
+}
