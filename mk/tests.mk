@@ -57,3 +57,10 @@ lint: $(LINT)
 	@tools/check-includes
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@shellcheck $$(git grep -lE '^#!/bin/(ba)?sh' -- tools tests .ci)
+
+# The Wasm suite's runner (developer tool and test): FILE.json or folders.
+$(P)/spectest: $(call obj,$(wildcard tests/spectest/*.c)) $(B)/keep.a \
+		$(B)/lib.a $(B)/bearssl.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group -ljansson

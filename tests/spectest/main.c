@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fts.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/spectest/spectest.h"
+
+#define REASONS_MAX 64
+
+static struct {
+	char text[96];
+	uint64_t count;
+} reasons[REASONS_MAX];
+
+void spectest_count_skip(const char *reason)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < REASONS_MAX && reasons[i].count != 0; i++)
+		if (strncmp(reasons[i].text, reason,
+			    sizeof(reasons[i].text) - 1) == 0)
+			break;
+	snprintf(reasons[i].text, sizeof(reasons[i].text), "%s", reason);
+	reasons[i].count++;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static void walk(char *path, struct totals *t)
+{
+	char *paths[] = { path, NULL };
+	FTS *fts = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+	FTSENT *e;
+
+	if (fts == NULL) {
+		perror(path);
+		t->count[FAILED]++;
+		return;
+	}
+	while ((e = fts_read(fts)) != NULL) {
+		const char *dot = strrchr(e->fts_name, '.');
+
+		if (e->fts_info == FTS_F &&
+			(e->fts_level == 0 ||
+				(dot != NULL && strcmp(dot, ".json") == 0))) {
+			spectest_run(e->fts_path, t);
+		} else if (e->fts_info == FTS_NS || e->fts_info == FTS_ERR ||
+			e->fts_info == FTS_DNR) {
+			printf("%s: %s\n", e->fts_path, strerror(e->fts_errno));
+			t->count[FAILED]++;
+		}
+	}
+	fts_close(fts);
+}
+
+int main(int argc, char **argv)
+{
+	struct totals t = { 0 };
+	int i = 1;
+
+	if (i < argc && strcmp(argv[i], "-v") == 0) {
+		t.verbose = true;
+		i++;
+	}
+	if (i == argc) {
+		fprintf(stderr, "usage: spectest [-v] FILE.json|FOLDER...\n");
+		return 2;
+	}
+	for (; i < argc; i++)
+		walk(argv[i], &t);
+
+	for (i = 0; i < REASONS_MAX && reasons[i].count != 0; i++)
+		printf("skipped: %" PRIu64 " for %s\n", reasons[i].count,
+			reasons[i].text);
+	printf("%" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64 " skipped\n",
+		t.count[PASSED], t.count[FAILED], t.count[SKIPPED]);
+	return t.count[FAILED] == 0 ? 0 : 1;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keep/engine/engine.h"
+#include "lib/base/arena.h"
+#include "lib/wasm/module.h"
+
+/*
+ * build/spectest: runs the Wasm test suite's scripts, as JSON, on our engine.
+ *
+ *   main.c    arguments, folders, totals
+ *   script.c  one script: a store, named and registered modules, commands
+ *   value.c   values of the JSON to and from the engine's
+ *   host.c    the "spectest" module
+ *
+ * One script is one store; everything of it is released at its end.
+ */
+enum outcome {
+	PASSED,
+	FAILED,
+	SKIPPED
+};
+
+struct totals {
+	uint64_t count[3];
+	bool verbose;
+};
+
+/* A module of the script, and usually its instance. */
+struct unit {
+	struct dj_wasm_module *module;
+	struct dj_instance *inst;
+	const char *skip; /* why it could not be made: a feature we lack */
+	uint8_t *bytes;
+};
+
+struct binding { /* newest first */
+	struct binding *next;
+	struct unit *unit;
+	size_t len;
+	char name[];
+};
+
+struct script {
+	const char *path;
+	char *dir;
+	struct totals *totals;
+	struct dj_arena arena;
+	struct dj_store *store;
+	struct unit **units;
+	size_t unit_count;
+	struct unit *current;    /* last instance made */
+	struct unit *definition; /* last module_definition */
+	struct binding *names, *definitions, *registered;
+	const char *link_skip; /* an import leads to a module we lack */
+	struct dj_extern host[16];
+	char why[512];
+};
+
+void spectest_run(const char *path, struct totals *t);
+
+/* The named skip reason's count goes up; printed at the end. */
+void spectest_count_skip(const char *reason);
+
+/* False when the value cannot be passed (s->why says so). */
+bool value_parse(struct script *s, const json_t *v, union dj_value *ret);
+/* Does got, of the type the function says, answer want? */
+bool value_matches(const json_t *want, uint8_t type, union dj_value got);
+void value_print(char *dst, size_t cap, uint8_t type, union dj_value v);
+
+/* Makes the module "spectest" in the script's store. */
+dj_status host_init(struct script *s);
+dj_status host_resolve(struct script *s, const struct dj_wasm_name *name,
+	struct dj_extern *ret);
