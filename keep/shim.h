@@ -73,5 +73,16 @@ uint64_t dj_shim_committed(uint64_t *ret_peak);
 /* Ends the Keep: posts DJ_HC_HALT, kicks, and is gone. */
 _Noreturn void dj_shim_halt(enum dj_halt code);
 
+/*
+ * The core's, for shims that ask the host: one answered hostcall
+ * (DJ_HC_REPORT, DJ_HC_CLOCK). The Keep's line has one writer, the core's
+ * keep/hostcall.c; a shim writes there only op and arg of DJ_HC_HALT, in
+ * dj_shim_halt(), and the 64 bytes at DJ_HC_DATA_OFF before a report.
+ * DJ_E_HOST: the host says that it cannot; nothing else is set then.
+ * *ret_len is at most DJ_HC_REPORT_MAX. An impossible answer halts.
+ */
+dj_status dj_hc_call(enum dj_hc_op op, uint64_t arg, uint64_t *ret_value,
+	uint32_t *ret_len);
+
 /* The core's entry; the shim calls it once. */
 _Noreturn void dj_keep_main(void);
