@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The reference's client side completes sessions with our Keep, through our
+host agent: suites, owner, re-attestation, stop, a program that computes."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from donjonlib import (Agent, RefClient, Tap, echo_module, kcf1, measurement,  # noqa: E402
+                       parse_evidence, recv_frame, reference, spin_module)
+
+ref = reference()
+t = Tap()
+H = ref.H
+
+
+def good(c, module, out):
+    e = c.exit
+    return (e["how"] == 0 and e["code"] == 0 and c.out[1] == out and e["out"] == len(out)
+            and e["hout"] == H(out) and e["hmod"] == H(module))
+
+
+with Agent() as a:
+    root = os.path.join(a.emu, "root.pem")
+    want = measurement()
+    data = os.urandom(300000)
+    mod = echo_module()
+    for suite in (1, 2):
+        cfg = kcf1()
+        c = RefClient(ref, a.session(a.create(cfg)), root, suites=[suite], config_hash=H(cfg))
+        c.handshake()
+        t.eq(c.o["suite"], suite, "suite %#06x is the one offered" % suite)
+        t.eq(c.o["config_hash"], H(cfg), "OFFER names the block that was asked for")
+        t.eq(c.measurement, want, "the measurement in the evidence is the one computed offline")
+        c.claim()
+        c.begin(mod, ["echo"])
+        c.module(mod)
+        c.run()
+        c.stdin(data)
+        c.finish()
+        t.ok(good(c, mod, data), "echo of %d bytes is exact, EXIT's hashes hold" % len(data), c.exit)
+        c.release()
+
+    c = RefClient(ref, a.session(a.create()), root, suites=[0x7777, 0x0002, 0x0001])
+    c.handshake()
+    t.eq(c.o["suite"], 2, "the first suite of ours that the Keep has is taken")
+    c.claim()
+
+    c = RefClient(ref, a.session(a.create()), root, minclass=3)
+    c.handshake()
+    c.claim()
+    c.begin(mod, ["echo"])
+    c.module(mod)
+    c.run()
+    c.stdin(b"x")
+    sizes = set()
+    real = c.sess.k2c.open
+    c.sess.k2c.open = lambda fr: (sizes.add(len(fr)), real(fr))[1]
+    c.finish()
+    t.ok(good(c, mod, b"x") and sizes == {8 + 16384 + 16}, "with minclass 3 every record of the Keep has one size", sizes)
+    c.release()
+
+    # a program that computes for ever is re-attested, then stopped
+    c = RefClient(ref, a.session(a.create()), root)
+    c.handshake()
+    c.claim()
+    spin = spin_module()
+    c.begin(spin, ["spin"])
+    c.module(spin)
+    c.run()
+    nonce = os.urandom(32)
+    c.record(ref.K_AGAIN, data=nonce)
+    while c.again_rd is None or not c.evidence:
+        c.s.settimeout(10)
+        if c.again_rd is None:
+            c.step()
+        else:
+            kind, p, _ = recv_frame(c.s)
+            if kind == ref.T_EVIDENCE:
+                c.evidence.append(p)
+    want_rd = ref.again_rd(c.sess.again, nonce, 1)
+    fmt, purpose, items = parse_evidence(c.evidence[0])
+    t.eq(c.again_rd, want_rd[:32], "AGAIN_RD is what section 7 says, while the program computes")
+    t.ok(items[1][72:136] == want_rd and purpose == 2, "and the evidence beside it carries it")
+    c.record(ref.K_SIGNAL, 0)
+    c.finish()
+    t.eq(c.exit["how"], 2, "a for(;;); program is stopped by SIGNAL")
+    c.release()
+
+    # an owner
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    key = ec.generate_private_key(ec.SECP256R1())
+    pub = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    cfg = kcf1(owner=H(pub))
+
+    def owner_part(c, k=key, p=pub):
+        r, s = utils.decode_dss_signature(k.sign(
+            ref.owner_tbs(ref.binding(c.hello, c.offer), c.sess.auth), ec.ECDSA(hashes.SHA256())))
+        return bytes([129]) + p + r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    keep = a.create(cfg)
+    other = ec.generate_private_key(ec.SECP256R1())
+    opub = other.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    for what, part in (("no owner part", lambda c: b"\0"),
+                       ("another's key", lambda c: owner_part(c, other, opub)),
+                       ("another's signature under the owner's key", lambda c: owner_part(c, other, pub))):
+        c = RefClient(ref, a.session(keep, steal=True), root)
+        c.handshake()
+        try:
+            c.claim(part(c))
+            t.ok(False, "a CLAIM with %s is refused" % what)
+        except ref.Reject as e:
+            t.ok("FAIL 14" in str(e), "a CLAIM with %s is BAD_OWNER" % what, e)
+        c.s.close()
+    c = RefClient(ref, a.session(keep, steal=True), root)
+    c.handshake()
+    c.claim(owner_part(c))
+    t.ok(True, "the owner's CLAIM is taken by the same Keep, which stayed fresh")
+    c.begin(mod, ["echo"])
+    c.module(mod)
+    c.run()
+    c.stdin(b"mine")
+    c.finish()
+    t.ok(good(c, mod, b"mine"), "and its program runs")
+    c.release()
+t.done()
