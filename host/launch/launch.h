@@ -17,6 +17,11 @@
  *     5 eventfd Keep -> host   6 eventfd host -> Keep
  *     7 the emulator's socket (lib/proto/emu.h), or closed
  *
+ * 5 is read without blocking, 6 is blocking: the jail must refuse the Keep's
+ * writing to it, since a full eventfd would block donjond. Whoever puts
+ * frames in a ring kicks; the Keep also kicks when it has taken frames from
+ * a ring that was over three quarters full.
+ *
  * Control messages are struct dj_launch_msg followed by len bytes.
  */
 #define DJ_LAUNCH_FD_REGION  3

@@ -10,6 +10,13 @@
  * emulator measures for itself: it is given the image as a sealed memfd, the
  * very one that is then started.
  *
+ *   donjon-emu serve TEE DIR   what donjond starts, one for each Keep:
+ *                              3 the socket, 0 and 1 /dev/null, 2 stderr;
+ *                              ends when the socket is closed
+ *   DIR/root.pem               the development root's certificate
+ *   DIR/TEE-chain.pem          attestation key's certificate, then the
+ *                              root's: EVIDENCE item 2, read by donjond
+ *
  * Request: u32 op, then the op's bytes. Answer: u32 error (0 good), then the
  * op's bytes. Native byte order: both ends are on one machine, one build.
  *
