@@ -3,3 +3,5 @@
 
 /* The verbs, each in its cmd_NAME.c; verbs.c puts them in order. */
 struct dj_verb;
+
+extern const struct dj_verb dj_verb_help, dj_verb_version;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/help.h"
+
+/* A program started with 0, 1 or 2 closed would write into its own files. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct dj_error err = { 0 };
+	struct dj_cli cli;
+	int status;
+
+	fill_standard_descriptors();
+	/* A closed pipe is an error with a name, not an end without a word. */
+	(void)signal(SIGPIPE, SIG_IGN);
+
+	if (!dj_args_parse(argc, argv, &cli, &err)) {
+		status = dj_cli_fail(&cli, &err);
+	} else if (cli.verb == NULL) {
+		dj_help_all();
+		status = dj_cli_end(&cli, dj_cli_has(&cli, "help") ? 0 : 64);
+	} else if (dj_cli_has(&cli, "help")) {
+		dj_help_verb(cli.verb);
+		status = dj_cli_end(&cli, 0);
+	} else {
+		status = cli.verb->run(&cli);
+	}
+	dj_args_done(&cli);
+	return status;
+}
