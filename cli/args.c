@@ -62,7 +62,7 @@ static const struct dj_option *option_of(const struct tables *t, int c)
 }
 
 static bool unknown_option(const struct dj_verb *verb, const struct tables *t,
-	const char *word, struct dj_error *err)
+	const char *word, struct dj_err *err)
 {
 	char shown[80], name[64];
 	const char *near = NULL;
@@ -74,13 +74,12 @@ static bool unknown_option(const struct dj_verb *verb, const struct tables *t,
 		near = dj_suggest(name, t->names);
 	}
 	dj_clean(shown, sizeof(shown), word, len);
-	(void)dj_error_set(err, "usage.option",
-		"%s%sthere is no option %s%s%s%s",
+	(void)dj_err_set(err, "usage.option", "%s%sthere is no option %s%s%s%s",
 		verb == NULL ? "" : verb->name, verb == NULL ? "" : ": ", shown,
 		near == NULL ? "" : "; did you mean --",
 		near == NULL ? "" : near, near == NULL ? "" : "?");
 	if (verb != NULL)
-		dj_error_hint(err, "donjon help %s", verb->name);
+		dj_err_hint(err, "donjon help %s", verb->name);
 	return false;
 }
 
@@ -113,7 +112,7 @@ static bool take(struct dj_cli *cli, const struct dj_option *o, char *value)
 
 /* Options up to the first operand; argv[0] is skipped. *ret_next: where. */
 static bool read_options(struct dj_cli *cli, int argc, char **argv,
-	int *ret_next, struct dj_error *err)
+	int *ret_next, struct dj_err *err)
 {
 	struct tables t;
 	int c;
@@ -132,15 +131,15 @@ static bool read_options(struct dj_cli *cli, int argc, char **argv,
 		if (c == -1)
 			break;
 		if (c == ':') {
-			(void)dj_error_set(err, "usage.value",
+			(void)dj_err_set(err, "usage.value",
 				"option %s needs a value", word);
 			if (cli->verb != NULL)
-				dj_error_hint(err, "donjon help %s",
+				dj_err_hint(err, "donjon help %s",
 					cli->verb->name);
 			return false;
 		}
 		if (c == '?' && optopt >= 256)
-			return dj_error_set(err, "usage.value",
+			return dj_err_set(err, "usage.value",
 				"option --%s takes no value",
 				t.of[optopt - 256]->name);
 		if (c == '?') {
@@ -150,7 +149,7 @@ static bool read_options(struct dj_cli *cli, int argc, char **argv,
 				optopt == 0 ? word : letter, err);
 		}
 		if (!take(cli, option_of(&t, c), optarg))
-			return dj_error_set(err, "internal.memory",
+			return dj_err_set(err, "internal.memory",
 				"reading the command line: no memory");
 	}
 	*ret_next = optind;
@@ -174,7 +173,7 @@ static bool is_module(const char *word)
 	return memcmp(magic, "\0asm", 4) == 0;
 }
 
-static bool unknown_verb(const char *word, struct dj_error *err)
+static bool unknown_verb(const char *word, struct dj_err *err)
 {
 	const char *names[64];
 	const char *near;
@@ -186,24 +185,24 @@ static bool unknown_verb(const char *word, struct dj_error *err)
 	names[n] = NULL;
 	near = dj_suggest(word, names);
 	dj_clean(shown, sizeof(shown), word, strlen(word));
-	return dj_error_set(err, "usage.verb", "there is no verb %s%s%s%s",
-		shown, near == NULL ? "" : "; did you mean ",
-		near == NULL ? "" : near, near == NULL ? "" : "?");
+	return dj_err_set(err, "usage.verb", "there is no verb %s%s%s%s", shown,
+		near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
+		near == NULL ? "" : "?");
 }
 
-static bool check_operands(const struct dj_cli *cli, struct dj_error *err)
+static bool check_operands(const struct dj_cli *cli, struct dj_err *err)
 {
 	const struct dj_verb *v = cli->verb;
 	char shown[80];
 
 	if (cli->operand_count < v->min_operands) {
-		(void)dj_error_set(err, "usage.operand", "%s: %s is missing",
+		(void)dj_err_set(err, "usage.operand", "%s: %s is missing",
 			v->name, v->operands);
 	} else if (cli->operand_count > v->max_operands) {
 		const char *word = cli->operands[v->max_operands];
 
 		dj_clean(shown, sizeof(shown), word, strlen(word));
-		(void)dj_error_set(err, "usage.operand",
+		(void)dj_err_set(err, "usage.operand",
 			"%s: %s is one argument too many", v->name, shown);
 	} else if (v->words != NULL && cli->operand_count > 0) {
 		const char *near;
@@ -215,14 +214,14 @@ static bool check_operands(const struct dj_cli *cli, struct dj_error *err)
 		near = dj_suggest(cli->operands[0], v->words);
 		dj_clean(shown, sizeof(shown), cli->operands[0],
 			strlen(cli->operands[0]));
-		(void)dj_error_set(err, "usage.operand",
+		(void)dj_err_set(err, "usage.operand",
 			"%s: %s is none of %s%s%s%s", v->name, shown,
 			v->operands, near == NULL ? "" : "; did you mean ",
 			near == NULL ? "" : near, near == NULL ? "" : "?");
 	} else {
 		return true;
 	}
-	dj_error_hint(err, "donjon help %s", v->name);
+	dj_err_hint(err, "donjon help %s", v->name);
 	return false;
 }
 
@@ -239,7 +238,7 @@ static void settle(struct dj_cli *cli)
 }
 
 bool dj_args_parse(int argc, char **argv, struct dj_cli *ret,
-	struct dj_error *err)
+	struct dj_err *err)
 {
 	int next = 0;
 	bool good;

@@ -14,5 +14,5 @@
  * dj_args_done() in any case.
  */
 DJ_NODISCARD bool dj_args_parse(int argc, char **argv, struct dj_cli *ret,
-	struct dj_error *err);
+	struct dj_err *err);
 void dj_args_done(struct dj_cli *cli);

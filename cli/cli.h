@@ -90,7 +90,7 @@ const char *dj_cli_next(const struct dj_cli *cli, const char *name, size_t *i);
  * with --json a donjon.error/1 object on stdout. Returns its exit status for
  * this verb. dj_cli_failf makes the error on the spot.
  */
-int dj_cli_fail(const struct dj_cli *cli, const struct dj_error *err);
+int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err);
 int dj_cli_failf(const struct dj_cli *cli, const char *name, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 

@@ -9,9 +9,9 @@ static int run(struct dj_cli *cli)
 {
 	const char *names[256];
 	const char *topic = cli->operands[0], *near;
-	const struct dj_error_info *info;
+	const struct dj_err_info *info;
 	const struct dj_verb *verb;
-	struct dj_error err = { 0 };
+	struct dj_err err = { 0 };
 	char shown[80];
 	size_t n = 0;
 
@@ -20,7 +20,7 @@ static int run(struct dj_cli *cli)
 		return dj_cli_end(cli, 0);
 	}
 	verb = dj_verb_find(topic);
-	info = dj_error_find(topic);
+	info = dj_err_find(topic);
 	if (verb != NULL)
 		dj_help_verb(verb);
 	else if (info != NULL)
@@ -30,12 +30,12 @@ static int run(struct dj_cli *cli)
 
 	for (size_t i = 0; dj_verbs[i] != NULL && n < 255; i++)
 		names[n++] = dj_verbs[i]->name;
-	for (size_t i = 0; i < dj_error_count && n < 255; i++)
-		names[n++] = dj_errors[i].name;
+	for (size_t i = 0; i < dj_err_count && n < 255; i++)
+		names[n++] = dj_errs[i].name;
 	names[n] = NULL;
 	near = dj_suggest(topic, names);
 	dj_clean(shown, sizeof(shown), topic, strlen(topic));
-	(void)dj_error_set(&err, "usage.topic", "there is no help on %s%s%s%s",
+	(void)dj_err_set(&err, "usage.topic", "there is no help on %s%s%s%s",
 		shown, near == NULL ? "" : "; did you mean ",
 		near == NULL ? "" : near, near == NULL ? "" : "?");
 	return dj_cli_fail(cli, &err);

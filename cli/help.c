@@ -73,7 +73,7 @@ void dj_help_verb(const struct dj_verb *v)
 	options(dj_common_options);
 }
 
-void dj_help_error(const struct dj_error_info *info)
+void dj_help_error(const struct dj_err_info *info)
 {
 	dj_cli_print("%s: %s\n\n", info->name, info->what);
 	paragraph(info->why, "");

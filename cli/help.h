@@ -6,4 +6,4 @@
 /* The verbs, grouped. */
 void dj_help_all(void);
 void dj_help_verb(const struct dj_verb *verb);
-void dj_help_error(const struct dj_error_info *info);
+void dj_help_error(const struct dj_err_info *info);

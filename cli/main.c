@@ -22,7 +22,7 @@ static void fill_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	struct dj_error err = { 0 };
+	struct dj_err err = { 0 };
 	struct dj_cli cli;
 	int status;
 

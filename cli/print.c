@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 
-static int status_of(const struct dj_cli *cli, const struct dj_error *err)
+static int status_of(const struct dj_cli *cli, const struct dj_err *err)
 {
 	bool is_run = cli->verb != NULL && strcmp(cli->verb->name, "run") == 0;
 
@@ -27,7 +27,7 @@ static json_t *words(const char *line)
 	return list;
 }
 
-int dj_cli_fail(const struct dj_cli *cli, const struct dj_error *err)
+int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err)
 {
 	int status = status_of(cli, err);
 	const char *hint = err->hint[0] != '\0' ? err->hint : err->info->hint;
@@ -61,14 +61,14 @@ int dj_cli_fail(const struct dj_cli *cli, const struct dj_error *err)
 int dj_cli_failf(const struct dj_cli *cli, const char *name, const char *fmt,
 	...)
 {
-	struct dj_error err = { 0 };
+	struct dj_err err = { 0 };
 	char text[sizeof(err.text)];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	(void)dj_error_set(&err, name, "%s", text);
+	(void)dj_err_set(&err, name, "%s", text);
 	return dj_cli_fail(cli, &err);
 }
 

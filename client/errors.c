@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sorted by name: dj_error_find() relies on it, a test asks for it. */
+/* Sorted by name: dj_err_find() relies on it, a test asks for it. */
 const struct
 	dj_error_info
-		dj_errors
+		dj_errs
 			[] = {
 				{ "again.refused", 123, 123,
 					"a running Keep could not prove itself again",
@@ -240,28 +240,28 @@ const struct
 					"donjon help" },
 			};
 
-const size_t dj_error_count = sizeof(dj_errors) / sizeof(dj_errors[0]);
+const size_t dj_err_count = sizeof(dj_errs) / sizeof(dj_errs[0]);
 
 static int by_name(const void *key, const void *entry)
 {
-	const struct dj_error_info *info = entry;
+	const struct dj_err_info *info = entry;
 
 	return strcmp(key, info->name);
 }
 
-const struct dj_error_info *dj_error_find(const char *name)
+const struct dj_err_info *dj_err_find(const char *name)
 {
-	return bsearch(name, dj_errors, dj_error_count, sizeof(dj_errors[0]),
+	return bsearch(name, dj_errs, dj_err_count, sizeof(dj_errs[0]),
 		by_name);
 }
 
-bool dj_error_set(struct dj_error *err, const char *name, const char *fmt, ...)
+bool dj_err_set(struct dj_err *err, const char *name, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (err->info != NULL)
 		return false;
-	err->info = dj_error_find(name);
+	err->info = dj_err_find(name);
 	assert(err->info != NULL);
 	va_start(ap, fmt);
 	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
@@ -269,7 +269,7 @@ bool dj_error_set(struct dj_error *err, const char *name, const char *fmt, ...)
 	return false;
 }
 
-void dj_error_hint(struct dj_error *err, const char *fmt, ...)
+void dj_err_hint(struct dj_err *err, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -13,7 +13,7 @@
  *
  * Names of failed checks (evidence.*) are those of the judge.
  */
-struct dj_error_info {
+struct dj_err_info {
 	const char *name;
 	int exit;         /* of every verb but run */
 	int run_exit;     /* of run */
@@ -22,33 +22,33 @@ struct dj_error_info {
 	const char *hint; /* the next command to type, or NULL */
 };
 
-extern const struct dj_error_info dj_errors[];
-extern const size_t dj_error_count;
+extern const struct dj_err_info dj_errs[];
+extern const size_t dj_err_count;
 
 /* NULL: no such name. */
-const struct dj_error_info *dj_error_find(const char *name);
+const struct dj_err_info *dj_err_find(const char *name);
 
 /*
  * An error on its way to a person. `text` says what was being done, to what,
  * why not. The client's functions return false with it filled in; nothing in
  * it is secret.
  */
-struct dj_error {
-	const struct dj_error_info *info; /* NULL: none */
+struct dj_err {
+	const struct dj_err_info *info; /* NULL: none */
 	char text[768];
 	char hint[256];   /* "": that of info */
 	bool secret_sent; /* had the program or its data left for a Keep? */
 };
 
 /*
- * Fills *err and returns false, so that `return dj_error_set(...)` reads
+ * Fills *err and returns false, so that `return dj_err_set(...)` reads
  * well. A name that is not in the table is a bug and aborts. The first error
  * stays: a later one does not replace it.
  */
-bool dj_error_set(struct dj_error *err, const char *name, const char *fmt, ...)
+bool dj_err_set(struct dj_err *err, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A next command better than the table's. */
-void dj_error_hint(struct dj_error *err, const char *fmt, ...)
+void dj_err_hint(struct dj_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*

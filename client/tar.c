@@ -58,12 +58,12 @@ void dj_tar_free(struct dj_tar *t)
 }
 
 static bool fail_read(const struct dj_tar *t, const char *path,
-	struct dj_error *err)
+	struct dj_err *err)
 {
 	char shown[512];
 
 	dj_clean(shown, sizeof(shown), path, strlen(path));
-	return dj_error_set(err, "dir.read", "packing %s: %s%s%s", t->folder,
+	return dj_err_set(err, "dir.read", "packing %s: %s%s%s", t->folder,
 		shown, shown[0] == '\0' ? "" : ": ", strerror(errno));
 }
 
@@ -111,10 +111,10 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 }
 
 static bool walk(struct dj_tar *t, int dir, const char *prefix, int depth,
-	struct dj_error *err);
+	struct dj_err *err);
 
 static bool visit(struct dj_tar *t, int dir, const char *prefix,
-	const char *name, int depth, struct dj_error *err)
+	const char *name, int depth, struct dj_err *err)
 {
 	struct stat st;
 	struct entry *e = add(t);
@@ -142,7 +142,7 @@ static bool visit(struct dj_tar *t, int dir, const char *prefix,
 		char shown[512];
 
 		dj_clean(shown, sizeof(shown), path, strlen(path));
-		return dj_error_set(err, "dir.entry",
+		return dj_err_set(err, "dir.entry",
 			"packing %s: %s is neither a file, a folder nor a symbolic link",
 			t->folder, shown);
 	}
@@ -165,7 +165,7 @@ static bool visit(struct dj_tar *t, int dir, const char *prefix,
 }
 
 static bool walk(struct dj_tar *t, int dir, const char *prefix, int depth,
-	struct dj_error *err)
+	struct dj_err *err)
 {
 	struct dirent **list;
 	int n = scandirat(dir, ".", &list, visible, by_bytes);
@@ -182,7 +182,7 @@ static bool walk(struct dj_tar *t, int dir, const char *prefix, int depth,
 	return good;
 }
 
-struct dj_tar *dj_tar_open(const char *folder, struct dj_error *err)
+struct dj_tar *dj_tar_open(const char *folder, struct dj_err *err)
 {
 	struct dj_tar *t = calloc(1, sizeof(*t));
 
@@ -191,7 +191,7 @@ struct dj_tar *dj_tar_open(const char *folder, struct dj_error *err)
 		t->folder = strdup(folder);
 	}
 	if (t == NULL || t->folder == NULL) {
-		(void)dj_error_set(err, "internal.memory",
+		(void)dj_err_set(err, "internal.memory",
 			"packing %s: no memory", folder);
 		goto fail;
 	}
@@ -330,7 +330,7 @@ uint64_t dj_tar_size(const struct dj_tar *t)
 }
 
 /* Sets up the next entry's headers, or the end of the archive. */
-static bool next_entry(struct dj_tar *t, struct dj_error *err)
+static bool next_entry(struct dj_tar *t, struct dj_err *err)
 {
 	struct entry *e;
 	struct stat st;
@@ -364,7 +364,7 @@ static bool next_entry(struct dj_tar *t, struct dj_error *err)
 }
 
 static bool read_file(struct dj_tar *t, void *buf, size_t cap, size_t *ret_len,
-	struct dj_error *err)
+	struct dj_err *err)
 {
 	size_t want = t->left < cap ? (size_t)t->left : cap;
 	ssize_t n = want == 0 ? 0 : read(t->file, buf, want);
@@ -386,7 +386,7 @@ static bool read_file(struct dj_tar *t, void *buf, size_t cap, size_t *ret_len,
 }
 
 bool dj_tar_read(struct dj_tar *t, void *buf, size_t cap, size_t *ret_len,
-	struct dj_error *err)
+	struct dj_err *err)
 {
 	uint8_t *p = buf;
 	size_t len = 0, n;

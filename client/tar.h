@@ -22,7 +22,7 @@
 struct dj_tar;
 
 /* NULL with err: dir.read, dir.entry (a device, socket or pipe, by name). */
-struct dj_tar *dj_tar_open(const char *folder, struct dj_error *err);
+struct dj_tar *dj_tar_open(const char *folder, struct dj_err *err);
 void dj_tar_free(struct dj_tar *t);
 
 /*
@@ -31,7 +31,7 @@ void dj_tar_free(struct dj_tar *t);
  * taken for a whole one.
  */
 DJ_NODISCARD bool dj_tar_read(struct dj_tar *t, void *buf, size_t cap,
-	size_t *ret_len, struct dj_error *err);
+	size_t *ret_len, struct dj_err *err);
 
 /* Bytes of the whole archive. */
 uint64_t dj_tar_size(const struct dj_tar *t);
