@@ -4,6 +4,15 @@ JOBS := $(shell nproc)
 SCRIPTS := $(wildcard tests/integration/*.sh tests/integration/*.py)
 TEST_TOOLS :=
 
+# The canary test's scanner, and its tap into the agent's shared regions.
+TEST_TOOLS += build/tests/scan build/tests/region_tap.so
+build/tests/scan: build/host/tests/scan/scan.c.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
+build/tests/region_tap.so: tests/scan/region_tap.c lib/proto/hostcall.h | deps
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fPIE,$(HOSTED)) -fPIC -shared -o $@ $< -ldl
+
 .PHONY: check check-long unit lint fuzz bench ct
 unit: $(UNIT) $(if $(SAN),,$(TEST_TOOLS))
 	@tools/run-tests -j$(JOBS) $(UNIT)
