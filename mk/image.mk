@@ -21,14 +21,15 @@ build/keep/$(1).o/bearssl/%.c.o: $$(BEARSSL)/%.c | deps
 		-I$$(BEARSSL)/src -c -o $$@ $$<
 build/keep/$(1).o/%.c.o: %.c mk/flags.mk | deps $$(BEARSSL_STAMP)
 	@mkdir -p $$(@D)
-	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
+	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) $$(if $$(filter %/mem.c,$$<),-fno-builtin) \
+		-MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
 build/keep/$(1).o/%.S.o: %.S mk/flags.mk | deps
 	@mkdir -p $$(@D)
 	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -c -o $$@ $$<
 build/keep/$(1).elf: $$(KEEP_OBJ_$(1)) keep/shim/$(1)/image.ld tools/check-image
-	$$(Q)$$(KEEP_LD) $$(KEEP_LDFLAGS) -T keep/shim/$(1)/image.ld \
+	$$(Q)$$(KEEP_LD) $$(KEEP_LDFLAGS) --strip-debug -T keep/shim/$(1)/image.ld \
 		-o $$@.tmp $$(KEEP_OBJ_$(1))
-	$$(Q)tools/check-image $$@.tmp
+	$$(Q)tools/check-image $(1) $$@.tmp
 	$$(Q)mv $$@.tmp $$@
 IMAGES += build/keep/$(1).elf
 endef

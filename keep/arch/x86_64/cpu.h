@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The processor's generators. What CPUID says is the host's word wherever the
+ * host can intercept it: denying a generator halts the Keep, claiming one
+ * faults (session.md 13). Not for TEEs where CPUID itself faults (SGX):
+ * their shims do not call dj_arch_cpu().
+ */
+#define DJ_ARCH_RDRAND 1
+#define DJ_ARCH_RDSEED 2
+
+uint64_t dj_arch_cpu(void);
+
+/*
+ * One word of hardware randomness, after a bounded number of tries; false if
+ * there was none. Only where dj_arch_cpu() has the bit. Unchecked:
+ * lib/crypto/entropy.h judges the words.
+ */
+bool dj_arch_rdseed(uint64_t *ret);
+bool dj_arch_rdrand(uint64_t *ret);
