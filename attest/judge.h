@@ -7,6 +7,9 @@
 
 #include "attest/policy.h"
 #include "lib/base/status.h"
+#include "lib/proto/evidence.h"
+#include "lib/proto/hello.h"
+#include "lib/proto/offer.h"
 
 /*
  * The judge: (evidence, policy, time) -> verdict. A pure function: no files,
@@ -59,13 +62,13 @@ struct dj_check {
 /* What the evidence is for: the EVIDENCE frame's purpose, session.md 3.6. */
 enum dj_judge_purpose {
 	DJ_JUDGE_ALONE = 0, /* no session: a report by itself */
-	DJ_JUDGE_OFFER = 1,
-	DJ_JUDGE_AGAIN = 2,
-	DJ_JUDGE_RECEIPT = 3,
+	DJ_JUDGE_OFFER = DJ_PURPOSE_OFFER,
+	DJ_JUDGE_AGAIN = DJ_PURPOSE_AGAIN,
+	DJ_JUDGE_RECEIPT = DJ_PURPOSE_RECEIPT,
 };
 
 struct dj_judge_tee {
-	uint8_t tee; /* DJ_TEE_NUM_... */
+	uint8_t tee; /* enum dj_tee */
 	bool emulated;
 };
 
@@ -111,7 +114,7 @@ struct dj_verdict {
 	bool hardware;     /* protection: "hardware"; false: "none" */
 
 	enum dj_judge_purpose purpose;
-	uint8_t tee; /* DJ_TEE_NUM_..., 0 if unknown */
+	uint8_t tee; /* enum dj_tee, 0 if unknown */
 	bool emulated;
 	uint16_t format;
 	int64_t time;

@@ -7,6 +7,7 @@
 
 #include "attest/toml.h"
 #include "lib/base/status.h"
+#include "lib/proto/offer.h"
 
 /*
  * A policy: what a tenant accepts. donjon-policy(5) describes the file.
@@ -28,15 +29,6 @@
 #define DJ_POLICY_SUITES_MAX    8
 #define DJ_POLICY_PLATFORMS_MAX 64
 
-/* OFFER.tee, session.md 3.2. */
-#define DJ_TEE_NUM_SGX     1
-#define DJ_TEE_NUM_SNP     2
-#define DJ_TEE_NUM_TDX     3
-#define DJ_TEE_NUM_SANCTUM 4
-#define DJ_TEE_NUM_PEF     5
-#define DJ_TEE_NUM_KVM     0x40
-#define DJ_TEE_NUM_PROCESS 0x41
-
 struct dj_policy_root {
 	char path[DJ_POLICY_PATH_MAX]; /* as written */
 	unsigned line;
@@ -46,7 +38,7 @@ struct dj_policy_root {
 };
 
 struct dj_policy_measure {
-	uint8_t tee; /* DJ_TEE_NUM_... */
+	uint8_t tee; /* enum dj_tee */
 	uint8_t len; /* 32 or 48 or 64 */
 	uint8_t bytes[64];
 	unsigned line;
@@ -118,7 +110,5 @@ size_t dj_policy_warnings(const struct dj_policy *policy, dj_policy_say *say,
 /* Does the policy know a measurement of this TEE at all? */
 bool dj_policy_wants_tee(const struct dj_policy *policy, uint8_t tee);
 
-/* "snp" and so on for OFFER.tee; NULL for a number without a name. */
-const char *dj_tee_num_name(uint8_t tee);
-/* The number, or 0 for a name that is no TEE's. */
-uint8_t dj_tee_num_of(const char *name);
+/* The number of dj_tee_name(), or 0 for a name that is no TEE's. */
+uint8_t dj_tee_number(const char *name);

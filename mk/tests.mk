@@ -6,6 +6,7 @@ TEST_TOOLS :=
 
 # The canary test's scanner, and its tap into the agent's shared regions.
 TEST_TOOLS += build/tests/scan build/tests/region_tap.so
+TEST_TOOLS += build/tests/toml_dump/toml_dump
 build/tests/scan: build/host/tests/scan/scan.c.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
