@@ -49,6 +49,25 @@ build/fuzz/bin/%: build/fuzz/o/fuzz/%.c.o $(patsubst %,build/fuzz/o/%.o,$(TEST_S
 fuzz: $(FUZZERS)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} V=1 tools/run-tests tests/integration/fuzz.sh
 
+# Benchmarks: medians in one run, against native or a bare loop.
+BENCH_WASM := $(patsubst tests/bench/%.c,build/bench/%.wasm,$(filter-out \
+	tests/bench/aead.c,$(wildcard tests/bench/*.c)))
+BENCH_NATIVE := $(patsubst %.wasm,%.native,$(filter build/bench/kernel_%,$(BENCH_WASM)))
+build/bench/%.wasm: tests/bench/%.c | deps
+	@mkdir -p $(@D)
+	$(Q)clang-19 --target=wasm32-wasi -O2 -s -o $@ $<
+build/bench/%.native: tests/bench/%.c | deps
+	@mkdir -p $(@D)
+	$(Q)gcc -O2 -o $@ $<
+# The keep's own objects of BearSSL, so that the yardstick is the same build.
+build/bench/aead: tests/bench/aead.c build/keep/process.elf
+	@mkdir -p $(@D)
+	$(Q)clang-19 -O2 -no-pie -I$(BEARSSL)/inc -o $@ $< \
+		$(patsubst $(BEARSSL)/%,build/keep/process.o/bearssl/%.o,$(BEARSSL_SRC)) \
+		-Wl,--gc-sections
+bench: all $(BENCH_WASM) $(BENCH_NATIVE) build/bench/aead
+	@tools/bench
+
 # Lint: include rules, clang-tidy on everything, gcc's analyzer on what is
 # measured, shell scripts.
 TIDY_SRC := $(shell git ls-files 'lib/*.c' 'keep/*.c' 'attest/*.c' 'client/*.c' \
