@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "lib/base/rd.h"
-
 /* A line belongs to one writer, so fields of ours are plain stores, ordered
    by the last one; the Keep's are read through volatile, each once. */
 static struct dj_hc_host *host_line(const struct dj_serve *s)
@@ -199,43 +197,4 @@ void dj_serve_reply(struct dj_serve *s, const struct dj_serve_reply *reply)
 	h->len = reply->len;
 	h->value = reply->value;
 	__atomic_store_n(&h->reply_seq, s->seq, __ATOMIC_RELEASE);
-}
-
-/* session.md 2. The Keep's own frame 6 is a hostcall on this link, and
-   EVIDENCE is made here, so neither comes from the Keep. */
-static const struct {
-	uint8_t type;
-	bool goes[DJ_WAY_COUNT];
-	uint32_t max;
-} frames[] = {
-	{ 1, { [DJ_WAY_C2K] = true }, 104 },
-	{ 2, { [DJ_WAY_K2C] = true }, 4096 },
-	{ 4, { [DJ_WAY_C2K] = true }, 1160 },
-	{ 5, { true, true }, 16400 },
-	{ 15, { true, true }, DJ_FRAME_ERROR_MAX },
-};
-
-dj_status dj_serve_frame(const uint8_t head[static 8], enum dj_serve_way way,
-	uint8_t *ret_type, uint32_t *ret_len)
-{
-	struct dj_rd r = dj_rd_of(head, DJ_FRAME_HEAD);
-	uint8_t type = dj_rd_u8(&r);
-	uint32_t len;
-
-	if (dj_rd_u8(&r) != 1)
-		return DJ_E_INPUT;
-	dj_rd_zero(&r, 2);
-	len = dj_rd_u32be(&r);
-	if (dj_rd_end(&r) != DJ_OK)
-		return DJ_E_INPUT;
-	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
-		if (frames[i].type != type || !frames[i].goes[way])
-			continue;
-		if (len > frames[i].max)
-			return DJ_E_LIMIT;
-		*ret_type = type;
-		*ret_len = len;
-		return DJ_OK;
-	}
-	return DJ_E_INPUT;
 }

@@ -104,18 +104,3 @@ struct dj_serve_reply {
 	uint32_t len;
 };
 void dj_serve_reply(struct dj_serve *s, const struct dj_serve_reply *reply);
-
-/*
- * The header of a frame on its way (session.md 2), of which the relay reads
- * nothing else. DJ_E_INPUT: version, zero field, or a type that does not go
- * this way; DJ_E_LIMIT: longer than its type may be.
- */
-#define DJ_FRAME_HEAD      8
-#define DJ_FRAME_ERROR_MAX 256
-enum dj_serve_way {
-	DJ_WAY_C2K,
-	DJ_WAY_K2C,
-	DJ_WAY_COUNT
-};
-dj_status dj_serve_frame(const uint8_t head[static 8], enum dj_serve_way way,
-	uint8_t *ret_type, uint32_t *ret_len);
