@@ -1,0 +1,658 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/http.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/policy_file.h"
+#include "lib/base/secret.h"
+
+#define ANSWER_MAX ((size_t)1 << 20)
+#define HEAD_MAX   16384
+#define TOKEN_MAX  4096
+
+struct dj_host {
+	CURL *curl;
+	char name[256];
+	char base[256]; /* scheme and authority of request URLs */
+	char *socket;   /* path of a Unix socket, or NULL */
+	char *ca, *cert, *key;
+	char *auth; /* "Authorization: Bearer ...", or NULL */
+	int private_fd;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct answer {
+	char *p;
+	size_t len;
+};
+
+void dj_host_free(struct dj_host *h)
+{
+	if (h == NULL)
+		return;
+	curl_easy_cleanup(h->curl);
+	if (h->auth != NULL)
+		dj_wipe(h->auth, strlen(h->auth));
+	free(h->auth);
+	free(h->socket);
+	free(h->ca);
+	free(h->cert);
+	free(h->key);
+	if (h->private_fd >= 0)
+		close(h->private_fd);
+	free(h);
+}
+
+const char *dj_host_name(const struct dj_host *h)
+{
+	return h->name;
+}
+
+static bool read_token(struct dj_host *h, const char *path, struct dj_err *err)
+{
+	char *text;
+	size_t len;
+	bool good = true;
+
+	if (dj_file_read(path, TOKEN_MAX, &text, &len) != DJ_OK)
+		return dj_err_set(err, "input.file", "reading the token %s: %s",
+			path, strerror(errno));
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		text[--len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		good = good && text[i] > ' ' && text[i] < 0x7f;
+	if (!good || len == 0)
+		(void)dj_err_set(err, "input.file",
+			"the token file %s holds something else than one word",
+			path);
+	else if (asprintf(&h->auth, "Authorization: Bearer %s", text) < 0)
+		good = dj_err_set(err, "internal.memory", "no memory");
+	dj_wipe(text, len);
+	free(text);
+	return good && len != 0;
+}
+
+static bool set_url(struct dj_host *h, const char *url, struct dj_err *err)
+{
+	char shown[200];
+	size_t len;
+
+	dj_clean(shown, sizeof(shown), url, strlen(url));
+	(void)snprintf(h->name, sizeof(h->name), "%s", shown);
+	if (strncmp(url, "unix:", 5) == 0) {
+		const char *path = url + 5;
+
+		if (strncmp(path, "//", 2) == 0)
+			path += 2;
+		if (path[0] == '\0' ||
+			strlen(path) >=
+				sizeof(((struct sockaddr_un *)0)->sun_path))
+			return dj_err_set(err, "usage.value",
+				"host %s: the path of the socket is empty or too long",
+				shown);
+		h->socket = strdup(path);
+		(void)strcpy(h->base, "http://127.0.0.1");
+		return h->socket != NULL ||
+			dj_err_set(err, "internal.memory", "no memory");
+	}
+	len = strlen(url);
+	while (len > 8 && url[len - 1] == '/')
+		len--;
+	if (strncmp(url, "https://", 8) != 0 || len == 8 ||
+		len >= sizeof(h->base) ||
+		memchr(url + 8, '/', len - 8) != NULL ||
+		strpbrk(url + 8, "@?# ") != NULL)
+		return dj_err_set(err, "usage.value",
+			"host %s: write unix:PATH or https://NAME:PORT", shown);
+	memcpy(h->base, url, len);
+	return true;
+}
+
+static char *copy(const char *s)
+{
+	return s == NULL ? NULL : strdup(s);
+}
+
+struct dj_host *dj_host_open(const struct dj_host_options *o,
+	struct dj_err *err)
+{
+	struct dj_host *h = calloc(1, sizeof(*h));
+
+	if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+		(void)dj_err_set(err, "internal.memory",
+			"preparing to reach the host: no memory");
+		free(h);
+		return NULL;
+	}
+	h->private_fd = o->private_fd;
+	h->curl = curl_easy_init();
+	h->ca = copy(o->ca);
+	h->cert = copy(o->cert);
+	h->key = copy(o->key);
+	if (h->curl == NULL) {
+		(void)dj_err_set(err, "internal.memory", "no memory");
+		goto fail;
+	}
+	if (o->private_fd >= 0) {
+		(void)strcpy(h->name, "private agent");
+		(void)strcpy(h->base, "http://127.0.0.1");
+	} else if (!set_url(h, o->url, err)) {
+		goto fail;
+	}
+	if (o->token_file != NULL && !read_token(h, o->token_file, err))
+		goto fail;
+	return h;
+
+fail:
+	dj_host_free(h);
+	return NULL;
+}
+
+/* libcurl believes it has connected; the socket is there already. */
+static curl_socket_t give_private(void *ctx, curlsocktype purpose,
+	struct curl_sockaddr *addr)
+{
+	const struct dj_host *h = ctx;
+
+	(void)purpose;
+	(void)addr;
+	return fcntl(h->private_fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static int is_connected(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)ctx;
+	(void)fd;
+	(void)purpose;
+	return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
+static size_t take_answer(char *p, size_t size, size_t count, void *ctx)
+{
+	struct answer *a = ctx;
+	size_t len = size * count;
+	char *grown;
+
+	if (len > ANSWER_MAX - a->len)
+		return 0;
+	grown = realloc(a->p, a->len + len + 1);
+	if (grown == NULL)
+		return 0;
+	memcpy(grown + a->len, p, len);
+	a->p = grown;
+	a->len += len;
+	grown[a->len] = '\0';
+	return len;
+}
+
+static void set_transport(struct dj_host *h, CURL *c)
+{
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 10L);
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
+	if (h->private_fd >= 0) {
+		curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, give_private);
+		curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
+		curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, is_connected);
+	}
+	if (h->socket != NULL)
+		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, h->socket);
+	if (h->socket != NULL || h->private_fd >= 0)
+		curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
+	if (h->ca != NULL) {
+		curl_easy_setopt(c, CURLOPT_CAINFO, h->ca);
+		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	}
+	if (h->cert != NULL)
+		curl_easy_setopt(c, CURLOPT_SSLCERT, h->cert);
+	if (h->key != NULL)
+		curl_easy_setopt(c, CURLOPT_SSLKEY, h->key);
+}
+
+static bool fail_transport(const struct dj_host *h, CURLcode code,
+	struct dj_err *err)
+{
+	const char *why =
+		h->error[0] != '\0' ? h->error : curl_easy_strerror(code);
+	char shown[CURL_ERROR_SIZE];
+	const char *name = "host.absent";
+
+	dj_clean(shown, sizeof(shown), why, strlen(why));
+	switch ((int)code) {
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		name = "host.tls";
+		break;
+	case CURLE_GOT_NOTHING:
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_WRITE_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		name = "host.answer";
+		break;
+	case CURLE_OUT_OF_MEMORY:
+		name = "internal.memory";
+		break;
+	default:
+		break;
+	}
+	return dj_err_set(err, name, "asking %s: %s", h->name, shown);
+}
+
+/* title and detail of an application/problem+json, cleaned. */
+static void host_says(const json_t *o, char *dst, size_t cap)
+{
+	const char *title = json_string_value(json_object_get(o, "title"));
+	const char *detail = json_string_value(json_object_get(o, "detail"));
+	char both[512];
+
+	(void)snprintf(both, sizeof(both), "%s%s%s", title == NULL ? "" : title,
+		title != NULL && detail != NULL ? ": " : "",
+		detail == NULL ? "" : detail);
+	dj_clean(dst, cap, both, strlen(both));
+}
+
+static bool fail_status(const struct dj_host *h, const char *what, int status,
+	const json_t *body, struct dj_err *err)
+{
+	bool is_post = strncmp(what, "POST", 4) == 0;
+	const char *name = "host.refused";
+	char said[300];
+
+	if (status == 401 || status == 403)
+		name = "host.denied";
+	else if (status == 404 && is_post)
+		name = "host.tee";
+	else if (status == 429 || status == 503)
+		name = "host.busy";
+	else if (status < 400)
+		name = "host.answer";
+	host_says(body, said, sizeof(said));
+	return dj_err_set(err, name, "asking %s: %s: status %d%s%s%s", h->name,
+		what, status, said[0] == '\0' ? "" : "; the host says \"", said,
+		said[0] == '\0' ? "" : "\"");
+}
+
+static bool judge_answer(const struct dj_host *h, const char *what, long status,
+	const struct answer *a, json_t **ret, struct dj_err *err)
+{
+	json_error_t why;
+	json_t *o = NULL;
+
+	if (a->len > 0)
+		o = json_loadb(a->p, a->len, JSON_REJECT_DUPLICATES, &why);
+	if (status < 200 || status > 299) {
+		(void)fail_status(h, what, (int)status, o, err);
+		json_decref(o);
+		return false;
+	}
+	if (ret == NULL) {
+		json_decref(o);
+		return true;
+	}
+	if (a->len > 0 && o == NULL)
+		return dj_err_set(err, "host.answer",
+			"asking %s: %s: the answer is not JSON", h->name, what);
+	*ret = o;
+	return true;
+}
+
+static struct curl_slist *headers(const struct dj_host *h, bool has_body)
+{
+	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+	char key[64] = "Idempotency-Key: ";
+	uint8_t random[16];
+	size_t at = strlen(key);
+
+	list = curl_slist_append(list, "Accept: application/json");
+	if (h->auth != NULL)
+		list = curl_slist_append(list, h->auth);
+	if (!has_body)
+		return list;
+	list = curl_slist_append(list, "Content-Type: application/json");
+	if (RAND_bytes(random, sizeof(random)) == 1) {
+		for (size_t i = 0; i < sizeof(random); i++, at += 2)
+			(void)snprintf(key + at, 3, "%02x", random[i]);
+		list = curl_slist_append(list, key);
+	}
+	return list;
+}
+
+bool dj_host_request(struct dj_host *h, const char *method, const char *path,
+	json_t *body, json_t **ret, struct dj_err *err)
+{
+	struct answer answer = { 0 };
+	char url[768], what[400];
+	struct curl_slist *list = headers(h, body != NULL);
+	char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+	long status = 0;
+	CURLcode code;
+	bool good;
+
+	(void)snprintf(what, sizeof(what), "%s %s", method, path);
+	(void)snprintf(url, sizeof(url), "%s%s", h->base, path);
+	curl_easy_reset(h->curl);
+	h->error[0] = '\0';
+	set_transport(h, h->curl);
+	curl_easy_setopt(h->curl, CURLOPT_URL, url);
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT, 120L);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
+	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, take_answer);
+	curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &answer);
+	if (text != NULL)
+		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, text);
+	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
+	code = curl_easy_perform(h->curl);
+	if (code != CURLE_OK) {
+		good = fail_transport(h, code, err);
+	} else {
+		curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+		good = judge_answer(h, what, status, &answer, ret, err);
+	}
+	curl_slist_free_all(list);
+	free(answer.p);
+	free(text);
+	return good;
+}
+
+enum dj_link_got dj_link_recv(struct dj_link *l, void *buf, size_t cap,
+	size_t *ret_len)
+{
+	ssize_t n;
+
+	if (l->fd < 0)
+		return DJ_LINK_CLOSED;
+	if (l->curl != NULL) {
+		size_t got = 0;
+		CURLcode code = curl_easy_recv(l->curl, buf, cap, &got);
+
+		if (code == CURLE_AGAIN)
+			return DJ_LINK_WAIT;
+		if (code != CURLE_OK || got == 0)
+			return DJ_LINK_CLOSED;
+		*ret_len = got;
+		return DJ_LINK_SOME;
+	}
+	do {
+		n = recv(l->fd, buf, cap, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return DJ_LINK_WAIT;
+	if (n <= 0)
+		return DJ_LINK_CLOSED;
+	*ret_len = (size_t)n;
+	return DJ_LINK_SOME;
+}
+
+enum dj_link_got dj_link_send(struct dj_link *l, const void *buf, size_t len,
+	size_t *ret_len)
+{
+	ssize_t n;
+
+	if (l->fd < 0)
+		return DJ_LINK_CLOSED;
+	if (l->curl != NULL) {
+		size_t put = 0;
+		CURLcode code = curl_easy_send(l->curl, buf, len, &put);
+
+		if (code == CURLE_AGAIN)
+			return DJ_LINK_WAIT;
+		if (code != CURLE_OK)
+			return DJ_LINK_CLOSED;
+		*ret_len = put;
+		return put == 0 ? DJ_LINK_WAIT : DJ_LINK_SOME;
+	}
+	do {
+		n = send(l->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return DJ_LINK_WAIT;
+	if (n <= 0)
+		return DJ_LINK_CLOSED;
+	*ret_len = (size_t)n;
+	return DJ_LINK_SOME;
+}
+
+void dj_link_close(struct dj_link *l)
+{
+	if (l->curl != NULL)
+		curl_easy_cleanup(l->curl);
+	else if (l->fd >= 0)
+		close(l->fd);
+	l->curl = NULL;
+	l->fd = -1;
+}
+
+static bool connect_socket(struct dj_host *h, struct dj_link *ret,
+	struct dj_err *err)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)strncpy(a.sun_path, h->socket, sizeof(a.sun_path) - 1);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		(void)dj_err_set(err,
+			errno == EACCES ? "host.denied" : "host.absent",
+			"asking %s: %s", h->name, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	ret->fd = fd;
+	return true;
+}
+
+static bool connect_tls(struct dj_host *h, struct dj_link *ret,
+	struct dj_err *err)
+{
+	curl_socket_t fd = -1;
+	CURL *c = curl_easy_init();
+	CURLcode code;
+
+	if (c == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	h->error[0] = '\0';
+	set_transport(h, c);
+	curl_easy_setopt(c, CURLOPT_URL, h->base);
+	curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+	code = curl_easy_perform(c);
+	if (code == CURLE_OK)
+		code = curl_easy_getinfo(c, CURLINFO_ACTIVESOCKET, &fd);
+	if (code != CURLE_OK) {
+		(void)fail_transport(h, code, err);
+		curl_easy_cleanup(c);
+		return false;
+	}
+	/* The buffer is of *h, which may be gone before the link. */
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, NULL);
+	ret->curl = c;
+	ret->fd = fd;
+	return true;
+}
+
+static bool wait_for(int fd, short events, int64_t deadline)
+{
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = events };
+		struct timespec now;
+		int64_t left;
+		int n;
+
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+		left = deadline - (now.tv_sec * 1000 + now.tv_nsec / 1000000);
+		n = poll(&p, 1, left > 0 ? (int)left : 0);
+		if (n > 0)
+			return true;
+		if (n == 0 || errno != EINTR)
+			return false;
+	}
+}
+
+static int64_t in_30_seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000 + 30000;
+}
+
+static bool send_all(struct dj_link *l, const char *p, size_t len)
+{
+	int64_t deadline = in_30_seconds();
+
+	while (len > 0) {
+		size_t n = 0;
+
+		switch (dj_link_send(l, p, len, &n)) {
+		case DJ_LINK_SOME:
+			p += n;
+			len -= n;
+			break;
+		case DJ_LINK_WAIT:
+			if (!wait_for(l->fd, POLLOUT, deadline))
+				return false;
+			break;
+		case DJ_LINK_CLOSED:
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Up to the empty line and not a byte more: frames come after it. */
+static bool recv_head(struct dj_link *l, char *head, size_t *ret_len)
+{
+	int64_t deadline = in_30_seconds();
+	size_t len = 0, n;
+
+	while (len < HEAD_MAX) {
+		switch (dj_link_recv(l, head + len, 1, &n)) {
+		case DJ_LINK_SOME:
+			len++;
+			break;
+		case DJ_LINK_WAIT:
+			if (!wait_for(l->fd, POLLIN, deadline))
+				return false;
+			continue;
+		case DJ_LINK_CLOSED:
+			return false;
+		}
+		if (len >= 4 && memcmp(head + len - 4, "\r\n\r\n", 4) == 0) {
+			*ret_len = len;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is the header of this name there, with this value? ASCII case ignored. */
+static bool has_header(const char *head, size_t len, const char *name,
+	const char *value)
+{
+	const char *end = head + len;
+	size_t n = strlen(name), v = strlen(value);
+
+	for (const char *p = head; p < end;) {
+		const char *eol = memchr(p, '\n', (size_t)(end - p));
+		const char *at = p + n + 1;
+
+		if (eol == NULL)
+			return false;
+		if ((size_t)(eol - p) > n + v && p[n] == ':' &&
+			strncasecmp(p, name, n) == 0) {
+			while (at < eol && (*at == ' ' || *at == '\t'))
+				at++;
+			if ((size_t)(eol - at) >= v &&
+				strncasecmp(at, value, v) == 0 &&
+				isspace((unsigned char)at[v]))
+				return true;
+		}
+		p = eol + 1;
+	}
+	return false;
+}
+
+int dj_http_upgrade_status(const char *head, size_t len)
+{
+	int status;
+
+	if (len < 14 || memcmp(head, "HTTP/1.1 ", 9) != 0 ||
+		!isdigit((unsigned char)head[9]) ||
+		!isdigit((unsigned char)head[10]) ||
+		!isdigit((unsigned char)head[11]) ||
+		(head[12] != ' ' && head[12] != '\r') ||
+		memchr(head, '\0', len) != NULL)
+		return 0;
+	status = (head[9] - '0') * 100 + (head[10] - '0') * 10 + head[11] - '0';
+	if (status == 101 &&
+		(!has_header(head, len, "Upgrade", "donjon-session/1") ||
+			!has_header(head, len, "Connection", "Upgrade")))
+		return 0;
+	return status;
+}
+
+bool dj_host_upgrade(struct dj_host *h, const char *path, struct dj_link *ret,
+	struct dj_err *err)
+{
+	struct dj_link l = { .fd = -1 };
+	const char *host = strstr(h->base, "//") + 2;
+	char head[HEAD_MAX];
+	char *request = NULL;
+	size_t len = 0;
+	int status;
+	bool good;
+
+	if (h->private_fd >= 0)
+		l.fd = fcntl(h->private_fd, F_DUPFD_CLOEXEC, 3);
+	else if (!(h->socket != NULL ? connect_socket(h, &l, err)
+				     : connect_tls(h, &l, err)))
+		return false;
+	if (asprintf(&request,
+		    "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"
+		    "Upgrade: donjon-session/1\r\n%s%s\r\n",
+		    path, host, h->auth == NULL ? "" : h->auth,
+		    h->auth == NULL ? "" : "\r\n") < 0) {
+		dj_link_close(&l);
+		return dj_err_set(err, "internal.memory", "no memory");
+	}
+	good = send_all(&l, request, strlen(request)) &&
+		recv_head(&l, head, &len);
+	dj_wipe(request, strlen(request));
+	free(request);
+	if (!good) {
+		dj_link_close(&l);
+		return dj_err_set(err, "host.answer",
+			"opening a session at %s: no answer", h->name);
+	}
+	status = dj_http_upgrade_status(head, len);
+	if (status == 101) {
+		*ret = l;
+		return true;
+	}
+	dj_link_close(&l);
+	if (status == 0)
+		return dj_err_set(err, "host.answer",
+			"opening a session at %s: the answer is not HTTP/1.1 or names another protocol",
+			h->name);
+	return fail_status(h, "GET session", status, NULL, err);
+}
