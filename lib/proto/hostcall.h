@@ -31,8 +31,10 @@
  * position, and published whole. head - tail over DJ_HC_RING is impossible:
  * the Keep halts, the host ends the Keep.
  *
- * Calls. Frame in and frame out are the rings. The others put op and
- * arguments in the Keep's line, then a new `seq` (release), then kick; the
+ * Calls. Frame in and frame out are the rings. The others put the new number
+ * in `begin`, then op and arguments in the Keep's line, then the number in
+ * `seq` (release), then kick; a host that finds the two apart looks again at
+ * the next kick (a WAIT may be replaced by a call while the host looks). The
  * host answers each seq once by filling its line and setting `reply_seq` =
  * seq (release), then kicks. DJ_HC_NONE posts nothing. A Keep about to sleep
  * posts DJ_HC_WAIT with a deadline: it gets no reply, only a kick when a
@@ -44,7 +46,8 @@
  * (or lets go of the Keep); a computing program looks at it now and then. It
  * only asks: what there is to do is judged as frames.
  *
- * Halt: the Keep puts op DJ_HC_HALT with its code in `arg`, kicks and exits.
+ * Halt: the Keep puts its code in `arg`, then op DJ_HC_HALT, whatever `seq`
+ * says, kicks and exits.
  * Those codes, enum dj_halt, are all that a console shows of a Keep.
  */
 #define DJ_HC_KEEP_OFF    0x00000
@@ -91,7 +94,8 @@ struct dj_hc_keep {
 	uint32_t out_head;
 	uint32_t zero;
 	uint64_t arg;
-	uint8_t pad[32];
+	uint32_t begin;
+	uint8_t pad[28];
 };
 
 struct dj_hc_host {
