@@ -30,6 +30,7 @@
 /* What the Keep remembers; private memory, never in the region. */
 struct dj_hc {
 	uint32_t seq;
+	uint32_t in_head; /* as last copied in */
 	uint32_t in_tail;
 	uint32_t out_head;  /* bytes are in place up to here ... */
 	uint32_t published; /* ... and the host was told up to here */
