@@ -27,6 +27,7 @@
  *   offer.config         config_hash is that of the block asked for
  *   offer.tee            a TEE that was asked for
  *   evidence.format      EVIDENCE parses, its format fits the TEE and HELLO
+ *   evidence.tee         the very TEE that was asked for, emulated or not
  *   evidence.development a development format only if the policy allows it
  *   evidence.reserved    only the items and values that the format has, no
  *                        byte left over
@@ -76,7 +77,8 @@ struct dj_judge_input {
 	enum dj_judge_purpose purpose;
 
 	/* Frame payloads as sent and received. OFFER: both; AGAIN and RECEIPT:
-	 * those of the attach, for TEE, format and config_hash; ALONE: none. */
+	 * those of the attach, for TEE, format and config_hash; ALONE, and the
+	 * RECEIPT that a stranger to the session judges: NULL. */
 	const uint8_t *hello;
 	size_t hello_len;
 	const uint8_t *offer;
@@ -97,8 +99,9 @@ struct dj_judge_input {
 	const uint8_t *config_hash;
 	bool config_unknown;
 
-	/* A reattach: the ticket's Keep, and its attach_no must be larger than
-	 * this. NULL: HELLO itself says which Keep was wanted. */
+	/* A reattach: the ticket's Keep, and the attach that made the ticket;
+	 * OFFER's attach_no must not be smaller. NULL: HELLO itself says which
+	 * Keep was wanted. */
 	const uint8_t *keep_id;
 	uint32_t attach_no;
 

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attest/policy.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attest/cert.h"
+#include "attest/suggest.h"
+#include "lib/proto/hello.h"
+
+_Static_assert(DJ_POLICY_ROOT_DER_MAX == DJ_CERT_DER_MAX, "roots fit");
+
+/* Which TEEs this build can judge, and what a measurement of one is called. */
+static const struct judged {
+	enum dj_tee tee;
+	const char *key;
+	uint8_t len;
+} judged[] = {
+	{ DJ_TEE_PROCESS, "sha256", 32 },
+};
+
+static const uint8_t all_tees[] = { DJ_TEE_SGX, DJ_TEE_SNP, DJ_TEE_TDX,
+	DJ_TEE_SANCTUM, DJ_TEE_PEF, DJ_TEE_KVM, DJ_TEE_PROCESS };
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+uint8_t dj_tee_number(const char *name)
+{
+	for (size_t i = 0; i < COUNT(all_tees); i++) {
+		if (strcmp(dj_tee_name(all_tees[i]), name) == 0)
+			return all_tees[i];
+	}
+	return 0;
+}
+
+static const struct judged *judged_of(uint8_t tee)
+{
+	for (size_t i = 0; i < COUNT(judged); i++) {
+		if (judged[i].tee == tee)
+			return &judged[i];
+	}
+	return NULL;
+}
+
+static dj_status no_judge(struct dj_toml_error *err, unsigned line,
+	unsigned col, const char *tee)
+{
+	(void)dj_toml_fail(err, line, col,
+		"this build cannot judge %s Keeps; it judges: process", tee);
+	return DJ_E_UNSUPPORTED;
+}
+
+/* Values of the types that a policy is made of. */
+
+static dj_status of_type(const struct dj_toml_value *v, const char *key,
+	enum dj_toml_type type, struct dj_toml_error *err)
+{
+	if (v->type == type)
+		return DJ_OK;
+	return dj_toml_fail(err, v->line, v->col, "%s: expected %s %s, not %s",
+		key,
+		type == DJ_TOML_ARRAY || type == DJ_TOML_INTEGER ? "an" : "a",
+		dj_toml_type_name(type), dj_toml_type_name(v->type));
+}
+
+/* The member, of this type; DJ_OK and NULL if it is not there. */
+static dj_status member(const struct dj_toml_value *table, const char *key,
+	enum dj_toml_type type, const struct dj_toml_value **ret,
+	struct dj_toml_error *err)
+{
+	*ret = dj_toml_get(table, key);
+	return *ret == NULL ? DJ_OK : of_type(*ret, key, type, err);
+}
+
+static bool is_printable(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static dj_status text_of(const struct dj_toml_value *v, const char *key,
+	char *dst, size_t cap, struct dj_toml_error *err)
+{
+	const char *text = dj_toml_text(v);
+
+	if (of_type(v, key, DJ_TOML_STRING, err) != DJ_OK)
+		return DJ_E_INPUT;
+	if (text == NULL || v->len == 0 || v->len >= cap || !is_printable(text))
+		return dj_toml_fail(err, v->line, v->col,
+			"%s: expected 1 to %zu bytes of text without control "
+			"characters",
+			key, cap - 1);
+	memcpy(dst, text, v->len + 1);
+	return DJ_OK;
+}
+
+static dj_status hex_of(const struct dj_toml_value *v, const char *key,
+	uint8_t *dst, size_t len, struct dj_toml_error *err)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *text = dj_toml_text(v);
+
+	if (of_type(v, key, DJ_TOML_STRING, err) != DJ_OK)
+		return DJ_E_INPUT;
+	if (text == NULL || v->len != 2 * len || strspn(text, digits) != v->len)
+		return dj_toml_fail(err, v->line, v->col,
+			"%s: expected %zu hexadecimal digits", key, 2 * len);
+	memset(dst, 0, len);
+	for (size_t i = 0; i < 2 * len; i++) {
+		size_t d = (size_t)(strchr(digits, text[i]) - digits) % 16;
+
+		dst[i / 2] = (uint8_t)(dst[i / 2] << 4 | d);
+	}
+	return DJ_OK;
+}
+
+static dj_status too_many(const struct dj_toml_value *v, const char *key,
+	size_t max, struct dj_toml_error *err)
+{
+	(void)dj_toml_fail(err, v->line, v->col, "%s: more than %zu", key, max);
+	return DJ_E_LIMIT;
+}
+
+/* Sections. */
+
+static dj_status add_root(struct dj_policy *p, const struct dj_toml_value *v,
+	struct dj_toml_error *err)
+{
+	struct dj_policy_root *r = &p->roots[p->root_count];
+
+	if (p->root_count == DJ_POLICY_ROOTS_MAX)
+		return too_many(v, "root", DJ_POLICY_ROOTS_MAX, err);
+	if (text_of(v, "root", r->path, sizeof(r->path), err) != DJ_OK)
+		return DJ_E_INPUT;
+	r->line = v->line;
+	p->root_count++;
+	return DJ_OK;
+}
+
+static dj_status on_development(struct dj_policy *p,
+	const struct dj_toml_value *t, struct dj_toml_error *err)
+{
+	static const char *const keys[] = { "allow", "root", NULL };
+	const struct dj_toml_value *allow, *root;
+	dj_status st = dj_toml_check_keys(t, "[development]", keys, err);
+
+	if (st == DJ_OK)
+		st = member(t, "allow", DJ_TOML_BOOLEAN, &allow, err);
+	if (st != DJ_OK)
+		return st;
+	if (allow == NULL)
+		return dj_toml_fail(err, t->line, t->col,
+			"[development]: expected allow = true or false");
+	p->development = allow->boolean;
+	p->development_line = allow->key_line;
+	root = dj_toml_get(t, "root");
+	if (root != NULL && root->type == DJ_TOML_ARRAY) {
+		for (root = root->first; root != NULL && st == DJ_OK;
+			root = root->next)
+			st = add_root(p, root, err);
+	} else if (root != NULL) {
+		st = add_root(p, root, err);
+	}
+	if (st == DJ_OK && p->development && p->root_count == 0)
+		return dj_toml_fail(err, allow->line, allow->col,
+			"[development] allows without a root; name the file "
+			"of its certificate: root = \"dev-root.pem\"");
+	return st;
+}
+
+static dj_status add_measure(struct dj_policy *p, const struct dj_toml_value *v,
+	struct dj_toml_error *err)
+{
+	struct dj_policy_measure *m = &p->measures[p->measure_count];
+	const struct dj_toml_value *tee, *digest;
+	const struct judged *j;
+	const char *name;
+
+	if (p->measure_count == DJ_POLICY_MEASURES_MAX)
+		return too_many(v, "measurement", DJ_POLICY_MEASURES_MAX, err);
+	if (of_type(v, "measurement", DJ_TOML_TABLE, err) != DJ_OK ||
+		member(v, "tee", DJ_TOML_STRING, &tee, err) != DJ_OK)
+		return DJ_E_INPUT;
+	name = dj_toml_text(tee);
+	if (name == NULL || dj_tee_number(name) == 0)
+		return dj_toml_fail(err, tee == NULL ? v->line : tee->line,
+			tee == NULL ? v->col : tee->col,
+			"measurement: expected tee = \"process\" or another "
+			"TEE's name");
+	j = judged_of(dj_tee_number(name));
+	if (j == NULL)
+		return no_judge(err, tee->line, tee->col, name);
+	if (dj_toml_check_keys(v, "measurement",
+		    (const char *[]){ "tee", j->key, NULL }, err) != DJ_OK)
+		return DJ_E_INPUT;
+	digest = dj_toml_get(v, j->key);
+	if (digest == NULL)
+		return dj_toml_fail(err, v->line, v->col,
+			"measurement: expected %s = \"...\" for tee \"%s\"",
+			j->key, name);
+	m->tee = (uint8_t)j->tee;
+	m->len = j->len;
+	m->line = v->line;
+	p->measure_count++;
+	return hex_of(digest, j->key, m->bytes, j->len, err);
+}
+
+static dj_status on_keep(struct dj_policy *p, const struct dj_toml_value *t,
+	struct dj_toml_error *err)
+{
+	static const char *const keys[] = { "measurement", "release", NULL };
+	const struct dj_toml_value *list, *release;
+	dj_status st = dj_toml_check_keys(t, "[keep]", keys, err);
+
+	if (st == DJ_OK)
+		st = member(t, "measurement", DJ_TOML_ARRAY, &list, err);
+	if (st == DJ_OK)
+		st = member(t, "release", DJ_TOML_ARRAY, &release, err);
+	if (st != DJ_OK)
+		return st;
+	if (release != NULL) {
+		(void)dj_toml_fail(err, release->key_line, release->key_col,
+			"release: this client carries no measurements of "
+			"releases; list them instead: measurement = [ ... ], "
+			"as printed by: donjon measure");
+		return DJ_E_UNSUPPORTED;
+	}
+	p->measures_line = list == NULL ? t->line : list->key_line;
+	for (list = list == NULL ? NULL : list->first;
+		list != NULL && st == DJ_OK; list = list->next)
+		st = add_measure(p, list, err);
+	return st;
+}
+
+static dj_status on_session(struct dj_policy *p, const struct dj_toml_value *t,
+	struct dj_toml_error *err)
+{
+	static const char *const keys[] = { "suites", "minclass", NULL };
+	const struct dj_toml_value *suites, *minclass, *v;
+	dj_status st = dj_toml_check_keys(t, "[session]", keys, err);
+
+	if (st == DJ_OK)
+		st = member(t, "suites", DJ_TOML_ARRAY, &suites, err);
+	if (st == DJ_OK)
+		st = member(t, "minclass", DJ_TOML_INTEGER, &minclass, err);
+	if (st != DJ_OK)
+		return st;
+	if (minclass != NULL) {
+		if (minclass->integer < 0 || minclass->integer > 3)
+			return dj_toml_fail(err, minclass->line, minclass->col,
+				"minclass: expected 0 to 3");
+		p->minclass = (uint8_t)minclass->integer;
+		p->minclass_line = minclass->line;
+	}
+	if (suites == NULL)
+		return DJ_OK;
+	p->suites_line = suites->key_line;
+	if (suites->count == 0)
+		return dj_toml_fail(err, suites->line, suites->col,
+			"suites: an empty list accepts nothing");
+	for (v = suites->first; v != NULL; v = v->next) {
+		if (p->suite_count == DJ_POLICY_SUITES_MAX)
+			return too_many(v, "suites", DJ_POLICY_SUITES_MAX, err);
+		if (of_type(v, "suites", DJ_TOML_INTEGER, err) != DJ_OK)
+			return DJ_E_INPUT;
+		if (v->integer < 0 || v->integer > UINT16_MAX ||
+			!dj_suite_known((uint16_t)v->integer))
+			return dj_toml_fail(err, v->line, v->col,
+				"suites: expected 0x0001, 0x0002, 0x0011 or "
+				"0x0012");
+		p->suites[p->suite_count++] = (uint16_t)v->integer;
+	}
+	return DJ_OK;
+}
+
+static dj_status on_process(struct dj_policy *p, const struct dj_toml_value *t,
+	struct dj_toml_error *err)
+{
+	static const char *const keys[] = { "platforms", NULL };
+	const struct dj_toml_value *list, *v;
+	dj_status st = dj_toml_check_keys(t, "[process]", keys, err);
+
+	if (st == DJ_OK)
+		st = member(t, "platforms", DJ_TOML_ARRAY, &list, err);
+	if (st != DJ_OK || list == NULL)
+		return st;
+	p->platforms_line = list->key_line;
+	if (list->count == 0)
+		return dj_toml_fail(err, list->line, list->col,
+			"platforms: an empty list accepts nothing");
+	for (v = list->first; v != NULL; v = v->next) {
+		struct dj_policy_platform *pl;
+
+		if (p->platform_count == DJ_POLICY_PLATFORMS_MAX)
+			return too_many(v, "platforms", DJ_POLICY_PLATFORMS_MAX,
+				err);
+		pl = &p->platforms[p->platform_count++];
+		pl->line = v->line;
+		if (hex_of(v, "platforms", pl->sha256, 32, err) != DJ_OK)
+			return DJ_E_INPUT;
+	}
+	return DJ_OK;
+}
+
+static const struct section {
+	const char *name;
+	dj_status (*read)(struct dj_policy *p, const struct dj_toml_value *t,
+		struct dj_toml_error *err);
+} sections[] = {
+	{ "development", on_development },
+	{ "keep", on_keep },
+	{ "session", on_session },
+	{ "process", on_process },
+};
+
+static dj_status read_head(struct dj_policy *p, const struct dj_toml_value *top,
+	struct dj_toml_error *err)
+{
+	static const char *const keys[] = { "schema", "name", "development",
+		"keep", "session", "process", "sgx", "snp", "tdx", "sanctum",
+		"pef", "kvm", NULL };
+	const struct dj_toml_value *schema, *name, *v;
+	dj_status st = dj_toml_check_keys(top, "the policy", keys, err);
+
+	if (st == DJ_OK)
+		st = member(top, "schema", DJ_TOML_INTEGER, &schema, err);
+	if (st != DJ_OK)
+		return st;
+	if (schema == NULL || schema->integer != 1)
+		return dj_toml_fail(err, schema == NULL ? 1 : schema->line,
+			schema == NULL ? 1 : schema->col,
+			"expected schema = 1");
+	name = dj_toml_get(top, "name");
+	if (name == NULL)
+		return dj_toml_fail(err, 1, 1, "expected name = \"...\"");
+	st = text_of(name, "name", p->name, sizeof(p->name), err);
+	/* A TEE whose judge is not here: its demands cannot be looked at. */
+	for (v = top->first; v != NULL && st == DJ_OK; v = v->next) {
+		uint8_t tee = dj_tee_number(v->key);
+
+		if (tee != 0 && judged_of(tee) == NULL)
+			st = no_judge(err, v->key_line, v->key_col, v->key);
+	}
+	return st;
+}
+
+static dj_status read_policy(struct dj_policy *p,
+	const struct dj_toml_value *top, struct dj_toml_error *err)
+{
+	dj_status st = read_head(p, top, err);
+
+	for (size_t i = 0; i < COUNT(sections) && st == DJ_OK; i++) {
+		const struct dj_toml_value *t;
+
+		st = member(top, sections[i].name, DJ_TOML_TABLE, &t, err);
+		if (st == DJ_OK && t != NULL)
+			st = sections[i].read(p, t, err);
+	}
+	if (st == DJ_OK && p->measure_count == 0)
+		return dj_toml_fail(err,
+			p->measures_line == 0 ? 1 : p->measures_line, 1,
+			"no measurement, so no Keep would be accepted; add "
+			"[keep] measurement = [ ... ], as printed by: donjon "
+			"measure");
+	return st;
+}
+
+dj_status dj_policy_parse(const char *text, size_t len, const char *file,
+	struct dj_policy *ret, struct dj_toml_error *err)
+{
+	struct dj_toml *doc = NULL;
+	dj_status st;
+
+	memset(ret, 0, sizeof(*ret));
+	(void)snprintf(ret->file, sizeof(ret->file), "%s", file);
+	if (len > DJ_POLICY_SIZE_MAX) {
+		(void)dj_toml_fail(err, 1, 1, "a policy of more than 256 KiB");
+		return DJ_E_LIMIT;
+	}
+	st = dj_toml_parse(text, len, &doc, err);
+	if (st == DJ_OK)
+		st = read_policy(ret, dj_toml_root(doc), err);
+	dj_toml_free(doc);
+	if (st == DJ_OK &&
+		EVP_Digest(text, len, ret->sha256, NULL, EVP_sha256(), NULL) !=
+			1) {
+		(void)dj_toml_fail(err, 1, 1, "no memory");
+		st = DJ_E_NOMEM;
+	}
+	if (st != DJ_OK)
+		memset(ret, 0, sizeof(*ret));
+	return st;
+}
+
+dj_status dj_policy_set_root(struct dj_policy *policy, size_t i,
+	const char *pem, size_t len, struct dj_toml_error *err)
+{
+	struct dj_policy_root *r = &policy->roots[i];
+	X509 *cert = NULL;
+	const char *wrong = dj_pem_certs(pem, len, 1, &cert);
+
+	if (wrong == NULL)
+		wrong = dj_cert_is_root(cert);
+	if (wrong == NULL) {
+		r->der_len = dj_cert_der(cert, r->der);
+		if (r->der_len == 0 ||
+			EVP_Digest(r->der, r->der_len, r->sha256, NULL,
+				EVP_sha256(), NULL) != 1)
+			wrong = "no memory";
+	}
+	X509_free(cert);
+	if (wrong == NULL)
+		return DJ_OK;
+	r->der_len = 0;
+	return dj_toml_fail(err, r->line, 1, "root \"%.100s\": %s", r->path,
+		wrong);
+}
+
+dj_status dj_policy_first_run(const char *root_pem, size_t root_len,
+	uint8_t tee, const uint8_t measurement[static 32],
+	struct dj_policy *ret, struct dj_toml_error *err)
+{
+	const char *name = dj_tee_name(tee);
+	char text[512], hex[65];
+	dj_status st;
+
+	for (size_t i = 0; i < 32; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", measurement[i]);
+	(void)snprintf(text, sizeof(text),
+		"schema = 1\nname = \"first run\"\n[development]\n"
+		"allow = true\nroot = \"this installation's\"\n[keep]\n"
+		"measurement = [ { tee = \"%s\", sha256 = \"%s\" } ]\n",
+		name == NULL ? "?" : name, hex);
+	st = dj_policy_parse(text, strlen(text), "(first run)", ret, err);
+	if (st == DJ_OK)
+		st = dj_policy_set_root(ret, 0, root_pem, root_len, err);
+	if (st != DJ_OK)
+		memset(ret, 0, sizeof(*ret));
+	return st;
+}
+
+size_t dj_policy_warnings(const struct dj_policy *policy, dj_policy_say *say,
+	void *ctx)
+{
+	size_t n = 0;
+
+	if (policy->development) {
+		say(ctx, policy->development_line,
+			"development roots are allowed: whoever has such a "
+			"root's key can read what is sent; not for production");
+		n++;
+	}
+	if (!policy->development) {
+		say(ctx, policy->measures_line,
+			"every measurement here is of a development Keep, and "
+			"[development] does not allow those: nothing is "
+			"accepted");
+		n++;
+	}
+	if (policy->development && policy->platform_count == 0) {
+		say(ctx, 0,
+			"no [process] platforms: any attestation key under "
+			"the root is accepted");
+		n++;
+	}
+	for (size_t i = 0; i < policy->measure_count; i++) {
+		const struct dj_policy_measure *m = &policy->measures[i];
+		size_t k = 0;
+
+		while (k < i &&
+			(policy->measures[k].tee != m->tee ||
+				memcmp(policy->measures[k].bytes, m->bytes,
+					m->len) != 0))
+			k++;
+		if (k == i)
+			continue;
+		say(ctx, m->line, "this measurement is listed twice");
+		n++;
+	}
+	return n;
+}
+
+bool dj_policy_wants_tee(const struct dj_policy *policy, uint8_t tee)
+{
+	for (size_t i = 0; i < policy->measure_count; i++) {
+		if (policy->measures[i].tee == tee)
+			return true;
+	}
+	return false;
+}
