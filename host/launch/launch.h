@@ -22,7 +22,17 @@
  * frames in a ring kicks; the Keep also kicks when it has taken frames from
  * a ring that was over three quarters full.
  *
- * Control messages are struct dj_launch_msg followed by len bytes.
+ * Control messages are struct dj_launch_msg followed by len bytes. STARTED
+ * or FAILED comes first; after FAILED the launcher exits. STARTED is sent
+ * once the image runs in its jail. One REPORT at a time: another before its
+ * REPORTED is answered by REPORTED with EBUSY, one without an emulator by
+ * ENOSYS. ENDED is the last. A Keep that was killed by its filter has the
+ * wait status of SIGSYS; one that halted exits with its enum dj_halt.
+ *
+ * What the jail could not have on this machine (namespaces, an empty root)
+ * is said on stderr, one line each; what it must have is an error. Closing
+ * the control socket ends launcher and Keep. Never needs root; as root it
+ * becomes nobody (65534) as soon as the image is read.
  */
 #define DJ_LAUNCH_FD_REGION  3
 #define DJ_LAUNCH_FD_CONTROL 4
@@ -37,7 +47,7 @@ enum dj_launch_type {
 	DJ_LAUNCH_REPORTED = 3, /* value: 0 or errno; bytes: the report */
 	DJ_LAUNCH_ENDED = 4,    /* value: the Keep's wait status */
 	/* donjond -> launcher */
-	DJ_LAUNCH_REPORT = 16,  /* bytes: u8 report_data[64] */
+	DJ_LAUNCH_REPORT = 16, /* bytes: u8 report_data[64] */
 	DJ_LAUNCH_KILL = 17,
 };
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "emu/emu.h"
+
+static const char usage[] =
+	"usage: donjon-emu init DIR\n"
+	"       donjon-emu serve process DIR\n"
+	"Attestation hardware that is not there, for development: EMULATED, no\n"
+	"protection. `donjon-emu COMMAND --help` says more; --version.\n";
+
+static const char init_help[] =
+	"usage: donjon-emu init DIR\n"
+	"\n"
+	"Makes DIR (mode 0700), which must not be there yet, with a development\n"
+	"root and an attestation key for each emulated TEE:\n"
+	"\n"
+	"  root.pem root.key    the root; a policy that should accept what is\n"
+	"                       emulated names root.pem and says so\n"
+	"  TEE.key              attestation key\n"
+	"  TEE-chain.pem        its certificate, then the root's\n"
+	"\n"
+	"Nothing that these keys sign protects anything. Policies without\n"
+	"`[development] allow = true` and this very root refuse it.\n";
+
+static const char serve_help[] =
+	"usage: donjon-emu serve process DIR\n"
+	"\n"
+	"Serves one Keep on the socket at descriptor 3 with the keys in DIR\n"
+	"until the socket is closed. Started by donjond, not by people.\n";
+
+static int wrong(const char *what, const char *arg)
+{
+	fprintf(stderr, "donjon-emu: %s%s%s; try `donjon-emu --help`\n", what,
+		arg == NULL ? "" : ": ", arg == NULL ? "" : arg);
+	return EX_USAGE;
+}
+
+static int cmd_init(int argc, char **argv)
+{
+	if (argc == 1 && strcmp(argv[0], "--help") == 0)
+		return fputs(init_help, stdout) < 0;
+	if (argc != 1 || argv[0][0] == '-' || argv[0][0] == '\0')
+		return wrong("init takes one folder", NULL);
+	return dj_emu_init(argv[0]);
+}
+
+static int cmd_serve(int argc, char **argv)
+{
+	if (argc == 1 && strcmp(argv[0], "--help") == 0)
+		return fputs(serve_help, stdout) < 0;
+	if (argc != 2 || argv[0][0] == '-')
+		return wrong("serve takes a TEE and a folder", NULL);
+	if (strcmp(argv[0], "process") != 0)
+		return wrong("this emulator does not know the TEE", argv[0]);
+	return dj_emu_serve_process(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return wrong("which command?", NULL);
+	if (strcmp(argv[1], "init") == 0)
+		return cmd_init(argc - 2, argv + 2);
+	if (strcmp(argv[1], "serve") == 0)
+		return cmd_serve(argc - 2, argv + 2);
+	if (strcmp(argv[1], "--version") == 0)
+		return printf("donjon-emu %s\n", DJ_VERSION) < 0;
+	if (strcmp(argv[1], "--help") == 0)
+		return fputs(usage, stdout) < 0;
+	return wrong("there is no command", argv[1]);
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/launch/emu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "host/launch/launch.h"
+#include "lib/proto/emu.h"
+
+bool dj_emu_is_there(void)
+{
+	return fcntl(DJ_LAUNCH_FD_EMU, F_GETFD) >= 0;
+}
+
+static bool send_launch(int image, const uint8_t config_hash[static 32])
+{
+	uint8_t buf[4 + 32];
+	const uint32_t op = DJ_EMU_LAUNCH;
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	union {
+		struct cmsghdr head;
+		uint8_t room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	memcpy(buf, &op, 4);
+	memcpy(buf + 4, config_hash, 32);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &image, sizeof(int));
+	return sendmsg(DJ_LAUNCH_FD_EMU, &msg, MSG_NOSIGNAL) ==
+		(ssize_t)sizeof(buf);
+}
+
+bool dj_emu_answer(uint8_t *ret, size_t *ret_len)
+{
+	uint8_t buf[4 + DJ_EMU_REPORT_MAX];
+	uint32_t err;
+	ssize_t n = recv(DJ_LAUNCH_FD_EMU, buf, sizeof(buf), MSG_TRUNC);
+
+	if (n < 0)
+		return false;
+	if (n < 4 || (size_t)n > sizeof(buf)) {
+		errno = n == 0 ? EPIPE : EPROTO;
+		return false;
+	}
+	memcpy(&err, buf, 4);
+	if (err != 0) {
+		errno = (int)err;
+		return false;
+	}
+	*ret_len = (size_t)n - 4;
+	memcpy(ret, buf + 4, *ret_len);
+	return true;
+}
+
+bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
+	const uint8_t measurement[static 32])
+{
+	uint8_t theirs[DJ_EMU_REPORT_MAX];
+	size_t len;
+
+	if (!send_launch(image, config_hash) || !dj_emu_answer(theirs, &len))
+		return false;
+	if (len != 32 || memcmp(theirs, measurement, 32) != 0) {
+		errno = EPROTO;
+		return false;
+	}
+	return true;
+}
+
+bool dj_emu_ask(const uint8_t report_data[static 64])
+{
+	uint8_t buf[4 + 64];
+	const uint32_t op = DJ_EMU_REPORT;
+
+	memcpy(buf, &op, 4);
+	memcpy(buf + 4, report_data, 64);
+	return send(DJ_LAUNCH_FD_EMU, buf, sizeof(buf), MSG_NOSIGNAL) ==
+		(ssize_t)sizeof(buf);
+}

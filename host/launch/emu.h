@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The launcher's end of the emulator's socket (lib/proto/emu.h), descriptor
+ * DJ_LAUNCH_FD_EMU. Each returns false with errno set.
+ */
+
+/* Was one given? */
+bool dj_emu_is_there(void);
+
+/* Hands the image over and compares: both must have measured the same. */
+bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
+	const uint8_t measurement[static 32]);
+
+bool dj_emu_ask(const uint8_t report_data[static 64]);
+/* After poll(2) said so. ret has room for DJ_EMU_REPORT_MAX bytes. */
+bool dj_emu_answer(uint8_t *ret, size_t *ret_len);

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * donjon-launch: one Keep's launcher (host/launch/launch.h). It is started
+ * by donjond, never by people; its errors go to donjond as messages.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/launch/emu.h"
+#include "host/launch/image.h"
+#include "host/launch/jail.h"
+#include "host/launch/launch.h"
+#include "lib/evidence/image.h"
+#include "lib/proto/config.h"
+#include "lib/proto/emu.h"
+#include "lib/proto/hostcall.h"
+
+/* The shim's stacks, and what Linux itself accounts to a process. */
+#define DATA_OVERHEAD (UINT64_C(2) << 20)
+
+static const char usage[] =
+	"usage: donjon-launch process IMAGE\n"
+	"Starts one Keep for donjond, which passes descriptors 3 to 7.\n"
+	"Not meant to be run by hand: see donjond(8).\n";
+
+static void send_msg(uint32_t type, uint32_t value, const void *p, size_t len)
+{
+	uint8_t buf[DJ_LAUNCH_MSG_MAX];
+	struct dj_launch_msg msg = {
+		.type = type,
+		.value = value,
+		.len = (uint32_t)len,
+	};
+
+	memcpy(buf, &msg, sizeof(msg));
+	if (len != 0)
+		memcpy(buf + sizeof(msg), p, len);
+	/* If nobody listens any more, the poll says so. */
+	(void)send(DJ_LAUNCH_FD_CONTROL, buf, sizeof(msg) + len, MSG_NOSIGNAL);
+}
+
+static _Noreturn void failed(const char *what)
+{
+	send_msg(DJ_LAUNCH_FAILED, (uint32_t)errno, what, strlen(what));
+	exit(1);
+}
+
+/* Death of donjond is our death, also if it died before we asked. */
+static void tie_to_parent(void)
+{
+	struct pollfd p = { .fd = DJ_LAUNCH_FD_CONTROL };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+		failed("cannot tie the launcher to donjond");
+	if (poll(&p, 1, 0) < 0 || p.revents != 0)
+		exit(1);
+}
+
+static void read_config(uint8_t ret_hash[static 32], uint64_t *ret_total)
+{
+	uint8_t block[DJ_HC_CONFIG_MAX];
+	struct dj_config c;
+	uint32_t len;
+
+	errno = EINVAL;
+	if (pread(DJ_LAUNCH_FD_REGION, &len, 4, DJ_HC_CONFIG_OFF) != 4 ||
+		len > sizeof(block) ||
+		pread(DJ_LAUNCH_FD_REGION, block, len, DJ_HC_CONFIG_OFF + 4) !=
+			(ssize_t)len)
+		failed("the shared region has no launch configuration block");
+	dj_config_hash(block, len, ret_hash);
+	/* A block that does not parse halts the Keep, which says so better. */
+	*ret_total = dj_config_parse(block, len, &c) == DJ_OK
+		? c.total_memory
+		: DJ_CONFIG_MEMORY_DEFAULT;
+}
+
+struct state {
+	struct dj_jailed keep;
+	bool has_emu;
+	bool is_asked; /* a report is under way */
+};
+
+static void kill_keep(const struct state *s)
+{
+	(void)syscall(SYS_pidfd_send_signal, s->keep.pidfd, SIGKILL, NULL, 0);
+}
+
+static void on_report(struct state *s, const uint8_t *data)
+{
+	int err = !s->has_emu ? ENOSYS : s->is_asked ? EBUSY : 0;
+
+	if (err == 0 && !dj_emu_ask(data))
+		err = errno;
+	if (err != 0)
+		send_msg(DJ_LAUNCH_REPORTED, (uint32_t)err, NULL, 0);
+	else
+		s->is_asked = true;
+}
+
+static void on_emu(struct state *s)
+{
+	uint8_t report[DJ_EMU_REPORT_MAX];
+	size_t len = 0;
+	int err = dj_emu_answer(report, &len) ? 0 : errno;
+
+	if (s->is_asked)
+		send_msg(DJ_LAUNCH_REPORTED, (uint32_t)err, report, len);
+	s->is_asked = false;
+	if (err == EPIPE || err == ECONNRESET)
+		s->has_emu = false;
+}
+
+/* False: donjond is gone, or talks nonsense. */
+static bool on_control(struct state *s)
+{
+	uint8_t buf[sizeof(struct dj_launch_msg) + 64];
+	struct dj_launch_msg msg;
+	ssize_t n = recv(DJ_LAUNCH_FD_CONTROL, buf, sizeof(buf), MSG_TRUNC);
+
+	if (n < (ssize_t)sizeof(msg) || (size_t)n > sizeof(buf))
+		return false;
+	memcpy(&msg, buf, sizeof(msg));
+	if (msg.len != (size_t)n - sizeof(msg) || msg.zero != 0)
+		return false;
+	if (msg.type == DJ_LAUNCH_KILL && msg.len == 0) {
+		kill_keep(s);
+		return true;
+	}
+	if (msg.type != DJ_LAUNCH_REPORT || msg.len != 64)
+		return false;
+	on_report(s, buf + sizeof(msg));
+	return true;
+}
+
+/* As waitpid(2) would have put it. */
+static uint32_t wait_status(const siginfo_t *si)
+{
+	uint32_t status = (uint32_t)si->si_status;
+
+	if (si->si_code == CLD_EXITED)
+		return (status & 0xff) << 8;
+	return status | (si->si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
+static void serve(struct state *s)
+{
+	struct pollfd p[3] = {
+		{ .fd = DJ_LAUNCH_FD_CONTROL, .events = POLLIN },
+		{ .fd = s->keep.pidfd, .events = POLLIN },
+		{ .fd = DJ_LAUNCH_FD_EMU, .events = POLLIN },
+	};
+	siginfo_t si = { 0 };
+
+	while (p[1].revents == 0) {
+		p[2].fd = s->has_emu ? DJ_LAUNCH_FD_EMU : -1;
+		if (poll(p, 3, -1) < 0 && errno != EINTR)
+			break;
+		if (p[2].revents != 0)
+			on_emu(s);
+		if (p[0].revents != 0 && !on_control(s)) {
+			kill_keep(s);
+			p[0].fd = -1;
+		}
+	}
+	kill_keep(s);
+	if (waitid(P_PIDFD, (id_t)s->keep.pidfd, &si, WEXITED) == 0)
+		send_msg(DJ_LAUNCH_ENDED, wait_status(&si), NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+	uint8_t config_hash[32];
+	struct dj_loaded image;
+	struct state s = { 0 };
+	const char *wrong;
+	uint64_t total;
+
+	if (argc != 3 || strcmp(argv[1], "process") != 0) {
+		bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
+
+		fputs(usage, is_help ? stdout : stderr);
+		return is_help ? 0 : 64;
+	}
+	wrong = dj_loaded_open(argv[2], &image);
+	if (wrong == NULL)
+		wrong = dj_jail_drop_root();
+	if (wrong != NULL)
+		failed(wrong);
+	tie_to_parent();
+	read_config(config_hash, &total);
+	s.has_emu = dj_emu_is_there();
+	if (s.has_emu &&
+		!dj_emu_launch(image.fd, config_hash, image.measurement))
+		failed("the emulator did not take the image");
+	if (total > UINT64_MAX / 2)
+		total = UINT64_MAX / 2;
+	wrong = dj_jail_start(image.fd, total + image.writable + DATA_OVERHEAD,
+		&s.keep);
+	close(image.fd);
+	if (wrong == NULL)
+		wrong = dj_jail_self(s.keep.pidfd);
+	if (wrong != NULL)
+		failed(wrong);
+	send_msg(DJ_LAUNCH_STARTED, 0, image.measurement, 32);
+	serve(&s);
+	return 0;
+}
