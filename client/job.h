@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/errors.h"
+#include "client/session.h"
+#include "client/tar.h"
+#include "lib/proto/record.h"
+
+/*
+ * One program in an opened session: BEGIN, MODULE, trees, RUN, then streams
+ * both ways until EXIT, which is checked against what was written here, then
+ * RELEASE. A single thread around poll(2).
+ */
+#define DJ_TREES_MAX 16
+
+/* Evidence of a running Keep: false with err if it does not hold. */
+typedef bool dj_job_judge(void *ctx, const struct dj_session *s,
+	const uint8_t *evidence, size_t len,
+	const uint8_t report_data[static 64], struct dj_err *err);
+
+enum dj_job_step {
+	DJ_JOB_SENT,     /* all of the program is on its way, RUN too */
+	DJ_JOB_ATTESTED, /* a re-attestation held */
+};
+typedef void dj_job_report(void *ctx, enum dj_job_step step);
+
+struct dj_job {
+	const uint8_t *module;
+	size_t module_len;
+	uint8_t module_hash[32];
+	const uint8_t *begin; /* BEGIN's whole body */
+	size_t begin_len;
+	struct dj_tar *trees[DJ_TREES_MAX]; /* streams 16.. */
+	size_t tree_count;
+
+	int in_fd; /* -1: the program's input is empty */
+	int out_fd, err_fd;
+	uint64_t time_ms;   /* 0: no limit */
+	uint32_t steady_ms; /* 0: records as they come */
+	uint32_t again_ms;  /* 0: no re-attestation; else every so often */
+
+	dj_job_judge *judge;
+	dj_job_report *report; /* may be NULL */
+	void *ctx;
+};
+
+/* Set as far as things went, also when dj_job_run() is false. */
+struct dj_outcome {
+	bool has_exit; /* the Keep said how it ended, and the output is right */
+	struct dj_exit exit;
+	bool timed_out;        /* by this client's clock */
+	bool stopped;          /* we asked it to stop */
+	bool killed;           /* a second signal came */
+	bool sent;             /* RUN has left */
+	uint64_t in, out, err; /* bytes of the streams */
+	uint32_t attested;     /* re-attestations that held */
+	char *diag;            /* stream 3: JSON lines; owned, may be NULL */
+	size_t diag_len;
+	int64_t sent_ms; /* from the call to RUN */
+	int64_t run_ms;  /* from RUN to EXIT */
+};
+
+/*
+ * True: the Keep said how the program ended and all its output was written
+ * and is what the program wrote. What the program did is in ret->exit. False
+ * with err otherwise: session.*, output.*, input.read, again.refused,
+ * limit.time and program.killed (no word from the Keep), dir.read.
+ *
+ * SIGINT, SIGTERM and SIGHUP are taken for the time of the call: the first
+ * asks the program to stop, the second ends the session.
+ */
+DJ_NODISCARD bool dj_job_run(struct dj_session *s, const struct dj_job *job,
+	struct dj_outcome *ret, struct dj_err *err);
+void dj_outcome_done(struct dj_outcome *o);
