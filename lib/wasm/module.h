@@ -43,7 +43,7 @@ struct dj_wasm_name { /* UTF-8, checked; not terminated */
 struct dj_wasm_functype {
 	uint32_t param_count;
 	uint32_t result_count;
-	const uint8_t *params;  /* enum dj_wasm_valtype */
+	const uint8_t *params; /* enum dj_wasm_valtype */
 	const uint8_t *results;
 };
 
@@ -95,31 +95,30 @@ struct dj_wasm_module; /* the rest is lib/wasm's and keep/engine's business */
  * this engine lacks (err->text names it). DJ_E_LIMIT: an implementation
  * limit. DJ_E_NOMEM: the arena is full. Linear in len.
  */
-dj_status dj_wasm_load(const uint8_t *bytes, size_t len,
-	struct dj_arena *arena, struct dj_wasm_module **ret,
-	struct dj_wasm_error *err);
+dj_status dj_wasm_load(const uint8_t *bytes, size_t len, struct dj_arena *arena,
+	struct dj_wasm_module **ret, struct dj_wasm_error *err);
 
 size_t dj_wasm_import_count(const struct dj_wasm_module *m);
-const struct dj_wasm_import *dj_wasm_import(
-	const struct dj_wasm_module *m, size_t i);
+const struct dj_wasm_import *dj_wasm_import(const struct dj_wasm_module *m,
+	size_t i);
 size_t dj_wasm_export_count(const struct dj_wasm_module *m);
-const struct dj_wasm_export *dj_wasm_export(
-	const struct dj_wasm_module *m, size_t i);
+const struct dj_wasm_export *dj_wasm_export(const struct dj_wasm_module *m,
+	size_t i);
 /* The type of what an export names. */
-const struct dj_wasm_functype *dj_wasm_func_type(
-	const struct dj_wasm_module *m, uint32_t func_index);
+const struct dj_wasm_functype *dj_wasm_func_type(const struct dj_wasm_module *m,
+	uint32_t func_index);
 /* Memories and tables, imported ones first. */
 size_t dj_wasm_memory_count(const struct dj_wasm_module *m);
-const struct dj_wasm_limits *dj_wasm_memory(
-	const struct dj_wasm_module *m, size_t i);
+const struct dj_wasm_limits *dj_wasm_memory(const struct dj_wasm_module *m,
+	size_t i);
 /* Functions with a body, all functions, bytes of code and data. */
 struct dj_wasm_summary {
 	uint32_t types, funcs, imported_funcs, tables, memories, globals;
 	uint32_t elems, datas;
 	uint64_t code_bytes, data_bytes, custom_bytes;
 };
-void dj_wasm_summary(
-	const struct dj_wasm_module *m, struct dj_wasm_summary *ret);
+void dj_wasm_summary(const struct dj_wasm_module *m,
+	struct dj_wasm_summary *ret);
 /*
  * The name section's name of a function; false if there is none. A
  * malformed name section is ignored, as the specification asks. Not

@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/wasm/opcode.h"
+
+/*
+ * Sections in their order; each part is validated when it is read, because
+ * it refers only to what stands before it. A count allocates nothing until
+ * the bytes that are left could hold that many.
+ */
+struct decoder {
+	struct dj_wasm_rd r;
+	struct dj_wasm_module *m;
+	struct dj_arena *arena;
+	struct dj_wasm_custom_section **last_custom;
+	bool has_code;
+};
+
+enum section {
+	SECTION_CUSTOM = 0,
+	SECTION_TYPE = 1,
+	SECTION_IMPORT = 2,
+	SECTION_FUNCTION = 3,
+	SECTION_TABLE = 4,
+	SECTION_MEMORY = 5,
+	SECTION_GLOBAL = 6,
+	SECTION_EXPORT = 7,
+	SECTION_START = 8,
+	SECTION_ELEMENT = 9,
+	SECTION_CODE = 10,
+	SECTION_DATA = 11,
+	SECTION_DATA_COUNT = 12,
+	SECTION_TAG = 13,
+	SECTIONS = 13,
+};
+
+static bool failed(const struct decoder *d)
+{
+	return d->r.st != DJ_OK;
+}
+
+/* n elements, or NULL and a failure; never called for hostile n. */
+static void *alloc(struct decoder *d, size_t n, size_t size)
+{
+	void *p = failed(d) ? NULL : dj_arena_array(d->arena, n, size, 8);
+
+	if (p == NULL)
+		dj_wasm_rd_refuse(&d->r, DJ_E_NOMEM, "out of memory");
+	return p;
+}
+
+static const uint8_t *read_types(struct decoder *d, uint32_t *ret_count)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 1);
+	const uint8_t *p = d->r.p;
+
+	if (n > DJ_WASM_MAX_ARITY)
+		dj_wasm_rd_refuse(&d->r, DJ_E_LIMIT,
+			"too many parameters or results");
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		(void)dj_wasm_rd_valtype(&d->r);
+	*ret_count = n;
+	return p;
+}
+
+static void read_type(struct decoder *d, struct dj_wasm_functype *t)
+{
+	uint8_t form = dj_wasm_rd_u8(&d->r);
+
+	if (form == 0x5f || form == 0x5e || form == 0x50 || form == 0x4f ||
+		form == 0x4e)
+		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED,
+			"garbage collection");
+	else if (form != 0x60)
+		dj_wasm_rd_malformed(&d->r, "integer representation too long");
+	t->params = read_types(d, &t->param_count);
+	t->results = read_types(d, &t->result_count);
+}
+
+static void read_type_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 3);
+
+	d->m->types = alloc(d, n, sizeof(*d->m->types));
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		read_type(d, &d->m->types[i]);
+	d->m->type_count = n;
+}
+
+static uint32_t read_type_index(struct decoder *d)
+{
+	uint32_t i = dj_wasm_rd_u32(&d->r);
+
+	if (i >= d->m->type_count) {
+		dj_wasm_rd_invalid(&d->r, "unknown type");
+		return 0;
+	}
+	return i;
+}
+
+static struct dj_wasm_limits read_limits(struct decoder *d, uint64_t most,
+	const char *text)
+{
+	struct dj_wasm_limits l = { 0 };
+	uint8_t flags = dj_wasm_rd_u8(&d->r);
+
+	if (flags == 2 || flags == 3)
+		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED, "threads");
+	else if (flags >= 4 && flags <= 7)
+		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED, "memory64");
+	else if (flags > 1)
+		dj_wasm_rd_malformed(&d->r, "malformed limits flags");
+	l.min = dj_wasm_rd_u32(&d->r);
+	l.has_max = flags == 1;
+	l.max = l.has_max ? dj_wasm_rd_u32(&d->r) : 0;
+	if (l.min > most || (l.has_max && l.max > most))
+		dj_wasm_rd_invalid(&d->r, text);
+	if (l.has_max && l.min > l.max)
+		dj_wasm_rd_invalid(&d->r,
+			"size minimum must not be greater than maximum");
+	return l;
+}
+
+static struct dj_wasm_table read_table(struct decoder *d)
+{
+	struct dj_wasm_table t;
+
+	t.elem = dj_wasm_rd_reftype(&d->r);
+	t.limits = read_limits(d, UINT32_MAX, "");
+	return t;
+}
+
+static struct dj_wasm_limits read_memory(struct decoder *d)
+{
+	return read_limits(d, DJ_WASM_MAX_PAGES,
+		"memory size must be at most 65536 pages (4GiB)");
+}
+
+static struct dj_wasm_global read_global_type(struct decoder *d)
+{
+	struct dj_wasm_global g;
+	uint8_t mut;
+
+	g.type = dj_wasm_rd_valtype(&d->r);
+	mut = dj_wasm_rd_u8(&d->r);
+	if (mut > 1)
+		dj_wasm_rd_malformed(&d->r, "malformed mutability");
+	g.is_mutable = mut == 1;
+	return g;
+}
+
+static void read_import(struct decoder *d, struct dj_wasm_import *im)
+{
+	struct dj_wasm_module *m = d->m;
+	uint32_t type;
+	uint8_t kind;
+
+	im->module = dj_wasm_rd_name(&d->r);
+	im->name = dj_wasm_rd_name(&d->r);
+	kind = dj_wasm_rd_u8(&d->r);
+	im->kind = (enum dj_wasm_extern_kind)kind;
+	switch (kind) {
+	case DJ_WASM_FUNC:
+		type = read_type_index(d);
+		if (failed(d))
+			return;
+		im->func = &m->types[type];
+		m->imported_funcs++;
+		break;
+	case DJ_WASM_TABLE:
+		im->table = read_table(d);
+		m->imported_tables++;
+		break;
+	case DJ_WASM_MEMORY:
+		im->memory = read_memory(d);
+		m->imported_memories++;
+		break;
+	case DJ_WASM_GLOBAL:
+		im->global = read_global_type(d);
+		m->imported_globals++;
+		break;
+	case 4:
+		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED,
+			"exception handling");
+		break;
+	default:
+		dj_wasm_rd_malformed(&d->r, "malformed import kind");
+	}
+}
+
+static void read_import_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 4);
+
+	d->m->imports = alloc(d, n, sizeof(*d->m->imports));
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		read_import(d, &d->m->imports[i]);
+	d->m->import_count = n;
+}
+
+/*
+ * Makes the four index spaces, with what was imported first, when the
+ * sizes of a module's own parts become known: at each section's head.
+ */
+static void open_funcs(struct decoder *d, uint32_t own)
+{
+	struct dj_wasm_module *m = d->m;
+	uint32_t n = 0;
+
+	m->funcs = alloc(d, (size_t)m->imported_funcs + own, sizeof(*m->funcs));
+	if (failed(d))
+		return;
+	for (uint32_t i = 0; i < m->import_count; i++) {
+		if (m->imports[i].kind == DJ_WASM_FUNC)
+			m->funcs[n++].type =
+				(uint32_t)(m->imports[i].func - m->types);
+	}
+	m->func_count = n + own;
+	m->declared_refs = alloc(d, m->func_count, 1);
+}
+
+static void open_tables(struct decoder *d, uint32_t own)
+{
+	struct dj_wasm_module *m = d->m;
+	uint32_t n = 0;
+
+	m->tables =
+		alloc(d, (size_t)m->imported_tables + own, sizeof(*m->tables));
+	if (failed(d))
+		return;
+	for (uint32_t i = 0; i < m->import_count; i++) {
+		if (m->imports[i].kind == DJ_WASM_TABLE)
+			m->tables[n++] = m->imports[i].table;
+	}
+	m->table_count = n;
+}
+
+static void open_memories(struct decoder *d, uint32_t own)
+{
+	struct dj_wasm_module *m = d->m;
+	uint32_t n = 0;
+
+	if ((uint64_t)m->imported_memories + own > 1) {
+		dj_wasm_rd_invalid(&d->r, "multiple memories");
+		return;
+	}
+	m->memories = alloc(d, (size_t)m->imported_memories + own,
+		sizeof(*m->memories));
+	if (failed(d))
+		return;
+	for (uint32_t i = 0; i < m->import_count; i++) {
+		if (m->imports[i].kind == DJ_WASM_MEMORY)
+			m->memories[n++] = m->imports[i].memory;
+	}
+	m->memory_count = n;
+}
+
+static void open_globals(struct decoder *d, uint32_t own)
+{
+	struct dj_wasm_module *m = d->m;
+	uint32_t n = 0;
+
+	m->globals = alloc(d, (size_t)m->imported_globals + own,
+		sizeof(*m->globals));
+	if (failed(d))
+		return;
+	for (uint32_t i = 0; i < m->import_count; i++) {
+		if (m->imports[i].kind == DJ_WASM_GLOBAL)
+			m->globals[n++].type = m->imports[i].global;
+	}
+	m->global_count = n;
+}
+
+static void read_function_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 1);
+
+	open_funcs(d, n);
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		d->m->funcs[d->m->imported_funcs + i].type = read_type_index(d);
+}
+
+static void read_table_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 3);
+
+	open_tables(d, n);
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		d->m->tables[d->m->table_count++] = read_table(d);
+}
+
+static void read_memory_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 2);
+
+	open_memories(d, n);
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		d->m->memories[d->m->memory_count++] = read_memory(d);
+}
+
+static void mark_ref(struct decoder *d, uint32_t func)
+{
+	if (func >= d->m->func_count)
+		dj_wasm_rd_invalid(&d->r, "unknown function");
+	else if (!failed(d))
+		d->m->declared_refs[func] = 1;
+}
+
+/* One instruction of a constant expression; its type, or 0. */
+static uint8_t read_const_op(struct decoder *d, uint32_t op,
+	struct dj_wasm_const *c)
+{
+	struct dj_wasm_module *m = d->m;
+
+	c->kind = DJ_WASM_CONST_BITS;
+	switch (op) {
+	case DJ_OP_I32_CONST:
+		c->bits = (uint32_t)dj_wasm_rd_s32(&d->r);
+		return DJ_WASM_I32;
+	case DJ_OP_I64_CONST:
+		c->bits = (uint64_t)dj_wasm_rd_s64(&d->r);
+		return DJ_WASM_I64;
+	case DJ_OP_F32_CONST:
+		c->bits = dj_wasm_rd_bits(&d->r, 4);
+		return DJ_WASM_F32;
+	case DJ_OP_F64_CONST:
+		c->bits = dj_wasm_rd_bits(&d->r, 8);
+		return DJ_WASM_F64;
+	case DJ_OP_REF_NULL:
+		c->bits = 0;
+		return (uint8_t)dj_wasm_rd_reftype(&d->r);
+	case DJ_OP_REF_FUNC:
+		c->kind = DJ_WASM_CONST_FUNC;
+		c->index = dj_wasm_rd_u32(&d->r);
+		mark_ref(d, c->index);
+		return DJ_WASM_FUNCREF;
+	case DJ_OP_GLOBAL_GET:
+		c->kind = DJ_WASM_CONST_GLOBAL;
+		c->index = dj_wasm_rd_u32(&d->r);
+		if (c->index >= m->imported_globals) {
+			dj_wasm_rd_invalid(&d->r, "unknown global");
+			return 0;
+		}
+		if (m->globals[c->index].type.is_mutable)
+			dj_wasm_rd_invalid(&d->r,
+				"constant expression required");
+		return (uint8_t)m->globals[c->index].type.type;
+	default:
+		dj_wasm_rd_invalid(&d->r, "constant expression required");
+		return 0;
+	}
+}
+
+static struct dj_wasm_const read_const(struct decoder *d, uint8_t want)
+{
+	struct dj_wasm_const c = { 0 };
+	unsigned n = 0;
+	uint8_t got = 0;
+
+	for (;;) {
+		uint32_t op = dj_wasm_rd_opcode(&d->r);
+
+		if (failed(d) || op == DJ_OP_END)
+			break;
+		got = read_const_op(d, op, &c);
+		n++;
+		if (n > 1)
+			dj_wasm_rd_invalid(&d->r, "type mismatch");
+	}
+	if (got != want)
+		dj_wasm_rd_invalid(&d->r, "type mismatch");
+	return c;
+}
+
+static void read_global_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 3);
+
+	open_globals(d, n);
+	for (uint32_t i = 0; i < n && !failed(d); i++) {
+		struct dj_wasm_global_def *g =
+			&d->m->globals[d->m->global_count];
+
+		g->type = read_global_type(d);
+		g->init = read_const(d, (uint8_t)g->type.type);
+		d->m->global_count++;
+	}
+}
+
+static void read_export(struct decoder *d, struct dj_wasm_export *e)
+{
+	static const char *const unknown[] = { "unknown function",
+		"unknown table", "unknown memory", "unknown global" };
+	const struct dj_wasm_module *m = d->m;
+	const uint32_t counts[] = { m->func_count, m->table_count,
+		m->memory_count, m->global_count };
+	uint8_t kind;
+
+	e->name = dj_wasm_rd_name(&d->r);
+	kind = dj_wasm_rd_u8(&d->r);
+	e->index = dj_wasm_rd_u32(&d->r);
+	if (kind > DJ_WASM_GLOBAL) {
+		dj_wasm_rd_malformed(&d->r, "malformed export kind");
+		return;
+	}
+	e->kind = (enum dj_wasm_extern_kind)kind;
+	if (e->index >= counts[kind])
+		dj_wasm_rd_invalid(&d->r, unknown[kind]);
+	else if (kind == DJ_WASM_FUNC)
+		mark_ref(d, e->index);
+}
+
+static uint64_t hash_name(const struct dj_wasm_name *n)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ n->len;
+
+	for (uint32_t i = 0; i < n->len; i++)
+		h = (h ^ (uint8_t)n->p[i]) * 0x100000001b3u;
+	return h ^ h >> 29;
+}
+
+static bool same_name(const struct dj_wasm_name *a,
+	const struct dj_wasm_name *b)
+{
+	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+}
+
+/* An open hash table, at most half full, of export numbers plus one. */
+static void check_duplicates(struct decoder *d)
+{
+	const struct dj_wasm_export *exports = d->m->exports;
+	uint32_t *table;
+	size_t cap = 16;
+
+	while (cap < (size_t)d->m->export_count * 2)
+		cap *= 2;
+	table = alloc(d, cap, sizeof(*table));
+	for (uint32_t i = 0; i < d->m->export_count && !failed(d); i++) {
+		size_t at = hash_name(&exports[i].name) & (cap - 1);
+
+		for (; table[at] != 0; at = (at + 1) & (cap - 1)) {
+			if (same_name(&exports[table[at] - 1].name,
+				    &exports[i].name)) {
+				dj_wasm_rd_invalid(&d->r,
+					"duplicate export name");
+				return;
+			}
+		}
+		table[at] = i + 1;
+	}
+}
+
+static void read_export_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 3);
+
+	d->m->exports = alloc(d, n, sizeof(*d->m->exports));
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		read_export(d, &d->m->exports[i]);
+	d->m->export_count = n;
+	if (!failed(d))
+		check_duplicates(d);
+}
+
+static void read_start_section(struct decoder *d)
+{
+	struct dj_wasm_module *m = d->m;
+	const struct dj_wasm_functype *t;
+
+	m->start = dj_wasm_rd_u32(&d->r);
+	m->has_start = true;
+	if (m->start >= m->func_count) {
+		dj_wasm_rd_invalid(&d->r, "unknown function");
+		return;
+	}
+	t = &m->types[m->funcs[m->start].type];
+	if (t->param_count != 0 || t->result_count != 0)
+		dj_wasm_rd_invalid(&d->r, "start function");
+}
+
+static void read_elem_items(struct decoder *d, struct dj_wasm_elem *e)
+{
+	e->count = dj_wasm_rd_count(&d->r, 1);
+	e->items = dj_wasm_rd_off(&d->r);
+	for (uint32_t i = 0; i < e->count && !failed(d); i++) {
+		if (e->is_expr)
+			(void)read_const(d, (uint8_t)e->type);
+		else
+			mark_ref(d, dj_wasm_rd_u32(&d->r));
+	}
+}
+
+/* The flags: 1 not active, 2 explicit index or declared, 4 expressions. */
+static void read_elem(struct decoder *d, struct dj_wasm_elem *e)
+{
+	uint32_t flags = dj_wasm_rd_u32(&d->r);
+	bool active = (flags & 1) == 0;
+
+	if (flags > 7) {
+		dj_wasm_rd_malformed(&d->r, "malformed elements segment kind");
+		return;
+	}
+	e->is_expr = (flags & 4) != 0;
+	e->type = DJ_WASM_FUNCREF;
+	e->mode = active      ? DJ_WASM_ACTIVE
+		: (flags & 2) ? DJ_WASM_DECLARED
+			      : DJ_WASM_PASSIVE;
+	if (active) {
+		e->table = flags & 2 ? dj_wasm_rd_u32(&d->r) : 0;
+		if (e->table >= d->m->table_count)
+			dj_wasm_rd_invalid(&d->r, "unknown table");
+		e->offset = read_const(d, DJ_WASM_I32);
+	}
+	if ((flags & 3) != 0 && e->is_expr)
+		e->type = dj_wasm_rd_reftype(&d->r);
+	else if ((flags & 3) != 0 && dj_wasm_rd_u8(&d->r) != 0)
+		dj_wasm_rd_malformed(&d->r, "malformed element kind");
+	if (failed(d))
+		return;
+	if (active && d->m->tables[e->table].elem != e->type)
+		dj_wasm_rd_invalid(&d->r, "type mismatch");
+	read_elem_items(d, e);
+}
+
+static void read_element_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 2);
+
+	d->m->elems = alloc(d, n, sizeof(*d->m->elems));
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		read_elem(d, &d->m->elems[i]);
+	d->m->elem_count = n;
+}
+
+static void read_body(struct decoder *d, struct dj_wasm_validator *v,
+	struct dj_wasm_func *f)
+{
+	uint32_t len = dj_wasm_rd_u32(&d->r);
+	const uint8_t *p = dj_wasm_rd_bytes(&d->r, len);
+	struct dj_wasm_rd r;
+
+	if (p == NULL)
+		return;
+	f->body = (uint32_t)(p - d->m->bytes);
+	f->len = len;
+	r = dj_wasm_rd_of(d->m->bytes, f->body, len);
+	dj_wasm_validate_body(v, &r, &d->m->types[f->type]);
+	if (r.st != DJ_OK) {
+		d->r.st = r.st;
+		d->r.err = r.err;
+		d->r.p = d->r.end;
+	}
+}
+
+static void read_code_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 2);
+	struct dj_wasm_module *m = d->m;
+	struct dj_wasm_validator *v;
+
+	if (failed(d))
+		return;
+	if (n != m->func_count - m->imported_funcs) {
+		dj_wasm_rd_malformed(&d->r,
+			"function and code section have inconsistent lengths");
+		return;
+	}
+	v = dj_wasm_validator_new(m, d->arena);
+	if (v == NULL)
+		dj_wasm_rd_refuse(&d->r, DJ_E_NOMEM, "out of memory");
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		read_body(d, v, &m->funcs[m->imported_funcs + i]);
+	m->body_count = n;
+	d->has_code = true;
+}
+
+static void read_data(struct decoder *d, struct dj_wasm_data *s)
+{
+	uint32_t flags = dj_wasm_rd_u32(&d->r);
+
+	if (flags > 2) {
+		dj_wasm_rd_malformed(&d->r, "malformed data segment kind");
+		return;
+	}
+	s->mode = flags == 1 ? DJ_WASM_PASSIVE : DJ_WASM_ACTIVE;
+	if (s->mode == DJ_WASM_ACTIVE) {
+		uint32_t mem = flags == 2 ? dj_wasm_rd_u32(&d->r) : 0;
+
+		if (mem >= d->m->memory_count)
+			dj_wasm_rd_invalid(&d->r, "unknown memory");
+		s->offset = read_const(d, DJ_WASM_I32);
+	}
+	s->len = dj_wasm_rd_u32(&d->r);
+	s->bytes = dj_wasm_rd_off(&d->r);
+	(void)dj_wasm_rd_bytes(&d->r, s->len);
+	d->m->data_bytes += s->len;
+}
+
+static void read_data_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 2);
+
+	d->m->datas = alloc(d, n, sizeof(*d->m->datas));
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		read_data(d, &d->m->datas[i]);
+	d->m->data_count = n;
+}
+
+static void read_data_count_section(struct decoder *d)
+{
+	d->m->declared_datas = dj_wasm_rd_u32(&d->r);
+	d->m->has_data_count = true;
+}
+
+static void read_custom_section(struct decoder *d)
+{
+	struct dj_wasm_custom_section *c = alloc(d, 1, sizeof(*c));
+
+	if (c == NULL)
+		return;
+	c->name = dj_wasm_rd_name(&d->r);
+	c->at = dj_wasm_rd_off(&d->r);
+	c->len = (uint32_t)dj_wasm_rd_left(&d->r);
+	d->r.p = d->r.end;
+	*d->last_custom = c;
+	d->last_custom = &c->next;
+}
+
+static void (*const readers[SECTIONS])(struct decoder *) = {
+	[SECTION_CUSTOM] = read_custom_section,
+	[SECTION_TYPE] = read_type_section,
+	[SECTION_IMPORT] = read_import_section,
+	[SECTION_FUNCTION] = read_function_section,
+	[SECTION_TABLE] = read_table_section,
+	[SECTION_MEMORY] = read_memory_section,
+	[SECTION_GLOBAL] = read_global_section,
+	[SECTION_EXPORT] = read_export_section,
+	[SECTION_START] = read_start_section,
+	[SECTION_ELEMENT] = read_element_section,
+	[SECTION_CODE] = read_code_section,
+	[SECTION_DATA] = read_data_section,
+	[SECTION_DATA_COUNT] = read_data_count_section,
+};
+
+/* The order that is asked for; the data count stands before the code. */
+static const uint8_t rank[SECTIONS] = {
+	[SECTION_TYPE] = 1,
+	[SECTION_IMPORT] = 2,
+	[SECTION_FUNCTION] = 3,
+	[SECTION_TABLE] = 4,
+	[SECTION_MEMORY] = 5,
+	[SECTION_GLOBAL] = 6,
+	[SECTION_EXPORT] = 7,
+	[SECTION_START] = 8,
+	[SECTION_ELEMENT] = 9,
+	[SECTION_DATA_COUNT] = 10,
+	[SECTION_CODE] = 11,
+	[SECTION_DATA] = 12,
+};
+
+/*
+ * What the sections passed over would have made: index spaces of what was
+ * imported, for those who refer to them.
+ */
+static void open_spaces(struct decoder *d, uint8_t before)
+{
+	const struct dj_wasm_module *m = d->m;
+
+	if (before > rank[SECTION_FUNCTION] && m->funcs == NULL)
+		open_funcs(d, 0);
+	if (before > rank[SECTION_TABLE] && m->tables == NULL)
+		open_tables(d, 0);
+	if (before > rank[SECTION_MEMORY] && m->memories == NULL)
+		open_memories(d, 0);
+	if (before > rank[SECTION_GLOBAL] && m->globals == NULL)
+		open_globals(d, 0);
+}
+
+static void count_bytes(struct decoder *d, uint8_t id, uint32_t len)
+{
+	if (id == SECTION_CODE)
+		d->m->code_bytes = len;
+	if (id == SECTION_CUSTOM)
+		d->m->custom_bytes += len;
+}
+
+static void read_section(struct decoder *d, uint8_t *last)
+{
+	const uint8_t *end = d->r.end;
+	uint8_t id = dj_wasm_rd_u8(&d->r);
+	uint32_t len = dj_wasm_rd_u32(&d->r);
+
+	if (id == SECTION_TAG)
+		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED,
+			"exception handling");
+	else if (id >= SECTIONS)
+		dj_wasm_rd_malformed(&d->r, "malformed section id");
+	else if (len > dj_wasm_rd_left(&d->r))
+		dj_wasm_rd_malformed(&d->r, "length out of bounds");
+	else if (id != SECTION_CUSTOM && rank[id] <= *last)
+		dj_wasm_rd_malformed(&d->r,
+			"unexpected content after last section");
+	if (failed(d))
+		return;
+	if (id != SECTION_CUSTOM) {
+		*last = rank[id];
+		open_spaces(d, rank[id]);
+	}
+	count_bytes(d, id, len);
+	d->r.end = d->r.p + len;
+	if (!failed(d))
+		readers[id](d);
+	if (!failed(d) && d->r.p != d->r.end)
+		dj_wasm_rd_malformed(&d->r, "section size mismatch");
+	d->r.end = end;
+}
+
+static void read_sections(struct decoder *d)
+{
+	struct dj_wasm_module *m = d->m;
+	uint8_t last = 0;
+
+	if (dj_wasm_rd_bits(&d->r, 4) != 0x6d736100)
+		dj_wasm_rd_malformed(&d->r, "magic header not detected");
+	if (dj_wasm_rd_bits(&d->r, 4) != 1)
+		dj_wasm_rd_malformed(&d->r, "unknown binary version");
+	while (!failed(d) && d->r.p != d->r.end)
+		read_section(d, &last);
+	open_spaces(d, UINT8_MAX);
+	if (failed(d))
+		return;
+	if (!d->has_code && m->func_count != m->imported_funcs)
+		dj_wasm_rd_malformed(&d->r,
+			"function and code section have inconsistent lengths");
+	if (m->has_data_count && m->declared_datas != m->data_count)
+		dj_wasm_rd_malformed(&d->r,
+			"data count and data section have inconsistent lengths");
+}
+
+dj_status dj_wasm_load(const uint8_t *bytes, size_t len, struct dj_arena *arena,
+	struct dj_wasm_module **ret, struct dj_wasm_error *err)
+{
+	struct decoder d = { .arena = arena };
+
+	d.r = dj_wasm_rd_of(bytes, 0, len);
+	if (len > UINT32_MAX)
+		dj_wasm_rd_refuse(&d.r, DJ_E_LIMIT, "module too large");
+	d.m = alloc(&d, 1, sizeof(*d.m));
+	if (d.m != NULL) {
+		d.m->bytes = bytes;
+		d.m->len = len;
+		d.last_custom = &d.m->customs;
+		read_sections(&d);
+	}
+	if (failed(&d)) {
+		*err = d.r.err;
+		return d.r.st;
+	}
+	*ret = d.m;
+	return DJ_OK;
+}

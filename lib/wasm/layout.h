@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lib/wasm/module.h"
+
+/*
+ * What dj_wasm_load() leaves behind, for those who run or compile a module.
+ * All of it has been validated: indexes are in range, types fit. Offsets
+ * count in the module's bytes.
+ */
+#define DJ_WASM_PAGE           65536u
+#define DJ_WASM_MAX_PAGES      65536u
+#define DJ_WASM_MAX_ARITY      1000u      /* parameters, results of a type */
+#define DJ_WASM_MAX_LOCALS     50000u     /* of a function, parameters too */
+#define DJ_WASM_MAX_HEIGHT     (1u << 20) /* operands on the stack */
+#define DJ_WASM_MAX_NESTING    (1u << 20) /* blocks in blocks */
+#define DJ_WASM_MAX_TABLE_ELEM 10000000u
+
+/* A constant expression: of 2.0, so one instruction. */
+struct dj_wasm_const {
+	enum {
+		DJ_WASM_CONST_BITS, /* a number, or a null reference */
+		DJ_WASM_CONST_GLOBAL,
+		DJ_WASM_CONST_FUNC,
+	} kind;
+	uint32_t index;
+	uint64_t bits;
+};
+
+struct dj_wasm_func {
+	uint32_t type;
+	uint32_t body; /* offset of the local declarations; 0: imported */
+	uint32_t len;  /* up to and with the last end */
+};
+
+struct dj_wasm_global_def {
+	struct dj_wasm_global type;
+	struct dj_wasm_const init; /* own globals only */
+};
+
+enum dj_wasm_segment_mode {
+	DJ_WASM_ACTIVE,
+	DJ_WASM_PASSIVE,
+	DJ_WASM_DECLARED,
+};
+
+struct dj_wasm_elem {
+	enum dj_wasm_segment_mode mode;
+	enum dj_wasm_valtype type;
+	uint32_t table;
+	struct dj_wasm_const offset;
+	uint32_t count;
+	uint32_t items; /* offset of the first item */
+	bool is_expr;   /* items are constant expressions, else indexes */
+};
+
+struct dj_wasm_data {
+	enum dj_wasm_segment_mode mode;
+	struct dj_wasm_const offset;
+	uint32_t bytes; /* offset of the first byte */
+	uint32_t len;
+};
+
+struct dj_wasm_custom_section {
+	struct dj_wasm_name name;
+	uint32_t at; /* offset of what follows the name */
+	uint32_t len;
+	struct dj_wasm_custom_section *next;
+};
+
+struct dj_wasm_module {
+	const uint8_t *bytes;
+	size_t len;
+
+	/* Index spaces: the imported ones come first. */
+	uint32_t type_count, import_count, func_count, table_count;
+	uint32_t memory_count, global_count, export_count, elem_count;
+	uint32_t data_count, body_count;
+	uint32_t imported_funcs, imported_tables, imported_memories;
+	uint32_t imported_globals;
+	struct dj_wasm_functype *types;
+	struct dj_wasm_import *imports;
+	struct dj_wasm_func *funcs;
+	struct dj_wasm_table *tables;
+	struct dj_wasm_limits *memories;
+	struct dj_wasm_global_def *globals;
+	struct dj_wasm_export *exports;
+	struct dj_wasm_elem *elems;
+	struct dj_wasm_data *datas;
+	struct dj_wasm_custom_section *customs;
+
+	bool has_start, has_data_count;
+	uint32_t start;
+	uint32_t declared_datas; /* what the data count section says */
+	uint8_t *declared_refs;  /* per function: ref.func may name it */
+	uint64_t code_bytes, data_bytes, custom_bytes;
+};

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "lib/wasm/reader.h"
+
+/*
+ * Opcodes, as in the binary format. One table says what the plain ones take
+ * and give; the validator and whoever makes code read the same.
+ */
+enum dj_wasm_opcode {
+	DJ_OP_UNREACHABLE = 0x00,
+	DJ_OP_NOP = 0x01,
+	DJ_OP_BLOCK = 0x02,
+	DJ_OP_LOOP = 0x03,
+	DJ_OP_IF = 0x04,
+	DJ_OP_ELSE = 0x05,
+	DJ_OP_END = 0x0b,
+	DJ_OP_BR = 0x0c,
+	DJ_OP_BR_IF = 0x0d,
+	DJ_OP_BR_TABLE = 0x0e,
+	DJ_OP_RETURN = 0x0f,
+	DJ_OP_CALL = 0x10,
+	DJ_OP_CALL_INDIRECT = 0x11,
+	DJ_OP_DROP = 0x1a,
+	DJ_OP_SELECT = 0x1b,
+	DJ_OP_SELECT_T = 0x1c,
+	DJ_OP_LOCAL_GET = 0x20,
+	DJ_OP_LOCAL_SET = 0x21,
+	DJ_OP_LOCAL_TEE = 0x22,
+	DJ_OP_GLOBAL_GET = 0x23,
+	DJ_OP_GLOBAL_SET = 0x24,
+	DJ_OP_TABLE_GET = 0x25,
+	DJ_OP_TABLE_SET = 0x26,
+	DJ_OP_LOAD_FIRST = 0x28,
+	DJ_OP_LOAD_LAST = 0x35,
+	DJ_OP_STORE_FIRST = 0x36,
+	DJ_OP_STORE_LAST = 0x3e,
+	DJ_OP_MEMORY_SIZE = 0x3f,
+	DJ_OP_MEMORY_GROW = 0x40,
+	DJ_OP_I32_CONST = 0x41,
+	DJ_OP_I64_CONST = 0x42,
+	DJ_OP_F32_CONST = 0x43,
+	DJ_OP_F64_CONST = 0x44,
+	DJ_OP_I32_EQZ = 0x45,
+	DJ_OP_NUM_LAST = 0xc4,
+	DJ_OP_REF_NULL = 0xd0,
+	DJ_OP_REF_IS_NULL = 0xd1,
+	DJ_OP_REF_FUNC = 0xd2,
+	DJ_OP_PREFIX = 0xfc,
+	/* 0xfc and a number: 0x100 + the number here. */
+	DJ_OP_TRUNC_SAT_FIRST = 0x100,
+	DJ_OP_TRUNC_SAT_LAST = 0x107,
+	DJ_OP_MEMORY_INIT = 0x108,
+	DJ_OP_DATA_DROP = 0x109,
+	DJ_OP_MEMORY_COPY = 0x10a,
+	DJ_OP_MEMORY_FILL = 0x10b,
+	DJ_OP_TABLE_INIT = 0x10c,
+	DJ_OP_ELEM_DROP = 0x10d,
+	DJ_OP_TABLE_COPY = 0x10e,
+	DJ_OP_TABLE_GROW = 0x10f,
+	DJ_OP_TABLE_SIZE = 0x110,
+	DJ_OP_TABLE_FILL = 0x111,
+	DJ_OP_COUNT = 0x112,
+};
+
+/* Loads, stores, numeric operations; in[0] is 0 for all others. */
+struct dj_wasm_op {
+	uint8_t in[2]; /* enum dj_wasm_valtype; 0: none */
+	uint8_t out;   /* 0: none */
+	uint8_t width; /* of a load or store, log2 of the bytes */
+};
+extern const struct dj_wasm_op dj_wasm_ops[DJ_OP_COUNT];
+
+/*
+ * Reads an opcode; 0xfc ones come as 0x100 and up. Unknown ones fail; those
+ * of features that we lack with DJ_E_UNSUPPORTED.
+ */
+uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r);
+
+/* A block's type: parameters and results. */
+struct dj_wasm_block_type {
+	uint32_t param_count, result_count;
+	const uint8_t *params, *results;
+};
+struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
+	const struct dj_wasm_module *m);
+enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r);
+enum dj_wasm_valtype dj_wasm_rd_reftype(struct dj_wasm_rd *r);
+
+/* Validates the body that r stands at the start of; r is at its end then. */
+struct dj_wasm_validator;
+struct dj_wasm_validator *dj_wasm_validator_new(const struct dj_wasm_module *m,
+	struct dj_arena *arena);
+void dj_wasm_validate_body(struct dj_wasm_validator *v, struct dj_wasm_rd *r,
+	const struct dj_wasm_functype *type);
