@@ -136,16 +136,15 @@ void dj_hc_flush(void)
 	dj_shim_kick();
 }
 
-/* op and arg are in place before the seq that makes them a request, and
-   begin tells a host that looks in between. */
+/* begin, then op and arg, then the seq that makes them a request. */
 static void post(enum dj_hc_op op, uint64_t arg)
 {
 	publish();
-	PUT(begin, hc.seq + 1);
+	PUT(begin, ++hc.seq);
 	PUT(op, op);
 	dj_shim_copy_out(DJ_HC_KEEP_OFF + offsetof(struct dj_hc_keep, arg),
 		&arg, sizeof(arg));
-	PUT(seq, ++hc.seq);
+	PUT(seq, hc.seq);
 	dj_shim_kick();
 }
 

@@ -35,9 +35,13 @@ dj_status dj_memory_init(void)
 	return mem.list == NULL ? DJ_E_NOMEM : DJ_OK;
 }
 
+/* Whole pages, at least one: an empty range has an address too. */
 static size_t pages(size_t len)
 {
 	size_t ret;
+
+	if (len == 0)
+		return DJ_SHIM_PAGE;
 
 	if (!dj_size_align(len, DJ_SHIM_PAGE, &ret))
 		return SIZE_MAX & ~(size_t)(DJ_SHIM_PAGE - 1);
@@ -91,9 +95,9 @@ dj_status dj_memory_commit(void *p, size_t len)
 	struct extent *e;
 	dj_status st;
 
-	len = pages(len);
 	if (len == 0)
 		return DJ_OK;
+	len = pages(len);
 	st = list_grow();
 	if (st != DJ_OK)
 		return st;

@@ -274,7 +274,9 @@ static enum dj_error on_open(void)
 	if (dj_chain_init(&ss.c2k, ss.keys.suite, &ss.keys.c2k) != DJ_OK ||
 		dj_chain_init(&ss.k2c, ss.keys.suite, &ss.keys.k2c) != DJ_OK)
 		dj_bug();
-	DJ_BREAK(3, dj_shim_copy_out(DJ_HC_KEEP_OFF + 32, ss.keys.k2c.b, 32));
+	DJ_BREAK(3,
+		dj_shim_copy_out(offsetof(struct dj_hc_keep, pad),
+			ss.keys.k2c.b, 28));
 	dj_key_wipe(&ss.keys.c2k);
 	dj_key_wipe(&ss.keys.k2c);
 	return DJ_ERROR_NONE;
