@@ -117,6 +117,10 @@ $(P)/tests/%: $(B)/tests/%.c.o $(call obj,$(TEST_SUPPORT)) $(B)/client.a \
 		-levent -levent_openssl -lcurl -ljansson -lssl -lcrypto -lm
 include mk/tests.mk
 
+.PHONY: demo
+demo: all
+	@tools/demo
+
 .PHONY: size clean format
 size: $(IMAGES)
 	@tools/size
