@@ -6,8 +6,8 @@ KEEP_CORE_SRC := $(wildcard lib/base/*.c lib/crypto/*.c lib/proto/*.c lib/sessio
 	lib/wasm/*.c keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
 
 define keep_image
-KEEP_SRC_$(1) := $$(KEEP_CORE_SRC) $$(wildcard keep/arch/$(2)/*.c \
-	keep/arch/$(2)/*.S keep/shim/$(1)/*.c keep/shim/$(1)/*.S)
+KEEP_SRC_$(1) := $$(sort $$(KEEP_CORE_SRC) $$(wildcard keep/arch/$(2)/*.c \
+	keep/arch/$(2)/*.S keep/shim/$(1)/*.c keep/shim/$(1)/*.S))
 KEEP_OBJ_$(1) := $$(patsubst %,build/keep/$(1).o/%.o,$$(KEEP_SRC_$(1))) \
 	$$(patsubst $$(BEARSSL)/%,build/keep/$(1).o/bearssl/%.o,$$(BEARSSL_SRC))
 KEEP_FLAGS_$(1) = $$(KEEP_BASE) $$(KEEP_CPU_$(2)) \
@@ -27,7 +27,7 @@ build/keep/$(1).o/%.S.o: %.S mk/flags.mk | deps
 	@mkdir -p $$(@D)
 	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -c -o $$@ $$<
 build/keep/$(1).elf: $$(KEEP_OBJ_$(1)) keep/shim/$(1)/image.ld tools/check-image
-	$$(Q)$$(KEEP_LD) $$(KEEP_LDFLAGS) --strip-debug -T keep/shim/$(1)/image.ld \
+	$$(Q)$$(KEEP_LD) $$(KEEP_LDFLAGS) -T keep/shim/$(1)/image.ld \
 		-o $$@.tmp $$(KEEP_OBJ_$(1))
 	$$(Q)tools/check-image $(1) $$@.tmp
 	$$(Q)mv $$@.tmp $$@

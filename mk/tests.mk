@@ -94,3 +94,16 @@ $(P)/spectest: $(call obj,$(wildcard tests/spectest/*.c)) $(B)/keep.a \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group -ljansson
+
+# The process shim under a core that does as it is told (tests/keep/probe.c).
+PROBE := build/keep-test/process.elf
+build/keep-test/%.c.o: %.c mk/flags.mk | deps $(BEARSSL_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(KEEP_CC) $(KEEP_FLAGS_process) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+$(PROBE): build/keep-test/tests/keep/probe.c.o keep/shim/process/image.ld \
+		$(filter-out $(patsubst %,build/keep/process.o/%.o,$(KEEP_SRC) $(wildcard lib/wasm/*.c)),$(KEEP_OBJ_process))
+	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/process/image.ld -o $@ \
+		$(filter %.o,$^)
+	$(Q)tools/check-image process $@
+TEST_TOOLS += $(PROBE)
+-include build/keep-test/tests/keep/probe.c.d
