@@ -17,6 +17,7 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t len);
 void *memmove(void *dst, const void *src, size_t len);
 void *memset(void *dst, int c, size_t len);
 int memcmp(const void *a, const void *b, size_t len);
+void *memchr(const void *p, int c, size_t len);
 size_t strlen(const char *s);
 
 typedef uint8_t vec __attribute__((vector_size(16), aligned(1), may_alias));
@@ -155,6 +156,17 @@ int memcmp(const void *a, const void *b, size_t len)
 			return x[i] - y[i];
 	}
 	return 0;
+}
+
+void *memchr(const void *p, int c, size_t len)
+{
+	uint8_t *at = (uint8_t *)(uintptr_t)p;
+
+	for (size_t i = 0; i < len; i++) {
+		if (at[i] == (uint8_t)c)
+			return at + i;
+	}
+	return NULL;
 }
 
 size_t strlen(const char *s)
