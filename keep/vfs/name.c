@@ -131,10 +131,17 @@ const struct dj_vfs_name *dj_vfs_after(const struct dj_vfs_node *dir,
 
 	if (cookie >= dir->dir.seq)
 		return NULL;
-	/* The entry of the cookie is where the last call ended, as a rule. */
-	if (hint->at != NULL && hint->changes == dir->dir.changes &&
-		hint->at->seq == cookie)
-		e = hint->at->next;
+	/*
+	 * The cookie's entry is where the last call ended or, if that one did
+	 * not fit, the one before it.
+	 */
+	if (hint->at != NULL && hint->changes == dir->dir.changes) {
+		const struct dj_vfs_name *h = hint->at;
+
+		if (h->seq <= cookie ||
+			(h->prev != NULL && h->prev->seq <= cookie))
+			e = h;
+	}
 	while (e != NULL && e->seq <= cookie)
 		e = e->next;
 	hint->at = e;

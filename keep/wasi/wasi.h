@@ -13,13 +13,20 @@
  * WASI preview 1 for one program run, over keep/vfs and keep/stream.h.
  *
  *   dj_wasi_new(arena, &config, &w);
+ *   dj_wasi_set_store(w, store);
  *   dj_instance_new(store, module, dj_wasi_resolve, w, ...);
  *   trap = dj_call(... "_start" ...);
  *   DJ_TRAP_EXIT: dj_wasi_exit_code(w); a return from _start is exit 0.
  *
- * Every function of wasi_snapshot_preview1 resolves; what is not there yet
- * answers ENOSYS. No call traps the Keep, whatever its arguments: pointers
- * outside linear memory are EFAULT.
+ * Every function of wasi_snapshot_preview1 and of wasi_unstable (preview 0)
+ * resolves. What the Keep does not have answers so: proc_raise ENOSYS, the
+ * sock_ functions ENOTSOCK. No call traps the Keep, whatever its arguments:
+ * pointers outside linear memory are EFAULT, and nothing has happened then.
+ *
+ * Rights are those of the specification: a descriptor has what it was opened
+ * with, never more than its directory passes on, and a call without its
+ * right is ENOTCAPABLE. Preopens have all that apply to a directory; a
+ * read-only tree answers EROFS.
  */
 struct dj_wasi;
 
@@ -28,10 +35,10 @@ struct dj_wasi_text { /* not terminated; no NUL inside */
 	uint32_t len;
 };
 
-enum dj_wasi_preopen_kind { /* session.md 6.4, item 3 */
+enum dj_wasi_preopen_kind {  /* session.md 6.4, item 3 */
 	DJ_WASI_PACKED = 1,  /* read-only tree from a tar */
 	DJ_WASI_MEMORY = 2,  /* empty writable tree in memory */
-	DJ_WASI_OVERLAY = 3, /* packed tree with a writable overlay */
+	DJ_WASI_OVERLAY = 3, /* packed tree, writable: changes stay here */
 };
 
 struct dj_wasi_preopen {
@@ -41,6 +48,13 @@ struct dj_wasi_preopen {
 	size_t tar_len;
 };
 
+/* Why dj_wasi_new refused a tree, for a message to the tenant. */
+struct dj_wasi_error {
+	size_t preopen;   /* which of the preopens */
+	const char *what; /* "bad checksum"; constant text */
+	char name[64];    /* of the member, cut; not clean for a terminal */
+};
+
 struct dj_wasi_config {
 	const struct dj_wasi_text *args; /* args[0] is the program's name */
 	size_t arg_count;
@@ -48,19 +62,23 @@ struct dj_wasi_config {
 	size_t env_count;
 	const struct dj_wasi_preopen *preopens; /* descriptors 3, 4, ... */
 	size_t preopen_count;
-	uint32_t max_open_files; /* 0: 1024 */
+	uint32_t max_open_files; /* 0: 1024; at most 65,536 */
 	/*
-	 * File contents of writable trees come from here, page by page, so
-	 * that they count against the Keep's memory; NULL return: ENOSPC.
+	 * What programs put into writable trees lives in one range of
+	 * max_file_bytes, reserved by dj_wasi_new and committed as it fills,
+	 * so that it counts against the Keep's memory; no more: ENOSPC.
 	 */
 	struct dj_mem_ops mem;
-	uint64_t max_file_bytes; /* in all writable trees together */
+	uint64_t max_file_bytes;     /* in all writable trees together */
+	struct dj_wasi_error *error; /* filled in on failure; may be NULL */
 };
 
 /*
- * All strings and tars are borrowed and outlive the run. DJ_E_INPUT: a tar
- * that does not parse or names a member outside its tree; DJ_E_LIMIT: too
- * many members or names too long; DJ_E_NOMEM.
+ * All strings and tars are borrowed and outlive the run; arrays too. DJ_E_INPUT:
+ * a tar that does not parse or names a member outside its tree, a string with
+ * NUL, a preopen of no known kind; DJ_E_UNSUPPORTED: a member that is neither
+ * file, folder nor symbolic link; DJ_E_LIMIT: names too long, more preopens
+ * than open files; DJ_E_NOMEM.
  */
 dj_status dj_wasi_new(struct dj_arena *arena,
 	const struct dj_wasi_config *config, struct dj_wasi **ret);
