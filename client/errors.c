@@ -97,6 +97,11 @@ const struct dj_err_info dj_errs[] = {
 	"say [development] allow = true to accept one. Nothing secret was "
 	"sent.",
 	"donjon help verify" },
+{ "evidence.file", 65, 65,
+	"the file holds no evidence",
+	"A bundle is what donjon evidence -o and a refused run save: it "
+	"begins with KSB1. A bare report is judged with --tee and --chain.",
+	"donjon help verify" },
 { "evidence.format", 1, 123,
 	"the evidence does not parse, or is of a format that does not fit "
 	"the TEE",
@@ -146,6 +151,11 @@ const struct dj_err_info dj_errs[] = {
 	"Firmware or microcode of the platform is older than the policy "
 	"allows; known attacks may work on it. Nothing secret was sent.",
 	"donjon help verify" },
+{ "evidence.tee", 1, 123,
+	"the evidence is of another TEE than was asked for",
+	"The evidence's format says which TEE made it, and whether it was "
+	"emulated; that is not what was asked for. Nothing secret was sent.",
+	"donjon help verify" },
 { "evidence.validity", 1, 123,
 	"a certificate is not valid now",
 	"One of the certificates is not yet or no longer valid. See that "
@@ -191,6 +201,16 @@ const struct dj_err_info dj_errs[] = {
 	"size and time of what you send; the Keep is judged by its own "
 	"evidence in any case.",
 	NULL },
+{ "image.invalid", 65, 125,
+	"the file is no Keep image",
+	"A Keep image is a static ELF file of whole pages, as the build makes "
+	"it; nothing else can be measured.",
+	"donjon measure" },
+{ "image.read", 66, 125,
+	"the Keep image cannot be read",
+	"The image lies in keep/ beside donjon or in /usr/lib/donjon/keep; "
+	"DONJON_IMAGES names another folder, --image one file.",
+	"donjon doctor" },
 { "input.file", 66, 66,
 	"an input file cannot be read",
 	"The text names the file and the reason.",

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/measure.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/policy_file.h"
+#include "lib/evidence/image.h"
+#include "lib/proto/offer.h"
+
+#define IMAGE_FILE_MAX ((size_t)64 << 20)
+
+static bool find(uint8_t tee, const char *file, char dst[static DJ_PATH_MAX],
+	struct dj_err *err)
+{
+	char dir[DJ_PATH_MAX];
+
+	if (file != NULL) {
+		if (snprintf(dst, DJ_PATH_MAX, "%s", file) < DJ_PATH_MAX)
+			return true;
+		return dj_err_set(err, "image.read",
+			"%.200s: the path is too long", file);
+	}
+	if (!dj_path_images(dir))
+		return dj_err_set(err, "image.read",
+			"no folder of Keep images beside this program or in "
+			"/usr/lib/donjon");
+	if (snprintf(dst, DJ_PATH_MAX, "%s/%s.elf", dir, dj_tee_name(tee)) <
+		DJ_PATH_MAX)
+		return true;
+	return dj_err_set(err, "image.read", "%.200s: the path is too long",
+		dir);
+}
+
+bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
+	struct dj_err *err)
+{
+	struct dj_measured m = { 0 };
+	struct dj_image img;
+	char *bytes = NULL;
+	size_t len = 0;
+	dj_status st;
+	bool good;
+
+	if (tee != DJ_TEE_PROCESS)
+		return dj_err_set(err, "tee.unsupported",
+			"this build has no Keep image for %s; it has: process",
+			dj_tee_name(tee) == NULL ? "that TEE"
+						 : dj_tee_name(tee));
+	if (!find(tee, file, m.path, err))
+		return false;
+	st = dj_file_read(m.path, IMAGE_FILE_MAX, &bytes, &len);
+	if (st == DJ_E_LIMIT)
+		return dj_err_set(err, "image.invalid",
+			"%.300s: more than %zu bytes", m.path, IMAGE_FILE_MAX);
+	if (st != DJ_OK)
+		return dj_err_set(err, "image.read", "%.300s: %s", m.path,
+			strerror(errno));
+	good = dj_image_parse((const uint8_t *)bytes, len, &img) == DJ_OK &&
+		dj_image_measure(&img, m.sha256) == DJ_OK;
+	for (size_t i = 0; good && i < img.segment_count; i++)
+		m.pages += (size_t)(img.segments[i].mem_size / DJ_IMAGE_PAGE);
+	free(bytes);
+	if (!good)
+		return dj_err_set(err, "image.invalid",
+			"%.300s: this is not a Keep image", m.path);
+	*ret = m;
+	return true;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/errors.h"
+#include "client/paths.h"
+
+/*
+ * The measurement that a Keep image will have, computed here, without
+ * hardware, by the walk that launchers use (lib/evidence/image.h).
+ */
+struct dj_measured {
+	char path[DJ_PATH_MAX];
+	size_t pages;
+	uint8_t sha256[32];
+};
+
+/*
+ * file: an image, or NULL for that of this installation (dj_path_images(),
+ * TEE.elf). Errors: image.read, image.invalid; tee.unsupported for a TEE that
+ * this build has no image of.
+ */
+DJ_NODISCARD bool dj_measure(uint8_t tee, const char *file,
+	struct dj_measured *ret, struct dj_err *err);
