@@ -112,8 +112,8 @@ static void send_error(enum dj_error e)
 {
 	size_t len;
 
-	if (dj_error_write((uint16_t)e, NULL, ss.out + DJ_FRAME_HEADER, DJ_ERROR_MAX,
-		    &len) != DJ_OK)
+	if (dj_error_write((uint16_t)e, NULL, ss.out + DJ_FRAME_HEADER,
+		    DJ_ERROR_MAX, &len) != DJ_OK)
 		dj_bug();
 	send_frame(DJ_FRAME_ERROR, len);
 }
