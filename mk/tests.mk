@@ -88,12 +88,18 @@ lint: $(LINT)
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@shellcheck $$(git grep -lE '^#!/bin/(ba)?sh' -- tools tests .ci)
 
-# The Wasm suite's runner (developer tool and test): FILE.json or folders.
-$(P)/spectest: $(call obj,$(wildcard tests/spectest/*.c)) $(B)/keep.a \
-		$(B)/lib.a $(B)/bearssl.a
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) -o $@ $(filter %.o,$^) \
-		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group -ljansson
+# Developer tools that are tests too: the Wasm suite's runner (FILE.json or
+# folders), and a program on our engine and WASI without a Keep.
+define test_tool
+$(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
+		$(B)/client.a $(B)/keep.a $(B)/lib.a $(B)/bearssl.a
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(HOSTED_LD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -ljansson
+endef
+$(eval $(call test_tool,spectest))
+$(eval $(call test_tool,wasirun))
+TEST_TOOLS += $(P)/spectest $(P)/wasirun
 
 # The process shim under a core that does as it is told (tests/keep/probe.c).
 PROBE := build/keep-test/process.elf

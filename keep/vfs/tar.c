@@ -29,12 +29,12 @@ struct extended {
 	bool has_size, has_mtime;
 };
 
-void dj_tar_init(struct dj_tar *t, const uint8_t *p, size_t len)
+void dj_untar_init(struct dj_untar *t, const uint8_t *p, size_t len)
 {
-	*t = (struct dj_tar){ .p = p, .left = len, .len = len, .what = "" };
+	*t = (struct dj_untar){ .p = p, .left = len, .len = len, .what = "" };
 }
 
-static dj_status refuse(struct dj_tar *t, dj_status st, const char *what)
+static dj_status refuse(struct dj_untar *t, dj_status st, const char *what)
 {
 	t->what = what;
 	t->left = 0;
@@ -164,7 +164,7 @@ static bool key_is(const uint8_t *key, size_t len, const char *name)
 	return len == strlen(name) && memcmp(key, name, len) == 0;
 }
 
-static dj_status keyword(struct dj_tar *t, struct extended *x,
+static dj_status keyword(struct dj_untar *t, struct extended *x,
 	const uint8_t *key, size_t key_len, const uint8_t *v, size_t v_len)
 {
 	const uint8_t *end = v + v_len;
@@ -190,7 +190,7 @@ static dj_status keyword(struct dj_tar *t, struct extended *x,
 }
 
 /* Records "LENGTH KEY=VALUE\n"; LENGTH counts the whole record. */
-static dj_status extended_header(struct dj_tar *t, struct extended *x,
+static dj_status extended_header(struct dj_untar *t, struct extended *x,
 	const uint8_t *p, size_t len)
 {
 	const uint8_t *end = p + len;
@@ -225,8 +225,8 @@ static size_t field_len(const uint8_t *p, size_t cap)
 	return nul == NULL ? cap : (size_t)(nul - p);
 }
 
-static void take_path(struct dj_tar *t, const uint8_t *h,
-	const struct extended *x, struct dj_tar_member *m)
+static void take_path(struct dj_untar *t, const uint8_t *h,
+	const struct extended *x, struct dj_untar_member *m)
 {
 	size_t n = field_len(h + NAME, NAME_LEN);
 	size_t k = field_len(h + PREFIX, PREFIX_LEN);
@@ -246,11 +246,11 @@ static void take_path(struct dj_tar *t, const uint8_t *h,
 	m->path_len = k + n;
 }
 
-static dj_status part_ok(struct dj_tar *t, const char *p, size_t len)
+static dj_status part_ok(struct dj_untar *t, const char *p, size_t len)
 {
 	if (len == 0)
 		return refuse(t, DJ_E_INPUT, "empty part in a path");
-	if (len > DJ_TAR_NAME_MAX)
+	if (len > DJ_UNTAR_NAME_MAX)
 		return refuse(t, DJ_E_LIMIT, "name too long");
 	if (p[0] == '.' && (len == 1 || (len == 2 && p[1] == '.')))
 		return refuse(t, DJ_E_INPUT, "'.' or '..' in a path");
@@ -258,7 +258,7 @@ static dj_status part_ok(struct dj_tar *t, const char *p, size_t len)
 }
 
 /* Strips "./" and trailing slashes, then every part must be a plain name. */
-static dj_status clean_path(struct dj_tar *t, struct dj_tar_member *m)
+static dj_status clean_path(struct dj_untar *t, struct dj_untar_member *m)
 {
 	const char *p = m->path, *slash;
 	size_t len = m->path_len;
@@ -266,7 +266,7 @@ static dj_status clean_path(struct dj_tar *t, struct dj_tar_member *m)
 
 	if (len == 0 || p[0] == '/')
 		return refuse(t, DJ_E_INPUT, "empty or absolute path");
-	if (len > DJ_TAR_PATH_MAX)
+	if (len > DJ_UNTAR_PATH_MAX)
 		return refuse(t, DJ_E_LIMIT, "path too long");
 	if (!dj_utf8_ok(p, len))
 		return refuse(t, DJ_E_INPUT, "path is not UTF-8");
@@ -274,7 +274,7 @@ static dj_status clean_path(struct dj_tar *t, struct dj_tar_member *m)
 		p += len == 1 ? 1 : 2;
 		len -= len == 1 ? 1 : 2;
 	}
-	if (len != 0 && p[len - 1] == '/' && m->type == DJ_TAR_DIR)
+	if (len != 0 && p[len - 1] == '/' && m->type == DJ_UNTAR_DIR)
 		len--;
 	m->path = p;
 	m->path_len = len;
@@ -293,8 +293,8 @@ static dj_status clean_path(struct dj_tar *t, struct dj_tar_member *m)
 	return DJ_OK;
 }
 
-static dj_status take_target(struct dj_tar *t, const uint8_t *h,
-	const struct extended *x, struct dj_tar_member *m)
+static dj_status take_target(struct dj_untar *t, const uint8_t *h,
+	const struct extended *x, struct dj_untar_member *m)
 {
 	m->target = x->linkpath;
 	m->target_len = x->linkpath_len;
@@ -304,14 +304,14 @@ static dj_status take_target(struct dj_tar *t, const uint8_t *h,
 	}
 	if (m->target_len == 0)
 		return refuse(t, DJ_E_INPUT, "empty link");
-	if (m->target_len > DJ_TAR_PATH_MAX)
+	if (m->target_len > DJ_UNTAR_PATH_MAX)
 		return refuse(t, DJ_E_LIMIT, "link too long");
 	if (!dj_utf8_ok(m->target, m->target_len))
 		return refuse(t, DJ_E_INPUT, "link is not UTF-8");
 	return DJ_OK;
 }
 
-static dj_status check_header(struct dj_tar *t, const uint8_t *h)
+static dj_status check_header(struct dj_untar *t, const uint8_t *h)
 {
 	uint64_t want, sum = 0;
 
@@ -329,7 +329,8 @@ static dj_status check_header(struct dj_tar *t, const uint8_t *h)
 }
 
 /* size bytes and the padding to a whole block. */
-static dj_status take_data(struct dj_tar *t, uint64_t size, const uint8_t **ret)
+static dj_status take_data(struct dj_untar *t, uint64_t size,
+	const uint8_t **ret)
 {
 	uint64_t whole;
 
@@ -343,17 +344,17 @@ static dj_status take_data(struct dj_tar *t, uint64_t size, const uint8_t **ret)
 }
 
 /* Two zero blocks end the archive; what pads it after them is zero too. */
-static dj_status take_end(struct dj_tar *t, struct dj_tar_member *ret)
+static dj_status take_end(struct dj_untar *t, struct dj_untar_member *ret)
 {
 	if (t->left < BLOCK || !all_zero(t->p, t->left))
 		return refuse(t, DJ_E_INPUT, "bad end");
 	t->left = 0;
-	*ret = (struct dj_tar_member){ .type = DJ_TAR_END };
+	*ret = (struct dj_untar_member){ .type = DJ_UNTAR_END };
 	return DJ_OK;
 }
 
-static dj_status member(struct dj_tar *t, const uint8_t *h, uint64_t size,
-	const struct extended *x, struct dj_tar_member *m)
+static dj_status member(struct dj_untar *t, const uint8_t *h, uint64_t size,
+	const struct extended *x, struct dj_untar_member *m)
 {
 	uint64_t mtime = 0;
 	dj_status st;
@@ -362,26 +363,26 @@ static dj_status member(struct dj_tar *t, const uint8_t *h, uint64_t size,
 	switch (h[TYPE]) {
 	case '0':
 	case '\0':
-		m->type = DJ_TAR_FILE;
+		m->type = DJ_UNTAR_FILE;
 		break;
 	case '2':
-		m->type = DJ_TAR_LINK;
+		m->type = DJ_UNTAR_LINK;
 		break;
 	case '5':
-		m->type = DJ_TAR_DIR;
+		m->type = DJ_UNTAR_DIR;
 		break;
 	default:
 		return refuse(t, DJ_E_UNSUPPORTED,
 			"not a file, folder or symbolic link");
 	}
 	st = clean_path(t, m);
-	if (st == DJ_OK && m->path_len == 0 && m->type != DJ_TAR_DIR)
+	if (st == DJ_OK && m->path_len == 0 && m->type != DJ_UNTAR_DIR)
 		st = refuse(t, DJ_E_INPUT, "the root is not a folder");
-	if (st == DJ_OK && m->type == DJ_TAR_LINK)
+	if (st == DJ_OK && m->type == DJ_UNTAR_LINK)
 		st = take_target(t, h, x, m);
 	if (st != DJ_OK)
 		return st;
-	if (m->type != DJ_TAR_FILE && size != 0)
+	if (m->type != DJ_UNTAR_FILE && size != 0)
 		return refuse(t, DJ_E_INPUT, "a folder or link with contents");
 	if (!octal(h + MTIME, NUMBER_LEN, &mtime))
 		return refuse(t, DJ_E_INPUT, "bad mtime");
@@ -394,7 +395,7 @@ static dj_status member(struct dj_tar *t, const uint8_t *h, uint64_t size,
 	return take_data(t, size, &m->data);
 }
 
-dj_status dj_tar_next(struct dj_tar *t, struct dj_tar_member *ret)
+dj_status dj_untar_next(struct dj_untar *t, struct dj_untar_member *ret)
 {
 	struct extended x = { 0 };
 	bool extended = false;
@@ -402,7 +403,7 @@ dj_status dj_tar_next(struct dj_tar *t, struct dj_tar_member *ret)
 	uint64_t size;
 	dj_status st;
 
-	*ret = (struct dj_tar_member){ 0 };
+	*ret = (struct dj_untar_member){ 0 };
 	for (;;) {
 		t->offset = t->len - t->left;
 		if (t->left < BLOCK)

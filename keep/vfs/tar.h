@@ -17,24 +17,24 @@
  *
  * Paths come out relative and clean: no empty part, no "." or "..", no
  * leading or trailing slash, UTF-8, no NUL, each part at most
- * DJ_TAR_NAME_MAX; "" is the root itself. A link's target is any text of
- * 1..DJ_TAR_PATH_MAX bytes: where it leads is judged when it is followed.
+ * DJ_UNTAR_NAME_MAX; "" is the root itself. A link's target is any text of
+ * 1..DJ_UNTAR_PATH_MAX bytes: where it leads is judged when it is followed.
  *
- *   dj_tar_init(&t, bytes, len);
- *   while ((st = dj_tar_next(&t, &m)) == DJ_OK && m.type != DJ_TAR_END) ...
+ *   dj_untar_init(&t, bytes, len);
+ *   while ((st = dj_untar_next(&t, &m)) == DJ_OK && m.type != DJ_UNTAR_END) ...
  */
-#define DJ_TAR_NAME_MAX 255
-#define DJ_TAR_PATH_MAX 4096
+#define DJ_UNTAR_NAME_MAX 255
+#define DJ_UNTAR_PATH_MAX 4096
 
-enum dj_tar_type {
-	DJ_TAR_END,
-	DJ_TAR_FILE,
-	DJ_TAR_DIR,
-	DJ_TAR_LINK
+enum dj_untar_type {
+	DJ_UNTAR_END,
+	DJ_UNTAR_FILE,
+	DJ_UNTAR_DIR,
+	DJ_UNTAR_LINK
 };
 
-struct dj_tar_member {
-	enum dj_tar_type type;
+struct dj_untar_member {
+	enum dj_untar_type type;
 	const char *path; /* until the next call */
 	size_t path_len;
 	const char *target; /* links; borrowed from the archive */
@@ -44,7 +44,7 @@ struct dj_tar_member {
 	uint64_t mtime; /* ns; before 1970 is 0 */
 };
 
-struct dj_tar {
+struct dj_untar {
 	const uint8_t *p;
 	size_t left;
 	size_t len;
@@ -54,14 +54,14 @@ struct dj_tar {
 	char joined[256]; /* prefix and name of a ustar header */
 };
 
-void dj_tar_init(struct dj_tar *t, const uint8_t *p, size_t len);
+void dj_untar_init(struct dj_untar *t, const uint8_t *p, size_t len);
 
 /*
  * DJ_E_INPUT: malformed; DJ_E_UNSUPPORTED: well formed, but not of the kind
  * above; DJ_E_LIMIT: a name or path too long. *ret is set on success, and so
  * far as known (path) on failure.
  */
-dj_status dj_tar_next(struct dj_tar *t, struct dj_tar_member *ret);
+dj_status dj_untar_next(struct dj_untar *t, struct dj_untar_member *ret);
 
 /* Is [p, p + len) well-formed UTF-8 without NUL? */
 bool dj_utf8_ok(const char *p, size_t len);

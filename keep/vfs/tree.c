@@ -4,7 +4,7 @@
 #include "keep/vfs/tar.h"
 #include "keep/vfs/vfs.h"
 
-_Static_assert(DJ_TAR_NAME_MAX == DJ_VFS_NAME_MAX, "one limit on names");
+_Static_assert(DJ_UNTAR_NAME_MAX == DJ_VFS_NAME_MAX, "one limit on names");
 
 struct builder {
 	struct dj_vfs *v;
@@ -59,13 +59,13 @@ static dj_status parent_of(struct builder *b, const char **path, size_t *len,
 	return DJ_OK;
 }
 
-static dj_status node_for(struct builder *b, const struct dj_tar_member *m,
+static dj_status node_for(struct builder *b, const struct dj_untar_member *m,
 	struct dj_vfs_node **ret)
 {
 	static const enum dj_vfs_type types[] = {
-		[DJ_TAR_FILE] = DJ_VFS_FILE,
-		[DJ_TAR_DIR] = DJ_VFS_DIR,
-		[DJ_TAR_LINK] = DJ_VFS_LINK,
+		[DJ_UNTAR_FILE] = DJ_VFS_FILE,
+		[DJ_UNTAR_DIR] = DJ_VFS_DIR,
+		[DJ_UNTAR_LINK] = DJ_VFS_LINK,
 	};
 	struct dj_vfs_node *dir, *n = b->root;
 	const char *name = m->path;
@@ -87,13 +87,13 @@ static dj_status node_for(struct builder *b, const struct dj_tar_member *m,
 			return DJ_OK;
 		}
 	}
-	if (m->type != DJ_TAR_DIR || n->type != DJ_VFS_DIR || !n->implied)
+	if (m->type != DJ_UNTAR_DIR || n->type != DJ_VFS_DIR || !n->implied)
 		return refuse(b, "twice");
 	*ret = n;
 	return DJ_OK;
 }
 
-static dj_status insert(struct builder *b, const struct dj_tar_member *m)
+static dj_status insert(struct builder *b, const struct dj_untar_member *m)
 {
 	struct dj_vfs_node *n;
 	dj_status st = node_for(b, m, &n);
@@ -103,11 +103,11 @@ static dj_status insert(struct builder *b, const struct dj_tar_member *m)
 	n->implied = false;
 	n->stale = 0;
 	n->atim = n->mtim = n->ctim = m->mtime;
-	if (m->type == DJ_TAR_FILE) {
+	if (m->type == DJ_UNTAR_FILE) {
 		n->file.base = m->data;
 		n->file.base_len = m->size;
 		n->file.size = m->size;
-	} else if (m->type == DJ_TAR_LINK) {
+	} else if (m->type == DJ_UNTAR_LINK) {
 		n->link.target = m->target;
 		n->link.len = m->target_len;
 	}
@@ -115,17 +115,17 @@ static dj_status insert(struct builder *b, const struct dj_tar_member *m)
 }
 
 static dj_status fill(struct builder *b, const uint8_t *tar, size_t len,
-	struct dj_tar_member *m)
+	struct dj_untar_member *m)
 {
-	struct dj_tar t;
+	struct dj_untar t;
 	dj_status st;
 
-	dj_tar_init(&t, tar, len);
+	dj_untar_init(&t, tar, len);
 	for (;;) {
-		st = dj_tar_next(&t, m);
+		st = dj_untar_next(&t, m);
 		if (st != DJ_OK)
 			b->what = t.what;
-		if (st != DJ_OK || m->type == DJ_TAR_END)
+		if (st != DJ_OK || m->type == DJ_UNTAR_END)
 			return st;
 		st = insert(b, m);
 		if (st != DJ_OK)
@@ -134,7 +134,7 @@ static dj_status fill(struct builder *b, const uint8_t *tar, size_t len,
 }
 
 static void tell(struct dj_vfs_error *err, const char *what,
-	const struct dj_tar_member *m)
+	const struct dj_untar_member *m)
 {
 	size_t n = m->path == NULL ? 0 : m->path_len;
 
@@ -149,7 +149,7 @@ dj_status dj_vfs_tree(struct dj_vfs *v, const uint8_t *tar, size_t tar_len,
 	bool writable, struct dj_vfs_node **ret, struct dj_vfs_error *err)
 {
 	struct builder b = { .v = v, .writable = writable, .what = "" };
-	struct dj_tar_member m = { 0 };
+	struct dj_untar_member m = { 0 };
 	dj_status st = DJ_OK;
 
 	b.root = dj_vfs_node_new(v, DJ_VFS_DIR);

@@ -145,14 +145,16 @@ static dj_status open_preopens(struct dj_wasi *w)
 	return DJ_OK;
 }
 
+static uint32_t open_files(const struct dj_wasi_config *c)
+{
+	if (c->max_open_files == 0)
+		return FILES_DEFAULT;
+	return c->max_open_files < FILES_MAX ? c->max_open_files : FILES_MAX;
+}
+
 static dj_status check(const struct dj_wasi_config *c)
 {
-	uint64_t files = c->max_open_files;
-
-	if (files == 0)
-		files = FILES_DEFAULT;
-	if (files > FILES_MAX || files < STREAMS ||
-		c->preopen_count > files - STREAMS)
+	if (open_files(c) < STREAMS + c->preopen_count)
 		return DJ_E_LIMIT;
 	if (!texts_ok(c->args, c->arg_count) || !texts_ok(c->env, c->env_count))
 		return DJ_E_INPUT;
@@ -177,9 +179,7 @@ dj_status dj_wasi_new(struct dj_arena *arena,
 	if (w == NULL)
 		return DJ_E_NOMEM;
 	w->config = *config;
-	w->fd_count = config->max_open_files;
-	if (w->fd_count == 0)
-		w->fd_count = FILES_DEFAULT;
+	w->fd_count = open_files(config);
 	w->fds = dj_arena_new_n(arena, w->fd_count, struct fd);
 	w->bindings = dj_arena_new_n(arena, 2 * function_count(),
 		struct wasi_binding);

@@ -62,7 +62,7 @@ struct dj_wasi_config {
 	size_t env_count;
 	const struct dj_wasi_preopen *preopens; /* descriptors 3, 4, ... */
 	size_t preopen_count;
-	uint32_t max_open_files; /* 0: 1024; at most 65,536 */
+	uint32_t max_open_files; /* 0: 1024; 65,536 is the most */
 	/*
 	 * What programs put into writable trees lives in one range of
 	 * max_file_bytes, reserved by dj_wasi_new and committed as it fills,

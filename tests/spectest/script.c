@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "tests/spectest/spectest.h"
+#include "tests/support/hostmem.h"
 
 #define ARENA_SIZE   ((size_t)4 << 30)
 #define CALL_SECONDS 60
@@ -20,37 +20,6 @@ static enum dj_trap poll_deadline(void *ctx)
 {
 	(void)ctx;
 	return time(NULL) > deadline ? DJ_TRAP_TIME : DJ_TRAP_NONE;
-}
-
-static void *mem_reserve(size_t len)
-{
-	void *p = mmap(NULL, len, PROT_NONE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-static dj_status mem_commit(void *p, size_t len)
-{
-	if (mprotect(p, len, PROT_READ | PROT_WRITE) != 0)
-		return DJ_E_NOMEM;
-	return DJ_OK;
-}
-
-static void mem_release(void *p, size_t len)
-{
-	munmap(p, len);
-}
-
-static bool arena_open(struct dj_arena *a)
-{
-	void *p = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return false;
-	dj_arena_init(a, p, ARENA_SIZE, NULL);
-	return true;
 }
 
 __attribute__((format(printf, 2, 3))) static enum outcome because(
@@ -527,12 +496,12 @@ static enum outcome on_refused(struct script *s, const json_t *cmd)
 		return FAILED;
 	/* An exact copy lets a sanitizer see a read past the end. */
 	exact = malloc(len == 0 ? 1 : len);
-	if (exact == NULL || !arena_open(&arena))
+	if (exact == NULL || !hostmem_arena(&arena, ARENA_SIZE))
 		abort();
 	memcpy(exact, bytes, len);
 	o = judge_refusal(s, cmd, dj_wasm_load(exact, len, &arena, &m, &err),
 		&err);
-	munmap(arena.base, ARENA_SIZE);
+	hostmem_arena_done(&arena);
 	free(exact);
 	free(bytes);
 	return o;
@@ -647,12 +616,12 @@ static void run_commands(struct script *s, const json_t *list)
 static bool open_store(struct script *s)
 {
 	const struct dj_store_config config = {
-		.mem = { mem_reserve, mem_commit, mem_release },
+		.mem = hostmem,
 		.max_memory_pages = UINT64_C(1) << 20,
 		.poll = poll_deadline,
 	};
 
-	if (!arena_open(&s->arena))
+	if (!hostmem_arena(&s->arena, ARENA_SIZE))
 		return false;
 	if (dj_store_init(&s->arena, &config, &s->store) != DJ_OK)
 		return false;
@@ -663,8 +632,7 @@ static void release(struct script *s)
 {
 	if (s->store != NULL)
 		dj_store_done(s->store);
-	if (s->arena.base != NULL)
-		munmap(s->arena.base, ARENA_SIZE);
+	hostmem_arena_done(&s->arena);
 	for (size_t i = 0; i < s->unit_count; i++) {
 		free(s->units[i]->bytes);
 		free(s->units[i]);
