@@ -153,8 +153,8 @@ const struct dj_err_info dj_errs[] = {
 	"donjon help verify" },
 { "evidence.tee", 1, 123,
 	"the evidence is of another TEE than was asked for",
-	"The evidence's format says which TEE made it, and whether it was "
-	"emulated; that is not what was asked for. Nothing secret was sent.",
+	"The report itself is of another kind of Keep than --tee or the "
+	"policy wants. Nothing secret was sent.",
 	"donjon help verify" },
 { "evidence.validity", 1, 123,
 	"a certificate is not valid now",
@@ -203,8 +203,8 @@ const struct dj_err_info dj_errs[] = {
 	NULL },
 { "image.invalid", 65, 125,
 	"the file is no Keep image",
-	"A Keep image is a static ELF file of whole pages, as the build makes "
-	"it; nothing else can be measured.",
+	"A Keep image is a static ELF file of whole pages, as the build "
+	"makes it; nothing else can be measured.",
 	"donjon measure" },
 { "image.read", 66, 125,
 	"the Keep image cannot be read",

@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/run.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "attest/suggest.h"
+#include "client/measure.h"
+#include "client/owner.h"
+#include "client/policy_file.h"
+#include "client/verdict_print.h"
+#include "lib/crypto/cpu.h"
+#include "lib/crypto/sha256.h"
+#include "lib/proto/config.h"
+#include "lib/proto/evidence.h"
+#include "lib/proto/offer.h"
+
+#define IMAGE_MAX  ((size_t)64 << 20)
+#define PEM_MAX    ((size_t)64 << 10)
+#define WASM_PAGE  65536
+/* A Keep whose client is gone does not stay for ever. */
+#define IDLE_TTL_S 86400
+
+const char *const dj_visit_phases[DJ_VISIT_COUNT] = {
+	[DJ_VISIT_KEEP] = "keep",
+	[DJ_VISIT_EVIDENCE] = "evidence",
+	[DJ_VISIT_SESSION] = "session",
+	[DJ_VISIT_SEND] = "send",
+	[DJ_VISIT_RUN] = "run",
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void phase_begin(struct dj_visit *v, enum dj_visit_phase phase)
+{
+	v->phase = phase;
+	v->phase_start = now_ms();
+	if (v->watch != NULL)
+		v->watch(v->watch_ctx, phase, NULL, 0);
+}
+
+static void phase_end(struct dj_visit *v, const char *text)
+{
+	v->ms[v->phase] = now_ms() - v->phase_start;
+	if (v->watch != NULL)
+		v->watch(v->watch_ctx, v->phase, text, v->ms[v->phase]);
+}
+
+/* ---- which TEE ---- */
+
+static bool choose_one(const char *word, struct dj_judge_tee *ret,
+	size_t *ret_count, struct dj_err *err)
+{
+	static const char *const ours[] = { "any", "process", NULL };
+	static const char *const others[] = { "snp", "tdx", "sgx", "sanctum",
+		"pef", "kvm", "snp-emu", "tdx-emu", "sgx-emu", "sanctum-emu",
+		"pef-emu", NULL };
+	char shown[64];
+	const char *near;
+
+	*ret_count = 0;
+	for (size_t i = 0; ours[i] != NULL; i++) {
+		if (strcmp(word, ours[i]) == 0) {
+			*ret = (struct dj_judge_tee){ DJ_TEE_PROCESS, false };
+			*ret_count = 1;
+			return true;
+		}
+	}
+	for (size_t i = 0; others[i] != NULL; i++) {
+		if (strcmp(word, others[i]) == 0)
+			return dj_err_set(err, "tee.unsupported",
+				"choosing a TEE: %s is not in this build",
+				word);
+	}
+	near = dj_suggest(word, ours);
+	if (near == NULL)
+		near = dj_suggest(word, others);
+	dj_clean(shown, sizeof(shown), word, strlen(word));
+	return dj_err_set(err, "tee.unknown",
+		"choosing a TEE: there is none called %s%s%s%s", shown,
+		near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
+		near == NULL ? "" : "?");
+}
+
+/* Each word may itself be a list with commas. */
+bool dj_tee_choose(const char *const *words, size_t count,
+	struct dj_judge_tee *ret, size_t cap, size_t *ret_count,
+	struct dj_err *err)
+{
+	size_t n = 0, got;
+
+	for (size_t i = 0; i < count; i++) {
+		char *list = strdup(words[i]), *save = NULL;
+		bool good = list != NULL;
+
+		for (char *w = good ? strtok_r(list, ",", &save) : NULL;
+			w != NULL && good; w = strtok_r(NULL, ",", &save)) {
+			struct dj_judge_tee tee;
+
+			good = choose_one(w, &tee, &got, err);
+			if (good && n < cap &&
+				(n == 0 || ret[0].tee != tee.tee))
+				ret[n++] = tee;
+		}
+		free(list);
+		if (!good)
+			return dj_err_set(err, "internal.memory", "no memory");
+	}
+	if (n == 0)
+		return dj_err_set(err, "tee.unknown",
+			"choosing a TEE: none was named");
+	*ret_count = n;
+	return true;
+}
+
+/* ---- what to accept ---- */
+
+static bool load_policy(struct dj_visit *v, struct dj_err *err)
+{
+	struct dj_toml_error why = { 0 };
+
+	if (dj_policy_load(v->o->policy, v->policy, &why) == DJ_OK)
+		return true;
+	if (why.line != 0)
+		return dj_err_set(err, "policy.invalid", "%s:%u:%u: %s",
+			v->o->policy, why.line, why.col, why.text);
+	return dj_err_set(err, "policy.read", "reading the policy: %s",
+		why.text[0] != '\0' ? why.text : strerror(errno));
+}
+
+/*
+ * Only for an agent that we started ourselves: its development root, and the
+ * image that lies here, measured by us.
+ */
+static bool first_run_policy(struct dj_visit *v, struct dj_err *err)
+{
+	char path[DJ_PATH_MAX + 16];
+	struct dj_toml_error why = { 0 };
+	struct dj_measured image;
+	char *pem;
+	size_t len;
+	dj_status st;
+
+	if (!dj_measure(v->tees[0].tee, NULL, &image, err))
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/root.pem", v->agent.root);
+	if (dj_file_read(path, PEM_MAX, &pem, &len) != DJ_OK)
+		return dj_err_set(err, "agent.root",
+			"reading the development root %s: %s", path,
+			strerror(errno));
+	st = dj_policy_first_run(pem, len, v->tees[0].tee, measurement,
+		v->policy, &why);
+	free(pem);
+	return st == DJ_OK ||
+		dj_err_set(err, "agent.root",
+			"using the development root %s: %s", path, why.text);
+}
+
+bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
+	dj_visit_watch *watch, void *ctx, struct dj_err *err)
+{
+	*v = (struct dj_visit){ .o = o, .watch = watch, .watch_ctx = ctx };
+	v->agent.fd = v->agent.log = -1;
+	dj_crypto_cpu(dj_crypto_cpu_detect());
+	v->policy = calloc(1, sizeof(*v->policy));
+	if (v->policy == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	if (!dj_tee_choose(o->tees, o->tee_count, v->tees,
+		    sizeof(v->tees) / sizeof(v->tees[0]), &v->tee_count, err))
+		return false;
+	if (o->owner != NULL) {
+		v->owner = dj_owner_load(o->owner, err);
+		if (v->owner == NULL)
+			return false;
+	}
+	if (o->policy != NULL && !load_policy(v, err))
+		return false;
+	if (o->host_count > 0)
+		return o->policy != NULL ||
+			dj_err_set(err, "policy.missing",
+				"asking %s for a Keep: nothing says what to accept from it",
+				o->hosts[0]);
+	phase_begin(v, DJ_VISIT_KEEP);
+	return dj_agent_start(&v->agent, o->verbose_agent, err) &&
+		(o->policy != NULL || first_run_policy(v, err));
+}
+
+/* ---- ask ---- */
+
+static bool make_config(struct dj_visit *v, uint8_t *dst, size_t cap,
+	size_t *ret_len, struct dj_err *err)
+{
+	struct dj_config c = {
+		.total_memory = v->o->memory,
+		.max_memory_pages = (uint32_t)(v->o->memory / WASM_PAGE),
+		.max_module_bytes = (uint32_t)v->o->module_max,
+	};
+
+	if (v->owner != NULL) {
+		c.flags |= DJ_CONFIG_OWNER;
+		if (!dj_owner_hash(v->owner, c.owner, err))
+			return false;
+	}
+	if (dj_config_write(&c, dst, cap, ret_len) != DJ_OK)
+		return dj_err_set(err, "usage.value",
+			"describing the Keep: these sizes cannot be had");
+	dj_sha256(dst, *ret_len, v->config_hash);
+	return true;
+}
+
+static json_t *request_body(const struct dj_visit *v, const uint8_t *block,
+	size_t len)
+{
+	char text[DJ_CONFIG_MAX * 4 / 3 + 8];
+	json_t *o = json_object();
+
+	(void)EVP_EncodeBlock((uint8_t *)text, block, (int)len);
+	(void)json_object_set_new(o, "tee",
+		json_string(dj_tee_name(v->tees[0].tee)));
+	(void)json_object_set_new(o, "emulated",
+		json_boolean(v->tees[0].emulated));
+	(void)json_object_set_new(o, "config", json_string(text));
+	(void)json_object_set_new(o, "ttl", json_integer(IDLE_TTL_S));
+	return o;
+}
+
+/* The host's name of a Keep becomes a path: letters, digits and - only. */
+static bool take_name(struct dj_visit *v, const json_t *keep,
+	struct dj_err *err)
+{
+	const char *id = json_string_value(json_object_get(keep, "id"));
+	size_t len = id == NULL ? 0 : strlen(id);
+
+	if (len == 0 || len >= sizeof(v->keep) - 1 ||
+		strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") != len)
+		return dj_err_set(err, "host.answer",
+			"asking %s for a Keep: its answer names none",
+			dj_host_name(v->host));
+	(void)strcpy(v->keep, id);
+	return true;
+}
+
+static bool ask(struct dj_visit *v, const char *url, const uint8_t *block,
+	size_t len, struct dj_err *err)
+{
+	struct dj_host_options ho = v->o->host;
+	json_t *body = request_body(v, block, len), *keep = NULL;
+	bool good;
+
+	ho.url = url;
+	ho.private_fd = v->agent.fd;
+	v->agent.fd = -1;
+	v->host = dj_host_open(&ho, err);
+	good = v->host != NULL &&
+		dj_host_request(v->host, "POST", "/v1/keeps", body, &keep, err);
+	good = good && take_name(v, keep, err);
+	json_decref(body);
+	json_decref(keep);
+	if (!good) {
+		dj_host_free(v->host);
+		v->host = NULL;
+	}
+	return good;
+}
+
+static bool ask_all(struct dj_visit *v, struct dj_err *err)
+{
+	uint8_t block[DJ_CONFIG_MAX];
+	size_t len = 0;
+
+	if (!make_config(v, block, sizeof(block), &len, err))
+		return false;
+	if (v->o->host_count == 0)
+		return ask(v, NULL, block, len, err);
+	for (size_t i = 0; i < v->o->host_count; i++) {
+		*err = (struct dj_err){ 0 };
+		phase_begin(v, DJ_VISIT_KEEP);
+		if (ask(v, v->o->hosts[i], block, len, err))
+			return true;
+	}
+	return false;
+}
+
+/* ---- verify ---- */
+
+static size_t choose_suites(const struct dj_policy *p, uint16_t ret[static 2])
+{
+	bool aes = (dj_crypto_cpu_now() & DJ_CPU_AES) != 0;
+	uint16_t best[2] = { aes ? DJ_SUITE_X25519_AES256
+				 : DJ_SUITE_X25519_CHACHA20,
+		aes ? DJ_SUITE_X25519_CHACHA20 : DJ_SUITE_X25519_AES256 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		bool allowed = p->suite_count == 0;
+
+		for (size_t k = 0; k < p->suite_count; k++)
+			allowed = allowed || p->suites[k] == best[i];
+		if (allowed)
+			ret[n++] = best[i];
+	}
+	return n;
+}
+
+static bool challenge(struct dj_visit *v, struct dj_err *err)
+{
+	uint16_t suites[2], formats[DJ_FORMATS_MAX];
+	struct dj_challenge c = { .suites = suites, .formats = formats };
+	struct dj_link link = { .fd = -1 };
+	char path[128];
+
+	c.suite_count = choose_suites(v->policy, suites);
+	if (c.suite_count == 0)
+		return dj_err_set(err, "policy.invalid",
+			"%s:%u: none of its cipher suites is in this build",
+			v->policy->file, v->policy->suites_line);
+	for (size_t i = 0; i < v->tee_count; i++)
+		c.format_count += dj_judge_formats(v->policy, v->tees[i].tee,
+			v->tees[i].emulated, formats + c.format_count,
+			DJ_FORMATS_MAX - c.format_count);
+	c.minclass = v->o->one_size ? DJ_CLASS_MAX : v->policy->minclass;
+	(void)snprintf(path, sizeof(path), "/v1/keeps/%s/session", v->keep);
+	return dj_host_upgrade(v->host, path, &link, err) &&
+		dj_session_challenge(&v->session, &link, &c, err);
+}
+
+static void judge_input(struct dj_visit *v, const uint8_t *evidence, size_t len,
+	struct dj_judge_input *ret)
+{
+	*ret = (struct dj_judge_input){
+		.purpose = DJ_JUDGE_OFFER,
+		.hello = v->session.hello,
+		.hello_len = v->session.hello_len,
+		.offer = v->session.offer,
+		.offer_len = v->session.offer_len,
+		.evidence = evidence,
+		.evidence_len = len,
+		.policy = v->policy,
+		.time = time(NULL),
+		.tees = v->tees,
+		.tee_count = v->tee_count,
+		.config_hash = v->config_hash,
+	};
+}
+
+static bool judge(struct dj_visit *v, struct dj_err *err)
+{
+	struct dj_judge_input in;
+
+	judge_input(v, v->session.evidence, v->session.evidence_len, &in);
+	v->has_verdict = true;
+	if (dj_judge(&in, &v->verdict) == DJ_OK && v->verdict.good)
+		return true;
+	if (v->verdict.error == NULL)
+		return dj_err_set(err, "internal.memory",
+			"judging the evidence: no memory");
+	return dj_err_set(err, v->verdict.error,
+		"refused: the keep's evidence does not meet %s; nothing was sent",
+		v->o->policy == NULL ? "the first-run policy"
+				     : v->policy->file);
+}
+
+static bool judge_again(void *ctx, const struct dj_session *s,
+	const uint8_t *evidence, size_t len,
+	const uint8_t report_data[static 64], struct dj_err *err)
+{
+	struct dj_visit *v = ctx;
+	struct dj_judge_input in;
+	struct dj_verdict verdict = { 0 };
+	bool good;
+
+	(void)s;
+	judge_input(v, evidence, len, &in);
+	in.purpose = DJ_JUDGE_AGAIN;
+	in.report_data = report_data;
+	good = dj_judge(&in, &verdict) == DJ_OK && verdict.good;
+	if (!good)
+		(void)dj_err_set(err, "again.refused",
+			"attesting again: %s does not meet %s",
+			verdict.error == NULL ? "evidence" : verdict.error,
+			v->policy->file);
+	dj_verdict_done(&verdict);
+	return good;
+}
+
+static void say_evidence(struct dj_visit *v)
+{
+	char text[256], hex[17];
+	size_t good = 0, all = 0;
+
+	for (size_t i = 0; i < v->verdict.check_count; i++) {
+		all += v->verdict.checks[i].state != DJ_CHECK_NA;
+		good += v->verdict.checks[i].state == DJ_CHECK_OK;
+	}
+	for (size_t i = 0; i < 8; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x",
+			v->verdict.measurement[i]);
+	(void)snprintf(text, sizeof(text),
+		"%zu of %zu checks, measurement %s...", good, all, hex);
+	phase_end(v, text);
+}
+
+bool dj_visit_keep(struct dj_visit *v, struct dj_err *err)
+{
+	char text[400], tee[64];
+
+	if (!ask_all(v, err)) {
+		if (v->agent.pid > 0)
+			dj_agent_explain(&v->agent, err);
+		return false;
+	}
+	(void)snprintf(text, sizeof(text), "%s on %s as %s",
+		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
+	phase_end(v, text);
+
+	phase_begin(v, DJ_VISIT_EVIDENCE);
+	if (!challenge(v, err)) {
+		if (v->agent.pid > 0)
+			dj_agent_explain(&v->agent, err);
+		return false;
+	}
+	if (!judge(v, err))
+		return false;
+	(void)dj_verdict_tee(&v->verdict, tee, sizeof(tee));
+	say_evidence(v);
+	return true;
+}
+
+/* ---- seal, run ---- */
+
+static void on_step(void *ctx, enum dj_job_step step)
+{
+	struct dj_visit *v = ctx;
+
+	if (step == DJ_JOB_SENT) {
+		phase_end(v, "the program");
+		phase_begin(v, DJ_VISIT_RUN);
+	}
+}
+
+bool dj_visit_run(struct dj_visit *v, struct dj_job *job,
+	struct dj_outcome *ret, struct dj_err *err)
+{
+	char text[200];
+
+	*ret = (struct dj_outcome){ 0 };
+	phase_begin(v, DJ_VISIT_SESSION);
+	if (!dj_session_open(&v->session, v->owner, err))
+		return false;
+	(void)snprintf(text, sizeof(text), "suite 0x%04x%s", v->session.suite,
+		v->owner != NULL ? ", owner key set" : "");
+	phase_end(v, text);
+
+	phase_begin(v, DJ_VISIT_SEND);
+	job->judge = judge_again;
+	job->report = on_step;
+	job->ctx = v;
+	if (!dj_job_run(&v->session, job, ret, err))
+		return false;
+	v->is_released = true;
+	phase_end(v, "");
+	return true;
+}
+
+uint8_t *dj_visit_bundle(const struct dj_visit *v, size_t *ret_len)
+{
+	struct dj_bundle b = {
+		.hello = { v->session.hello, v->session.hello_len },
+		.offer = { v->session.offer, v->session.offer_len },
+		.evidence = { v->session.evidence, v->session.evidence_len },
+	};
+	uint8_t *p = malloc(DJ_BUNDLE_MAX);
+
+	if (p != NULL &&
+		dj_bundle_write(&b, p, DJ_BUNDLE_MAX, ret_len) == DJ_OK)
+		return p;
+	free(p);
+	return NULL;
+}
+
+/* A Keep of another's host that nobody will come back to. */
+static void give_back(struct dj_visit *v)
+{
+	struct dj_err ignored = { 0 };
+	char path[128];
+
+	if (v->host == NULL || v->keep[0] == '\0' || v->o->host_count == 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/v1/keeps/%s?force=1", v->keep);
+	(void)dj_host_request(v->host, "DELETE", path, NULL, NULL, &ignored);
+}
+
+void dj_visit_done(struct dj_visit *v)
+{
+	dj_session_done(&v->session);
+	give_back(v);
+	dj_host_free(v->host);
+	v->host = NULL;
+	dj_agent_end(&v->agent);
+	if (v->has_verdict)
+		dj_verdict_done(&v->verdict);
+	v->has_verdict = false;
+	EVP_PKEY_free(v->owner);
+	v->owner = NULL;
+	free(v->policy);
+	v->policy = NULL;
+}
