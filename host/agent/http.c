@@ -141,13 +141,13 @@ static void on_read(struct bufferevent *bev, void *arg);
 static void on_write(struct bufferevent *bev, void *arg);
 static void on_event(struct bufferevent *bev, short what, void *arg);
 
-static void flush_and_close(struct dj_http_conn *c)
+static void flush_and_close(struct dj_http_conn *c, int seconds)
 {
 	c->state = FLUSHING;
 	bufferevent_disable(c->bev, EV_READ);
 	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
 	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
-	set_timer(c, DJ_HTTP_CLOSE_SECONDS);
+	set_timer(c, seconds);
 	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
 		linger(c);
 }
@@ -196,7 +196,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		if ((what & BEV_EVENT_EOF) && c->state == READ_HEAD &&
 			evbuffer_get_length(bufferevent_get_output(c->bev)) !=
 				0)
-			flush_and_close(c);
+			flush_and_close(c, DJ_HTTP_CLOSE_SECONDS);
 		else
 			kill_later(c);
 	}
@@ -388,7 +388,7 @@ void dj_http_reply(struct dj_http_conn *c, const struct dj_http_answer *a)
 	c->state = READ_HEAD;
 	set_timer(c, c->is_private ? 0 : DJ_HTTP_IDLE_SECONDS);
 	if (must_close)
-		flush_and_close(c);
+		flush_and_close(c, DJ_HTTP_CLOSE_SECONDS);
 }
 
 uint64_t dj_http_micros(const struct dj_http_conn *c)
@@ -414,7 +414,7 @@ struct bufferevent *dj_http_take(struct dj_http_conn *c, const char *protocol,
 
 void dj_http_finish(struct dj_http_conn *c)
 {
-	flush_and_close(c);
+	flush_and_close(c, DJ_HTTP_FINISH_SECONDS);
 }
 
 void dj_http_close(struct dj_http_conn *c)

@@ -43,12 +43,14 @@ struct dj_http {
 	LIST_HEAD(, dj_http_listener) listeners;
 };
 
-#define DJ_HTTP_CALLER_MAX    256
+#define DJ_HTTP_CALLER_MAX     256
 /* Seconds; the first three are what a slow stranger gets. */
-#define DJ_HTTP_HEAD_SECONDS  10
-#define DJ_HTTP_BODY_SECONDS  30
-#define DJ_HTTP_CLOSE_SECONDS 5
-#define DJ_HTTP_IDLE_SECONDS  60
+#define DJ_HTTP_HEAD_SECONDS   10
+#define DJ_HTTP_BODY_SECONDS   30
+#define DJ_HTTP_CLOSE_SECONDS  5
+#define DJ_HTTP_IDLE_SECONDS   60
+/* For the last bytes of a session. */
+#define DJ_HTTP_FINISH_SECONDS 30
 
 /* Serves a listening socket, which is owned from here on; tls may be NULL
    and is borrowed. */

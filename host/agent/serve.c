@@ -26,8 +26,8 @@ dj_status dj_serve_init(struct dj_serve *s, uint8_t *region,
 }
 
 /*
- * Positions and seq with acquire, before what they vouch for: bytes of the
- * out ring, op and arg.
+ * Positions and seq with acquire, before what they vouch for; op before arg,
+ * for a halt has no number; begin last, to show a call being written.
  */
 void dj_serve_copy(const struct dj_serve *s, struct dj_hc_keep *ret)
 {
@@ -37,13 +37,16 @@ void dj_serve_copy(const struct dj_serve *s, struct dj_hc_keep *ret)
 	ret->seq = __atomic_load_n(&k->seq, __ATOMIC_ACQUIRE);
 	ret->out_head = __atomic_load_n(&k->out_head, __ATOMIC_ACQUIRE);
 	ret->in_tail = __atomic_load_n(&k->in_tail, __ATOMIC_ACQUIRE);
+	ret->op = __atomic_load_n(&k->op, __ATOMIC_ACQUIRE);
+	ret->arg = __atomic_load_n(&k->arg, __ATOMIC_ACQUIRE);
+	ret->begin = __atomic_load_n(&k->begin, __ATOMIC_ACQUIRE);
 	ret->magic = v->magic;
-	ret->op = v->op;
 	ret->zero = v->zero;
-	ret->arg = v->arg;
 	for (size_t i = 0; i < sizeof(ret->pad); i++)
 		ret->pad[i] = v->pad[i];
 }
+
+static const uint8_t zeroes[sizeof(((struct dj_hc_keep *)0)->pad)];
 
 static const char *judge_call(const struct dj_hc_keep *line)
 {
@@ -53,8 +56,6 @@ static const char *judge_call(const struct dj_hc_keep *line)
 		return line->arg > 1 ? "argument of a call" : NULL;
 	case DJ_HC_WAIT:
 		return NULL;
-	case DJ_HC_HALT:
-		return line->arg >= DJ_HALT_COUNT ? "halt code" : NULL;
 	default:
 		return "number of a call";
 	}
@@ -63,21 +64,18 @@ static const char *judge_call(const struct dj_hc_keep *line)
 /* A Keep that has not started yet shows an all-zero line. */
 static bool is_blank(const struct dj_hc_keep *line)
 {
-	static const struct dj_hc_keep blank;
-
 	return line->magic == 0 && line->op == 0 && line->seq == 0 &&
-		line->in_tail == 0 && line->out_head == 0 && line->arg == 0 &&
-		memcmp(line->pad, blank.pad, sizeof(blank.pad)) == 0;
+		line->in_tail == 0 && line->out_head == 0 && line->zero == 0 &&
+		line->arg == 0 && line->begin == 0 &&
+		memcmp(line->pad, zeroes, sizeof(zeroes)) == 0;
 }
 
-static const char *judge(const struct dj_serve *s,
+static const char *judge_line(const struct dj_serve *s,
 	const struct dj_hc_keep *line)
 {
-	static const uint8_t zero[sizeof(line->pad)];
-
 	if (line->magic != DJ_HC_MAGIC)
 		return "magic";
-	if (line->zero != 0 || memcmp(line->pad, zero, sizeof(zero)) != 0)
+	if (line->zero != 0 || memcmp(line->pad, zeroes, sizeof(zeroes)) != 0)
 		return "reserved bytes";
 	if (line->out_head - s->out_tail > DJ_HC_RING)
 		return "out_head outside of the ring";
@@ -85,9 +83,31 @@ static const char *judge(const struct dj_serve *s,
 		return "out_head went back";
 	if (line->in_tail - s->in_tail > s->in_head - s->in_tail)
 		return "in_tail outside of what was sent";
-	if (line->seq == s->seq)
-		return NULL;
-	return judge_call(line);
+	return NULL;
+}
+
+/* A Keep may halt before its line is set up. */
+static dj_status decode_halt(const struct dj_serve *s,
+	const struct dj_hc_keep *line, struct dj_serve_seen *ret,
+	const char **ret_why)
+{
+	if (line->arg >= DJ_HALT_COUNT) {
+		*ret_why = "halt code";
+		return DJ_E_INPUT;
+	}
+	*ret = (struct dj_serve_seen){ .is_up = s->is_up,
+		.in_tail = s->in_tail,
+		.out_head = s->out_head,
+		.seq = s->seq,
+		.is_call = true,
+		.op = DJ_HC_HALT,
+		.arg = line->arg };
+	/* What was published before is still to be sent on. */
+	if (judge_line(s, line) == NULL) {
+		ret->in_tail = line->in_tail;
+		ret->out_head = line->out_head;
+	}
+	return DJ_OK;
 }
 
 dj_status dj_serve_decode(const struct dj_serve *s,
@@ -97,11 +117,16 @@ dj_status dj_serve_decode(const struct dj_serve *s,
 	struct dj_serve_seen seen = { 0 };
 	const char *why;
 
+	if (line->op == DJ_HC_HALT)
+		return decode_halt(s, line, ret, ret_why);
 	if (!s->is_up && is_blank(line)) {
 		*ret = seen;
 		return DJ_OK;
 	}
-	why = judge(s, line);
+	why = judge_line(s, line);
+	seen.is_call = line->seq != s->seq && line->begin == line->seq;
+	if (why == NULL && seen.is_call)
+		why = judge_call(line);
 	if (why != NULL) {
 		*ret_why = why;
 		return DJ_E_INPUT;
@@ -109,8 +134,7 @@ dj_status dj_serve_decode(const struct dj_serve *s,
 	seen.is_up = true;
 	seen.in_tail = line->in_tail;
 	seen.out_head = line->out_head;
-	seen.seq = line->seq;
-	seen.is_call = line->seq != s->seq;
+	seen.seq = seen.is_call ? line->seq : s->seq;
 	seen.op = seen.is_call ? (enum dj_hc_op)line->op : DJ_HC_NONE;
 	seen.arg = seen.is_call ? line->arg : 0;
 	*ret = seen;
