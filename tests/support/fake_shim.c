@@ -18,7 +18,7 @@
 #define FIBER_END(save, p, n)   ((void)(save), (void)(p), (void)(n))
 #endif
 
-#define STACK_SIZE ((size_t)8 << 20)
+#define STACK_SIZE ((size_t)2 << 20)
 #define RANGES     4096
 
 const struct dj_shim_info dj_shim_info = {
@@ -382,8 +382,14 @@ bool fake_region_has(const void *needle, size_t len)
 	return has(fake.region, DJ_HC_REGION_SIZE, needle, len);
 }
 
+/* This program's own data: the core's static state is in there. */
+extern uint8_t __data_start[], _end[];
+
 bool fake_memory_has(const void *needle, size_t len)
 {
+	if (has(__data_start, (size_t)(_end - __data_start), needle, len) ||
+		has(stack, STACK_SIZE, needle, len))
+		return true;
 	for (size_t i = 0; i < committed_count; i++)
 		if (has(committed[i].p, committed[i].len, needle, len))
 			return true;

@@ -67,6 +67,10 @@ void fake_write_line(void);
 /* The honest answer to a call. */
 void fake_serve(const struct dj_hc_keep *call);
 
-/* Is there an 8-byte window of needle in the region, or in private memory? */
+/*
+ * Is there an 8-byte window of needle in the region; in private memory, which
+ * is what was committed and all static data of this program? So the needle,
+ * and the client, must be on the heap.
+ */
 bool fake_region_has(const void *needle, size_t len);
 bool fake_memory_has(const void *needle, size_t len);
