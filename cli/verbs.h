@@ -5,3 +5,4 @@
 struct dj_verb;
 
 extern const struct dj_verb dj_verb_help, dj_verb_version;
+extern const struct dj_verb dj_verb_verify, dj_verb_measure, dj_verb_policy;

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/trust.h"
+#include "cli/verbs.h"
+#include "client/agent.h"
+#include "client/measure.h"
+
+static void hex(const uint8_t *p, size_t len, char *dst)
+{
+	for (size_t i = 0; i < len; i++)
+		(void)snprintf(dst + 2 * i, 3, "%02x", p[i]);
+}
+
+/* init */
+
+static const char template[] =
+	"# What this tenant accepts as a Keep; see donjon-policy(5).\n"
+	"schema = 1\n"
+	"name = \"%s\"\n"
+	"\n"
+	"# Development roots sign Keeps that nothing protects from their host.\n"
+	"[development]\n"
+	"allow = %s\n"
+	"%s%s%s"
+	"\n"
+	"[keep]\n"
+	"# The exact code that may run as a Keep, as printed by: donjon measure\n"
+	"measurement = [\n"
+	"\t{ tee = \"process\", sha256 = \"%s\" },\n"
+	"]\n"
+	"\n"
+	"[session]\n"
+	"# 0x0001 X25519, ChaCha20-Poly1305; 0x0002 X25519, AES-256-GCM\n"
+	"suites = [0x0002, 0x0001]\n"
+	"# Smallest record class towards us: 3 hides all lengths below 16 KiB.\n"
+	"minclass = 0\n"
+	"\n"
+	"# Only these attestation keys (SHA-256 of the key); else any under the "
+	"root.\n"
+	"# [process]\n"
+	"# platforms = [\"...\"]\n";
+
+/* Fit to stand between quotes in TOML as it is? */
+static bool is_plain(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f || *s == '"' ||
+			*s == '\\')
+			return false;
+	}
+	return true;
+}
+
+static bool root_of(const struct dj_cli *cli, char ret[static DJ_PATH_MAX],
+	struct dj_err *err)
+{
+	const char *root = dj_cli_value(cli, "root");
+	char dir[DJ_PATH_MAX], full[DJ_PATH_MAX];
+
+	if (root == NULL) {
+		if (!dj_agent_root(dir, err))
+			return false;
+		if (snprintf(ret, DJ_PATH_MAX, "%s/root.pem", dir) >=
+			DJ_PATH_MAX)
+			return dj_err_set(err, "policy.read",
+				"the state folder's path is too long");
+	} else {
+		if (realpath(root, full) == NULL)
+			return dj_err_set(err, "input.file",
+				"--root %.300s: %s", root, strerror(errno));
+		memcpy(ret, full, sizeof(full));
+	}
+	if (!is_plain(ret) || strlen(ret) >= DJ_POLICY_PATH_MAX)
+		return dj_err_set(err, "policy.read",
+			"the root's path cannot stand in a policy");
+	return true;
+}
+
+/* A file that is not there yet; nothing is ever overwritten. */
+static int write_new(const struct dj_cli *cli, const char *path,
+	const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	size_t len = strlen(text);
+	bool good;
+
+	if (fd < 0)
+		return dj_cli_failf(cli, "output.write",
+			"writing the policy %.300s: %s", path, strerror(errno));
+	good = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+	good = close(fd) == 0 && good;
+	if (!good)
+		return dj_cli_failf(cli, "output.write",
+			"writing the policy %.300s: %s", path, strerror(errno));
+	dj_cli_note(cli, "wrote %s; see: donjon policy check %s", path, path);
+	return 0;
+}
+
+static int init(struct dj_cli *cli)
+{
+	bool allow = dj_cli_has(cli, "allow-development");
+	const char *path = cli->operand_count > 1 ? cli->operands[1] : NULL;
+	char text[8192], root[DJ_PATH_MAX] = "", digest[65];
+	struct dj_err err = { 0 };
+	struct dj_measured m;
+
+	if (!allow && dj_cli_has(cli, "root"))
+		return dj_cli_failf(cli, "usage.option",
+			"--root goes with --allow-development");
+	if (!dj_measure(DJ_TEE_PROCESS, NULL, &m, &err) ||
+		(allow && !root_of(cli, root, &err)))
+		return dj_cli_fail(cli, &err);
+	hex(m.sha256, 32, digest);
+	(void)snprintf(text, sizeof(text), template,
+		allow ? "development" : "tenant", allow ? "true" : "false",
+		allow ? "root = \"" : "", root, allow ? "\"\n" : "", digest);
+	if (path != NULL)
+		return write_new(cli, path, text);
+	dj_cli_print("%s", text);
+	return dj_cli_end(cli, 0);
+}
+
+/* check */
+
+struct warnings {
+	json_t *list; /* NULL: print */
+	const char *file;
+};
+
+static void on_warning(void *ctx, unsigned line, const char *text)
+{
+	struct warnings *w = ctx;
+
+	if (w->list != NULL)
+		(void)json_array_append_new(w->list,
+			json_pack("{s:i,s:s}", "line", (int)line, "text",
+				text));
+	else if (line != 0)
+		dj_cli_print("%s:%u: warning: %s\n", w->file, line, text);
+	else
+		dj_cli_print("%s: warning: %s\n", w->file, text);
+}
+
+static int check_json(const struct dj_cli *cli, const struct dj_policy *p,
+	const struct dj_err *err)
+{
+	struct warnings w = { .list = json_array() };
+	json_t *o = json_object();
+	bool good = err->info == NULL;
+	char digest[65] = "";
+
+	(void)json_object_set_new(o, "schema", json_string("donjon.policy/1"));
+	(void)json_object_set_new(o, "good", json_boolean(good));
+	if (good) {
+		hex(p->sha256, 32, digest);
+		(void)json_object_set_new(o, "name", json_string(p->name));
+		(void)json_object_set_new(o, "sha256", json_string(digest));
+		(void)dj_policy_warnings(p, on_warning, &w);
+	} else {
+		(void)json_object_set_new(o, "error",
+			json_string(err->info->name));
+		(void)json_object_set_new(o, "message", json_string(err->text));
+	}
+	(void)json_object_set_new(o, "warnings", w.list);
+	return dj_cli_json(cli, o, good ? 0 : 1);
+}
+
+static bool load(struct dj_cli *cli, struct dj_policy *p, struct dj_err *err)
+{
+	if (cli->operand_count > 1)
+		return dj_trust_policy_file(cli->operands[1], p, err);
+	return dj_trust_policy(cli, p, err);
+}
+
+/* A policy with a mistake is an answer, no; one that is not there an error. */
+static int check(struct dj_cli *cli)
+{
+	static struct dj_policy p;
+	struct dj_err err = { 0 };
+	struct warnings w = { .file = p.file };
+
+	if (!load(cli, &p, &err) &&
+		strcmp(err.info->name, "policy.invalid") != 0)
+		return dj_cli_fail(cli, &err);
+	if (cli->json)
+		return check_json(cli, &p, &err);
+	if (err.info != NULL) {
+		dj_cli_print("%s\n", err.text);
+		return dj_cli_end(cli, 1);
+	}
+	(void)dj_policy_warnings(&p, on_warning, &w);
+	dj_cli_print("%s: a valid policy\n", p.file);
+	return dj_cli_end(cli, 0);
+}
+
+/* explain */
+
+static void explain_roots(const struct dj_policy *p)
+{
+	char digest[65];
+
+	if (!p->development) {
+		dj_cli_print("development Keeps: refused (line %u)\n",
+			p->development_line);
+		return;
+	}
+	dj_cli_print("development Keeps: ACCEPTED, nothing protects them "
+		     "(line %u), if signed under\n",
+		p->development_line);
+	for (size_t i = 0; i < p->root_count; i++) {
+		hex(p->roots[i].sha256, 32, digest);
+		dj_cli_print("  %s (line %u)\n    sha256 %s\n",
+			p->roots[i].path, p->roots[i].line, digest);
+	}
+}
+
+static void explain_keeps(const struct dj_policy *p)
+{
+	char digest[129];
+
+	dj_cli_print("Keeps that run one of\n");
+	for (size_t i = 0; i < p->measure_count; i++) {
+		const struct dj_policy_measure *m = &p->measures[i];
+
+		hex(m->bytes, m->len, digest);
+		dj_cli_print("  %s %s (line %u)\n", dj_tee_name(m->tee), digest,
+			m->line);
+	}
+	if (p->platform_count == 0) {
+		dj_cli_print("on any platform under the root\n");
+		return;
+	}
+	dj_cli_print("on one of the platforms\n");
+	for (size_t i = 0; i < p->platform_count; i++) {
+		hex(p->platforms[i].sha256, 32, digest);
+		dj_cli_print("  %s (line %u)\n", digest, p->platforms[i].line);
+	}
+}
+
+static void explain_session(const struct dj_policy *p)
+{
+	if (p->suite_count == 0)
+		dj_cli_print("over any suite of this client");
+	else
+		dj_cli_print("over suites");
+	for (size_t i = 0; i < p->suite_count; i++)
+		dj_cli_print(" 0x%04x", p->suites[i]);
+	dj_cli_print(", records towards us of class %u or larger\n",
+		p->minclass);
+}
+
+static int explain(struct dj_cli *cli)
+{
+	static struct dj_policy p;
+	struct dj_err err = { 0 };
+	struct warnings w = { .file = p.file };
+	char digest[65];
+
+	if (!load(cli, &p, &err))
+		return dj_cli_fail(cli, &err);
+	if (cli->json)
+		return check_json(cli, &p, &err);
+	hex(p.sha256, 32, digest);
+	dj_cli_print("%s: policy \"%s\", sha256 %s\naccepts\n", p.file, p.name,
+		digest);
+	explain_keeps(&p);
+	explain_session(&p);
+	explain_roots(&p);
+	(void)dj_policy_warnings(&p, on_warning, &w);
+	return dj_cli_end(cli, 0);
+}
+
+static int run(struct dj_cli *cli)
+{
+	const char *word = cli->operands[0];
+
+	if (strcmp(word, "init") != 0 &&
+		(dj_cli_has(cli, "allow-development") ||
+			dj_cli_has(cli, "root")))
+		return dj_cli_failf(cli, "usage.option",
+			"--allow-development and --root go with policy init");
+	if (strcmp(word, "init") == 0)
+		return init(cli);
+	if (strcmp(word, "check") == 0)
+		return check(cli);
+	return explain(cli);
+}
+
+static const char *const words[] = { "init", "check", "explain", NULL };
+
+static const struct dj_option options[] = {
+	{ "allow-development", 0, NULL,
+		"init: accept this installation's development Keeps" },
+	{ "root", 0, "FILE", "init: that development root, not our own" },
+	{ 0 },
+};
+
+const struct dj_verb dj_verb_policy = {
+	.name = "policy",
+	.group = DJ_GROUP_TRUST,
+	.operands = "init|check|explain [FILE]",
+	.summary = "write, check or read aloud a policy",
+	.options = options,
+	.words = words,
+	.min_operands = 1,
+	.max_operands = 2,
+	.run = run,
+};

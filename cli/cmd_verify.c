@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "attest/judge.h"
+#include "cli/trust.h"
+#include "cli/verbs.h"
+#include "client/policy_file.h"
+#include "client/verdict_print.h"
+#include "lib/proto/evidence.h"
+#include "lib/proto/frame.h"
+
+/*
+ * Judges saved evidence: a bundle, or with --tee a bare report and its chain,
+ * which say nothing about freshness or channel.
+ */
+struct subject {
+	const char *name;
+	char *file, *chain; /* owned */
+	uint8_t *packed;    /* owned: EVIDENCE made of a bare report */
+	struct dj_judge_input in;
+	struct dj_judge_tee tee;
+};
+
+static void subject_done(struct subject *s)
+{
+	free(s->file);
+	free(s->chain);
+	free(s->packed);
+}
+
+/* RFC 3339 in UTC, a date (its first second), or seconds since 1970. */
+static bool parse_time(const char *text, int64_t *ret)
+{
+	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d" };
+	char *end;
+	long long v;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct tm tm = { 0 };
+		const char *p = strptime(text, forms[i], &tm);
+
+		if (p != NULL && *p == '\0') {
+			*ret = timegm(&tm);
+			return true;
+		}
+	}
+	errno = 0;
+	v = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0')
+		return false;
+	*ret = v;
+	return true;
+}
+
+static bool read_file(const char *path, size_t max, char **ret, size_t *ret_len,
+	struct dj_err *err)
+{
+	char name[400];
+
+	switch (dj_file_read(path, max, ret, ret_len)) {
+	case DJ_OK:
+		return true;
+	case DJ_E_LIMIT:
+		return dj_err_set(err, "evidence.file",
+			"%s: more than %zu bytes",
+			dj_clean(name, sizeof(name), path, strlen(path)), max);
+	case DJ_E_INPUT:
+	case DJ_E_AUTH:
+	case DJ_E_STATE:
+	case DJ_E_HOST:
+	case DJ_E_NOMEM:
+	case DJ_E_UNSUPPORTED:
+	case DJ_E_SYS:
+	case DJ_STATUS_COUNT:
+		break;
+	}
+	return dj_err_set(err, "input.file", "reading evidence: %s: %s",
+		dj_clean(name, sizeof(name), path, strlen(path)),
+		strerror(errno));
+}
+
+static bool load_bundle(struct subject *s, struct dj_err *err)
+{
+	struct dj_bundle b;
+	char name[400];
+	size_t len = 0;
+
+	if (!read_file(s->name, DJ_BUNDLE_MAX, &s->file, &len, err))
+		return false;
+	if (dj_bundle_parse((const uint8_t *)s->file, len, &b) != DJ_OK)
+		return dj_err_set(err, "evidence.file",
+			"%s: this is not an evidence bundle",
+			dj_clean(name, sizeof(name), s->name, strlen(s->name)));
+	s->in.purpose = DJ_JUDGE_OFFER;
+	s->in.hello = b.hello.p;
+	s->in.hello_len = b.hello.len;
+	s->in.offer = b.offer.p;
+	s->in.offer_len = b.offer.len;
+	s->in.evidence = b.evidence.p;
+	s->in.evidence_len = b.evidence.len;
+	s->in.config_unknown = true;
+	return true;
+}
+
+static bool pack(struct subject *s, size_t report_len, size_t chain_len,
+	struct dj_err *err)
+{
+	struct dj_evidence e = { .format = DJ_FORMAT_PROCESS,
+		.purpose = DJ_PURPOSE_OFFER };
+
+	e.item[DJ_EVIDENCE_REPORT].p = (const uint8_t *)s->file;
+	e.item[DJ_EVIDENCE_REPORT].len = report_len;
+	e.item[DJ_EVIDENCE_CHAIN].p = (const uint8_t *)s->chain;
+	e.item[DJ_EVIDENCE_CHAIN].len = chain_len;
+	s->packed = malloc(DJ_EVIDENCE_MAX);
+	if (s->packed == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	s->in.evidence = s->packed;
+	if (dj_evidence_write(&e, s->packed, DJ_EVIDENCE_MAX,
+		    &s->in.evidence_len) != DJ_OK)
+		return dj_err_set(err, "evidence.file",
+			"report and chain are more than %d bytes",
+			DJ_EVIDENCE_MAX);
+	return true;
+}
+
+static bool load_report(const struct dj_cli *cli, struct subject *s,
+	const char *tee, struct dj_err *err)
+{
+	const char *chain = dj_cli_value(cli, "chain");
+	size_t report_len = 0, chain_len = 0;
+
+	s->tee.tee = dj_tee_number(tee);
+	if (s->tee.tee != DJ_TEE_PROCESS)
+		return dj_err_set(err,
+			s->tee.tee == 0 ? "tee.unknown" : "tee.unsupported",
+			"this build judges reports of: process");
+	if (chain == NULL)
+		return dj_err_set(err, "usage.option",
+			"a bare report needs --chain FILE, its certificates "
+			"in PEM");
+	s->in.purpose = DJ_JUDGE_ALONE;
+	s->in.tees = &s->tee;
+	s->in.tee_count = 1;
+	return read_file(s->name, DJ_EVIDENCE_MAX, &s->file, &report_len,
+		       err) &&
+		read_file(chain, DJ_EVIDENCE_MAX, &s->chain, &chain_len, err) &&
+		pack(s, report_len, chain_len, err);
+}
+
+static bool load(const struct dj_cli *cli, struct subject *s,
+	struct dj_err *err)
+{
+	const char *tee = dj_cli_value(cli, "tee");
+	const char *at = dj_cli_value(cli, "at");
+
+	s->name = cli->operands[0];
+	s->in.time = time(NULL);
+	if (at != NULL && !parse_time(at, &s->in.time))
+		return dj_err_set(err, "usage.value",
+			"--at: expected 2026-01-31T12:00:00Z, 2026-01-31 or "
+			"seconds since 1970");
+	if (tee != NULL)
+		return load_report(cli, s, tee, err);
+	if (dj_cli_has(cli, "chain"))
+		return dj_err_set(err, "usage.option",
+			"--chain belongs to a bare report: name its TEE with "
+			"--tee");
+	return load_bundle(s, err);
+}
+
+static void print_field(void *ctx, size_t off, size_t len, const char *name,
+	const char *value)
+{
+	(void)ctx;
+	dj_cli_print("  %5zu %4zu  %-12s  %s\n", off, len, name, value);
+}
+
+static void add_field(void *ctx, size_t off, size_t len, const char *name,
+	const char *value)
+{
+	(void)json_array_append_new(ctx,
+		json_pack("{s:I,s:I,s:s,s:s}", "offset", (json_int_t)off,
+			"size", (json_int_t)len, "name", name, "value", value));
+}
+
+static int say_json(const struct dj_cli *cli, const struct subject *s,
+	const struct dj_verdict *v)
+{
+	json_t *o = dj_verdict_json(v, s->name, false);
+	json_t *fields;
+
+	if (dj_cli_has(cli, "explain")) {
+		fields = json_array();
+		(void)dj_judge_explain(s->in.evidence, s->in.evidence_len,
+			add_field, fields);
+		(void)json_object_set_new(o, "fields", fields);
+	}
+	return dj_cli_json(cli, o, v->good ? 0 : 1);
+}
+
+static int say(const struct dj_cli *cli, const struct subject *s,
+	const struct dj_verdict *v)
+{
+	char text[200], name[400];
+
+	if (cli->json)
+		return say_json(cli, s, v);
+	dj_clean(name, sizeof(name), s->name, strlen(s->name));
+	if (v->good && dj_verdict_banner(v, text, sizeof(text)) != NULL)
+		dj_cli_print("donjon: %s\n", text);
+	if (v->good)
+		dj_cli_print("good: %s meets %s\n", name, v->policy_file);
+	else
+		dj_cli_print("refused: %s does not meet %s (%s)\n", name,
+			v->policy_file, v->error);
+	dj_verdict_print(v, dj_cli_has(cli, "explain") || cli->verbose > 0,
+		stdout);
+	if (dj_cli_has(cli, "explain")) {
+		dj_cli_print("  offset size  field         value\n");
+		if (!dj_judge_explain(s->in.evidence, s->in.evidence_len,
+			    print_field, NULL))
+			dj_cli_print("  (no report that can be read)\n");
+	}
+	return dj_cli_end(cli, v->good ? 0 : 1);
+}
+
+static int run(struct dj_cli *cli)
+{
+	static struct dj_policy policy;
+	struct dj_verdict v = { 0 };
+	struct subject s = { 0 };
+	struct dj_err err = { 0 };
+	int status;
+
+	if (!load(cli, &s, &err) || !dj_trust_policy(cli, &policy, &err)) {
+		subject_done(&s);
+		return dj_cli_fail(cli, &err);
+	}
+	s.in.policy = &policy;
+	if (dj_judge(&s.in, &v) == DJ_E_NOMEM)
+		status = dj_cli_failf(cli, "internal.memory", "no memory");
+	else
+		status = say(cli, &s, &v);
+	dj_verdict_done(&v);
+	subject_done(&s);
+	return status;
+}
+
+static const struct dj_option options[] = {
+	{ "at", 0, "TIME", "judge as of this time (UTC), not now" },
+	{ "explain", 0, NULL, "show every check and every field" },
+	{ "tee", 0, "TEE", "FILE is a bare report of this TEE" },
+	{ "chain", 0, "FILE", "the certificates of a bare report, PEM" },
+	{ 0 },
+};
+
+const struct dj_verb dj_verb_verify = {
+	.name = "verify",
+	.group = DJ_GROUP_TRUST,
+	.operands = "FILE",
+	.summary = "judge saved evidence by a policy; 0 good, 1 refused",
+	.options = options,
+	.min_operands = 1,
+	.max_operands = 1,
+	.run = run,
+};
