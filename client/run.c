@@ -158,7 +158,7 @@ static bool first_run_policy(struct dj_visit *v, struct dj_err *err)
 		return dj_err_set(err, "agent.root",
 			"reading the development root %s: %s", path,
 			strerror(errno));
-	st = dj_policy_first_run(pem, len, v->tees[0].tee, measurement,
+	st = dj_policy_first_run(pem, len, v->tees[0].tee, image.sha256,
 		v->policy, &why);
 	free(pem);
 	return st == DJ_OK ||
