@@ -32,6 +32,9 @@ struct dj_core {
 
 extern struct dj_core dj_core;
 
+/* Everything to its beginning; halts if the block or the machine is unfit. */
+void dj_core_init(void);
+
 /* From the Keep's own generator; halts if there is no randomness. */
 void dj_core_random(void *dst, size_t len);
 /* Mixes in what a stranger sent; harmless (lib/crypto/drbg.h). */

@@ -57,7 +57,7 @@ static void take_config(void)
 	dj_sha256(block, len, dj_core.config_hash);
 }
 
-static void init(void)
+void dj_core_init(void)
 {
 	memset(&dj_core, 0, sizeof(dj_core));
 	dj_hc_init();
@@ -86,7 +86,7 @@ _Noreturn void dj_core_release(void)
 
 _Noreturn void dj_keep_main(void)
 {
-	init();
+	dj_core_init();
 	for (;;) {
 		(void)dj_session_step();
 		if (dj_program_is_due())
