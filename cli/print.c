@@ -6,11 +6,14 @@
 
 #include "cli/cli.h"
 
+static bool is_run(const struct dj_cli *cli)
+{
+	return cli->verb != NULL && strcmp(cli->verb->name, "run") == 0;
+}
+
 static int status_of(const struct dj_cli *cli, const struct dj_err *err)
 {
-	bool is_run = cli->verb != NULL && strcmp(cli->verb->name, "run") == 0;
-
-	return is_run ? err->info->run_exit : err->info->exit;
+	return is_run(cli) ? err->info->run_exit : err->info->exit;
 }
 
 /* A command line as the array of its words: hints have no quoting. */
@@ -50,9 +53,12 @@ int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err)
 		(void)json_object_set_new(o, "secret_sent",
 			json_boolean(err->secret_sent));
 		(void)json_object_set_new(o, "exit", json_integer(status));
-		(void)json_dumpf(o, stdout, JSON_COMPACT);
-		(void)putchar('\n');
-		(void)fflush(stdout);
+		/* stdout of run is the program's. */
+		FILE *to = is_run(cli) ? stderr : stdout;
+
+		(void)json_dumpf(o, to, JSON_COMPACT);
+		(void)fputc('\n', to);
+		(void)fflush(to);
 		json_decref(o);
 	}
 	return status;

@@ -31,6 +31,7 @@ const struct dj_verb *const dj_verbs[] = {
 	&dj_verb_verify,
 	&dj_verb_measure,
 	&dj_verb_policy,
+	&dj_verb_run,
 	&dj_verb_help,
 	&dj_verb_version,
 	NULL,

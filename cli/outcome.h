@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cli/cli.h"
+#include "client/program.h"
+#include "client/run.h"
+
+/*
+ * How a run ended, said to people, to --exit-file and with --json on stderr
+ * (stdout is the program's). err: NULL if the Keep told it. Returns the exit
+ * status.
+ */
+int dj_outcome_report(const struct dj_cli *cli, const struct dj_visit *v,
+	const struct dj_program *program, const struct dj_outcome *o,
+	const struct dj_err *err);
+
+/* The exit status of an EXIT record; *ret_name the error's, NULL: none. */
+int dj_outcome_status(const struct dj_exit *e, const char **ret_name);

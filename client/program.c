@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/policy_file.h"
+#include "lib/base/secret.h"
+#include "lib/crypto/sha256.h"
+#include "lib/proto/begin.h"
+
+#define ENV_FILE_MAX ((size_t)1 << 20)
+#define ENV_MAX      4096
+
+struct list {
+	char **v; /* owned strings */
+	size_t count;
+};
+
+static void list_done(struct list *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		dj_wipe(l->v[i], strlen(l->v[i]));
+		free(l->v[i]);
+	}
+	free(l->v);
+	*l = (struct list){ 0 };
+}
+
+/* NAME=value; a name that is there already gets the new value in place. */
+static bool set_env(struct list *l, const char *pair, size_t len,
+	const char *from, struct dj_err *err)
+{
+	const char *eq = memchr(pair, '=', len);
+	char *copy;
+	char **grown;
+	char shown[64];
+	size_t name;
+
+	if (eq == NULL || eq == pair || memchr(pair, '\0', len) != NULL) {
+		/* The value may be secret: only the name is shown. */
+		dj_clean(shown, sizeof(shown), pair,
+			eq == NULL ? (len < 40 ? len : 40) : 0);
+		return dj_err_set(err, "usage.value",
+			"%s: %s is not NAME=VALUE", from, shown);
+	}
+	name = (size_t)(eq - pair) + 1;
+	copy = strndup(pair, len);
+	if (copy == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	for (size_t i = 0; i < l->count; i++) {
+		if (strncmp(l->v[i], copy, name) == 0) {
+			free(l->v[i]);
+			l->v[i] = copy;
+			return true;
+		}
+	}
+	grown = l->count == ENV_MAX
+		? NULL
+		: reallocarray(l->v, l->count + 1, sizeof(*grown));
+	if (grown == NULL) {
+		free(copy);
+		return dj_err_set(err, "usage.value",
+			"%s: more than %d variables", from, ENV_MAX);
+	}
+	l->v = grown;
+	grown[l->count++] = copy;
+	return true;
+}
+
+static bool read_env_file(struct list *l, const char *path, struct dj_err *err)
+{
+	char *text;
+	size_t len;
+	bool good = true;
+
+	if (dj_file_read(path, ENV_FILE_MAX, &text, &len) != DJ_OK)
+		return dj_err_set(err, "input.file",
+			"reading variables from %s: %s", path, strerror(errno));
+	for (char *p = text; good && p < text + len;) {
+		char *eol = memchr(p, '\n', (size_t)(text + len - p));
+		size_t n = (size_t)((eol == NULL ? text + len : eol) - p);
+		size_t line = n;
+
+		if (line > 0 && p[line - 1] == '\r')
+			line--;
+		if (line > 0 && p[0] != '#')
+			good = set_env(l, p, line, path, err);
+		p += n + 1;
+	}
+	dj_wipe(text, len);
+	free(text);
+	return good;
+}
+
+static bool load_module(struct dj_program *p,
+	const struct dj_program_options *o, struct dj_err *err)
+{
+	static const uint8_t magic[8] = { 0, 'a', 's', 'm', 1, 0, 0, 0 };
+	const char *name = "module.read";
+	char shown[512], hex[65];
+	char *bytes;
+
+	dj_clean(shown, sizeof(shown), o->module, strlen(o->module));
+	if (dj_file_read(o->module, DJ_MODULE_MAX, &bytes, &p->module_len) !=
+		DJ_OK) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			name = "module.missing";
+		else if (errno == EFBIG)
+			name = "module.big";
+		return dj_err_set(err, name, "reading the module %s: %s", shown,
+			strerror(errno));
+	}
+	p->module = (uint8_t *)bytes;
+	if (p->module_len < sizeof(magic) ||
+		memcmp(bytes, magic, sizeof(magic)) != 0)
+		return dj_err_set(err, "module.invalid",
+			"reading the module %s: it does not begin as a WebAssembly 1.0 binary does",
+			shown);
+	dj_sha256(p->module, p->module_len, p->module_hash);
+	for (size_t i = 0; i < 32; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", p->module_hash[i]);
+	if (o->sha256 != NULL && strcasecmp(o->sha256, hex) != 0)
+		return dj_err_set(err, "module.sha256",
+			"reading the module %s: its SHA-256 is %s, not what program.sha256 says",
+			shown, hex);
+	return true;
+}
+
+/* HOST::GUEST:ro, a tree on the next stream. */
+static bool add_dir(struct dj_program *p, struct dj_wr *w, const char *spec,
+	struct dj_err *err)
+{
+	const char *sep = strstr(spec, "::");
+	const char *guest = sep == NULL ? "" : sep + 2;
+	size_t len = strlen(guest);
+	char shown[256];
+	char *folder;
+
+	dj_clean(shown, sizeof(shown), spec, strlen(spec));
+	if (sep == NULL || sep == spec || len == 0)
+		return dj_err_set(err, "usage.value",
+			"--dir %s: write HOST::GUEST:ro", shown);
+	if (len < 4 || strcmp(guest + len - 3, ":ro") != 0) {
+		(void)dj_err_set(err, "dir.writable",
+			"--dir %s: add :ro, since this build gives folders read-only",
+			shown);
+		return false;
+	}
+	len -= 3;
+	if (p->tree_count == DJ_TREES_MAX)
+		return dj_err_set(err, "usage.value",
+			"--dir %s: at most %d folders", shown, DJ_TREES_MAX);
+	folder = strndup(spec, (size_t)(sep - spec));
+	if (folder == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	p->trees[p->tree_count] = dj_tar_open(folder, err);
+	free(folder);
+	if (p->trees[p->tree_count] == NULL)
+		return false;
+	dj_begin_write_preopen(w, DJ_PREOPEN_TREE, 0,
+		(uint8_t)(DJ_STREAM_TREE_FIRST + p->tree_count), guest, len);
+	p->tree_count++;
+	return true;
+}
+
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static bool write_begin(struct dj_program *p,
+	const struct dj_program_options *o, const struct list *env,
+	struct dj_err *err)
+{
+	struct dj_wr w = dj_wr_of(p->begin, DJ_BEGIN_MAX);
+	struct dj_limits limits = { .fuel = o->fuel, .wall_ms = o->time_ms };
+	const char *argv0 = o->argv0 != NULL ? o->argv0 : file_name(o->module);
+
+	dj_begin_write_head(&w, p->module_len, p->module_hash, DJ_MODULE_WASM);
+	dj_begin_write_arg(&w, argv0, strlen(argv0));
+	for (size_t i = 0; i < o->arg_count; i++)
+		dj_begin_write_arg(&w, o->args[i], strlen(o->args[i]));
+	for (size_t i = 0; i < env->count; i++)
+		dj_begin_write_env(&w, env->v[i], strlen(env->v[i]));
+	for (size_t i = 0; i < o->dir_count; i++) {
+		if (!add_dir(p, &w, o->dirs[i], err))
+			return false;
+	}
+	dj_begin_write_preopen(&w, DJ_PREOPEN_MEMORY, 0, 0, "/tmp", 4);
+	if (o->fuel != 0 || o->time_ms != 0)
+		dj_begin_write_limits(&w, &limits);
+	if (dj_wr_end(&w, &p->begin_len) != DJ_OK)
+		return dj_err_set(err, "usage.value",
+			"describing the program: arguments and variables are more than 1 MiB, or one is more than 64 KiB");
+	return true;
+}
+
+bool dj_program_load(struct dj_program *p, const struct dj_program_options *o,
+	struct dj_err *err)
+{
+	struct list env = { 0 };
+	bool good = true;
+
+	*p = (struct dj_program){ 0 };
+	p->begin = malloc(DJ_BEGIN_MAX);
+	if (p->begin == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	if (!load_module(p, o, err))
+		return false;
+	for (size_t i = 0; good && i < o->env_file_count; i++)
+		good = read_env_file(&env, o->env_files[i], err);
+	for (size_t i = 0; good && i < o->env_count; i++)
+		good = set_env(&env, o->env[i], strlen(o->env[i]), "--env",
+			err);
+	good = good && write_begin(p, o, &env, err);
+	list_done(&env);
+	return good;
+}
+
+void dj_program_done(struct dj_program *p)
+{
+	if (p->begin != NULL)
+		dj_wipe(p->begin, DJ_BEGIN_MAX);
+	free(p->begin);
+	if (p->module != NULL)
+		dj_wipe(p->module, p->module_len);
+	free(p->module);
+	for (size_t i = 0; i < p->tree_count; i++)
+		dj_tar_free(p->trees[i]);
+	*p = (struct dj_program){ 0 };
+}
+
+void dj_program_job(const struct dj_program *p, struct dj_job *ret)
+{
+	ret->module = p->module;
+	ret->module_len = p->module_len;
+	memcpy(ret->module_hash, p->module_hash, sizeof(ret->module_hash));
+	ret->begin = p->begin;
+	ret->begin_len = p->begin_len;
+	memcpy(ret->trees, p->trees, sizeof(ret->trees));
+	ret->tree_count = p->tree_count;
+}

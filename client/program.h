@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/errors.h"
+#include "client/job.h"
+
+/*
+ * A program made ready to be sent: the module's bytes, BEGIN's body
+ * (session.md 6.4), the folders it may read.
+ */
+#define DJ_MODULE_MAX ((size_t)1 << 30)
+
+struct dj_program_options {
+	const char *module; /* path, "-": standard input */
+	const char *sha256; /* hex, or NULL */
+	const char *argv0;  /* NULL: the module's file name */
+	const char *const *args;
+	size_t arg_count;
+	const char *const *env; /* NAME=value; a later one replaces */
+	size_t env_count;
+	const char *const *env_files; /* before env */
+	size_t env_file_count;
+	const char *const *dirs; /* HOST::GUEST:ro */
+	size_t dir_count;
+	uint64_t fuel;    /* 0: no limit */
+	uint64_t time_ms; /* 0: no limit */
+};
+
+struct dj_program {
+	uint8_t *module;
+	size_t module_len;
+	uint8_t module_hash[32];
+	uint8_t *begin;
+	size_t begin_len;
+	struct dj_tar *trees[DJ_TREES_MAX];
+	size_t tree_count;
+};
+
+/*
+ * module.*, input.file, dir.*, usage.value. Release with dj_program_done() in
+ * any case. An empty in-memory /tmp is always there for the program.
+ */
+DJ_NODISCARD bool dj_program_load(struct dj_program *p,
+	const struct dj_program_options *o, struct dj_err *err);
+void dj_program_done(struct dj_program *p);
+
+/* Copies what a job needs; the program must outlive it. */
+void dj_program_job(const struct dj_program *p, struct dj_job *ret);
