@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -73,17 +75,28 @@ static bool read_key(const char *dir, struct dj_emu_key *ret)
 	return wrong == NULL;
 }
 
+static bool drop_root(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	const struct __user_cap_data_struct none[2] = { 0 };
+
+	if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+		setresuid(NOBODY, NOBODY, NOBODY) == 0)
+		return true;
+	/* Root of a user namespace that has nobody else: someone plain. */
+	return (errno == EINVAL || errno == EPERM) &&
+		syscall(SYS_capset, &head, none) == 0;
+}
+
 /* No root, no core dump, no debugger, no new rights: it holds a key. */
 static bool drop(void)
 {
 	const struct rlimit none = { 0, 0 };
 
-	if (geteuid() == 0 &&
-		(setgroups(0, NULL) != 0 ||
-			setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
-			setresuid(NOBODY, NOBODY, NOBODY) != 0))
-		return false;
-	return setrlimit(RLIMIT_CORE, &none) == 0 &&
+	return (geteuid() != 0 || drop_root()) &&
+		setrlimit(RLIMIT_CORE, &none) == 0 &&
 		setrlimit(RLIMIT_FSIZE, &none) == 0 &&
 		prctl(PR_SET_DUMPABLE, 0) == 0 &&
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;

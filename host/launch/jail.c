@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -58,15 +59,29 @@ static void drop_bounding_set(void)
 		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 }
 
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	const struct __user_cap_data_struct none[2] = { 0 };
+
+	return (int)syscall(SYS_capset, &head, none);
+}
+
 const char *dj_jail_drop_root(void)
 {
 	if (geteuid() != 0)
 		return NULL;
 	drop_bounding_set();
-	if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
-		setresuid(NOBODY, NOBODY, NOBODY) != 0)
+	if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+		setresuid(NOBODY, NOBODY, NOBODY) == 0)
+		return NULL;
+	/* Root of a user namespace that has nobody else: someone plain. */
+	if (errno != EINVAL && errno != EPERM)
 		return "cannot give up root";
-	return NULL;
+	dprintf(2, "donjon-launch: root of a user namespace without nobody\n");
+	return drop_capabilities() == 0 ? NULL : "cannot give up capabilities";
 }
 
 /*

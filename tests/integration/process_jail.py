@@ -54,7 +54,7 @@ def place(fds):
 
 
 class Keep:
-    def __init__(self, image=IMAGE, emu=None, config=CONFIG_BLOCK, env=None, uid=None):
+    def __init__(self, image=IMAGE, emu=None, config=CONFIG_BLOCK, wrap=(), uid=None):
         self.region_fd = os.memfd_create("region")
         os.ftruncate(self.region_fd, REGION_SIZE)
         self.region = mmap.mmap(self.region_fd, REGION_SIZE)
@@ -82,9 +82,9 @@ class Keep:
                 os.setgroups([])
                 os.setresgid(uid, uid, uid)
                 os.setresuid(uid, uid, uid)
-        self.proc = subprocess.Popen([LAUNCH, "process", image], close_fds=False, preexec_fn=child,
+        self.proc = subprocess.Popen([*wrap, LAUNCH, "process", image], close_fds=False, preexec_fn=child,
                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                     stderr=self.stderr, env=env)
+                                     stderr=self.stderr)
         theirs.close()
         if emu:
             mine.close()
@@ -284,6 +284,39 @@ def ends():
     k.close()
 
 
+def orphans():
+    """The agent is killed while someone else still holds its sockets."""
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    agent = os.fork()
+    if agent == 0:
+        k = Keep()
+        socket.send_fds(theirs, [struct.pack("<II", k.proc.pid, k.pid or 0)], [k.control.fileno()])
+        signal.pause()
+    data, fds, _, _ = socket.recv_fds(mine, 8, 1)
+    launcher, keep = struct.unpack("<II", data)
+    os.kill(agent, signal.SIGKILL)
+    t.ok(gone(keep) and gone(launcher), "both die when the agent is killed")
+    os.waitpid(agent, 0)
+    os.close(fds[0])
+
+
+def refused():
+    """A kernel that grants no namespaces: said aloud, and still a jail."""
+    wrap = ["unshare", "-Ur", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"", "sh"]
+    if subprocess.run([*wrap, "true"], capture_output=True).returncode != 0:
+        t.skip("without namespaces there still is a jail", "no user namespaces here")
+        return
+    k = Keep(wrap=wrap)
+    t.ok(k.first[0] == STARTED, "a Keep starts where namespaces are refused", str(k.first) + k.log())
+    t.ok("no namespaces" in k.log(), "and the agent's log says so", k.log())
+    k.command(ECHO)
+    k.answer()
+    s = status(k.pid)
+    t.eq((s["Seccomp"], s["NoNewPrivs"], [int(s["Cap" + c], 16) for c in ("Prm", "Eff", "Bnd", "Amb")]),
+         ("2", "1", [0] * 4), "it has a filter and no capability all the same")
+    k.close()
+
+
 def failures():
     with tempfile.TemporaryDirectory() as d:
         bad = os.path.join(d, "bad.elf")
@@ -398,6 +431,6 @@ def unsealed(root):
     t.eq(p.wait(10), 0, "it ends with its socket")
 
 
-for part in (outside, inside, ends, failures, reports):
+for part in (outside, inside, ends, orphans, refused, failures, reports):
     part()
 t.done()
