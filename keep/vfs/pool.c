@@ -5,7 +5,8 @@
 
 /*
  * Pieces are powers of two, 32 to 4096 bytes; a freed piece goes to the list
- * of its class and stays in it. A piece is zero when it is handed out.
+ * of its class and stays in it, whole pages excepted: they may be cut anew.
+ * A piece is zero when it is handed out.
  */
 #define SMALLEST    32
 #define COMMIT_STEP ((uint64_t)256 << 10)
@@ -66,10 +67,16 @@ static bool commit_more(struct dj_vfs *v)
 	return true;
 }
 
+/* A page given back serves small pieces as well as new ones do. */
 static void *new_page(struct dj_vfs *v)
 {
+	struct piece *old = v->free[DJ_VFS_CLASSES - 1];
 	void *p;
 
+	if (old != NULL) {
+		v->free[DJ_VFS_CLASSES - 1] = old->next;
+		return memset((void *)old, 0, DJ_VFS_PAGE);
+	}
 	if (v->used == v->committed && !commit_more(v))
 		return NULL;
 	p = v->base + v->used;

@@ -11,6 +11,7 @@ struct builder {
 	struct dj_vfs_node *root;
 	bool writable;
 	const char *what;
+	struct dj_untar tar; /* holds the path of the member at hand */
 };
 
 static dj_status refuse(struct builder *b, const char *what)
@@ -117,14 +118,13 @@ static dj_status insert(struct builder *b, const struct dj_untar_member *m)
 static dj_status fill(struct builder *b, const uint8_t *tar, size_t len,
 	struct dj_untar_member *m)
 {
-	struct dj_untar t;
 	dj_status st;
 
-	dj_untar_init(&t, tar, len);
+	dj_untar_init(&b->tar, tar, len);
 	for (;;) {
-		st = dj_untar_next(&t, m);
+		st = dj_untar_next(&b->tar, m);
 		if (st != DJ_OK)
-			b->what = t.what;
+			b->what = b->tar.what;
 		if (st != DJ_OK || m->type == DJ_UNTAR_END)
 			return st;
 		st = insert(b, m);
