@@ -113,3 +113,9 @@ $(PROBE): build/keep-test/tests/keep/probe.c.o keep/shim/process/image.ld \
 	$(Q)tools/check-image process $@
 TEST_TOOLS += $(PROBE)
 -include build/keep-test/tests/keep/probe.c.d
+
+# A launcher and Keep in one that does as it is told, for the agent's tests.
+build/tests/fake_launch: build/host/tests/agent/fake_launch.c.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
+TEST_TOOLS += build/tests/fake_launch

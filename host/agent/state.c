@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/agent/agent.h"
@@ -59,9 +60,11 @@ static bool is_ours(const char *name)
 
 dj_status dj_state_clear(const char *dir)
 {
-	DIR *d = opendir(dir);
+	DIR *d = NULL;
 	struct dirent *e;
 
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+		d = opendir(dir);
 	if (d == NULL)
 		return DJ_E_SYS;
 	while ((e = readdir(d)) != NULL)
