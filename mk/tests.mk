@@ -25,6 +25,29 @@ check: all $(UNIT) $(TEST_TOOLS) $(FUZZERS) | deps
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-2} \
 		tools/run-tests -j$(JOBS) $(UNIT) $(SCRIPTS)
 
+# Constant time: lib and BearSSL by the keep's compiler, secrets marked
+# undefined, run under valgrind by tests/integration/ct.sh (lib/crypto/ct.h).
+CT_FLAGS := $(filter-out $(GCC_WARN) -g,$(BASE) $(WARN)) -O2 -gdwarf-4 \
+	-march=x86-64-v2 -D_GNU_SOURCE -DDJ_CT=1 -I. -isystem $(BEARSSL)/inc
+CT_OBJ := $(patsubst %,build/ct/o/%.o,$(filter lib/base/% lib/crypto/% \
+	lib/proto/% lib/session/%,$(LIB_SRC)) tests/ct/session.c)
+CT_BEARSSL := $(patsubst $(BEARSSL)/%,build/ct/o/bearssl/%.o,$(BEARSSL_SRC))
+build/ct/o/bearssl/%.c.o: $(BEARSSL)/%.c | deps
+	@mkdir -p $(@D)
+	$(Q)$(KEEP_CC) -gdwarf-4 -march=x86-64-v2 $(BEARSSL_FLAGS) \
+		-I$(BEARSSL)/inc -I$(BEARSSL)/src -c -o $@ $<
+build/ct/o/%.c.o: %.c mk/flags.mk | deps $(BEARSSL_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(KEEP_CC) $(CT_FLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+-include $(shell find build/ct -name '*.d' 2>/dev/null)
+build/ct/session: $(CT_OBJ) $(CT_BEARSSL)
+	$(Q)$(KEEP_CC) -o $@ $^
+ifeq ($(shell uname -m),x86_64)
+TEST_TOOLS += build/ct/session
+endif
+ct: build/ct/session
+	@V=1 tools/run-tests tests/integration/ct.sh
+
 # Fuzzers: one per parser, all of our code instrumented, clang's libFuzzer.
 FUZZ_CC := clang-19
 FUZZ_FLAGS := $(filter-out $(GCC_WARN) -fstack-clash-protection,$(BASE) $(WARN)) \

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/crypto/burn.h"
+#include "lib/crypto/ct.h"
 #include "lib/crypto/drbg.h"
 #include "lib/crypto/hmac.h"
 
@@ -26,6 +27,18 @@ static void update(struct dj_drbg *d, const void *p, size_t len)
 	dj_wipe(&m, sizeof(m));
 }
 
+/* A source that repeats itself is broken, whatever it says. */
+static bool repeats(const uint8_t *seed, size_t count)
+{
+	bool any = false;
+
+	for (size_t i = 1; i < count; i++)
+		any |= dj_ct_equal(seed + (i - 1) * DRAW, seed + i * DRAW,
+			DRAW);
+	dj_ct_public(&any, sizeof(any));
+	return any;
+}
+
 static dj_status draw(struct dj_drbg *d, size_t count)
 {
 	uint8_t seed[DRAWS * DRAW];
@@ -33,10 +46,8 @@ static dj_status draw(struct dj_drbg *d, size_t count)
 	for (size_t i = 0; i < count && d->is_good; i++)
 		if (d->source(seed + i * DRAW, DRAW) != DJ_OK)
 			d->is_good = false;
-	/* A source that repeats itself is broken, whatever it says. */
-	for (size_t i = 1; i < count && d->is_good; i++)
-		if (dj_ct_equal(seed + (i - 1) * DRAW, seed + i * DRAW, DRAW))
-			d->is_good = false;
+	if (d->is_good && repeats(seed, count))
+		d->is_good = false;
 	if (d->is_good)
 		update(d, seed, count * DRAW);
 	dj_wipe(seed, sizeof(seed));
