@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ int dj_emu_init(const char *dir);
 
 /* Serves one Keep on descriptor 3 (lib/proto/emu.h) until it is closed. */
 int dj_emu_serve_process(const char *dir);
+
+/* From here on only what serving needs; anything else kills. */
+bool dj_emu_filter(void);
 
 /*
  * An attestation key as dj_emu_init writes it: SEC 1 in PEM, P-256. Read

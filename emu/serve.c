@@ -99,7 +99,7 @@ static bool drop(void)
 		setrlimit(RLIMIT_CORE, &none) == 0 &&
 		setrlimit(RLIMIT_FSIZE, &none) == 0 &&
 		prctl(PR_SET_DUMPABLE, 0) == 0 &&
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && dj_emu_filter();
 }
 
 /* False: the socket was closed. A request too long keeps its true length. */

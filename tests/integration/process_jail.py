@@ -387,8 +387,8 @@ def reports():
         os.eventfd_write(k.to_keep, 1)
         t.eq(k.answer()[0], 0, "the Keep learns that its report is there")
         s = status(k.emu.pid)
-        t.eq((s["NoNewPrivs"], int(s["CapEff"], 16), "0" in s["Uid"].split()), ("1", 0, False),
-             "the emulator keeps no rights")
+        t.eq((s["Seccomp"], s["NoNewPrivs"], int(s["CapEff"], 16), "0" in s["Uid"].split()),
+             ("2", "1", 0, False), "the emulator keeps no rights")
         print("# emulator %s resident" % s["VmRSS"].strip())
         emu = k.emu.pid
         k.close()
