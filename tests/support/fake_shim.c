@@ -9,6 +9,11 @@
 
 #include "keep/shim.h"
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
 #define FIBER_START(save, p, n) __sanitizer_start_switch_fiber(save, p, n)
