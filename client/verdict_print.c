@@ -9,12 +9,10 @@
 #define SHOWN_WANTS 4
 #define GROUPED     6 /* names on the ok line before "(n more)" */
 
-/* "evidence.measurement" without its family, for people. */
+/* Most checks are of evidence: people need not read that word each time. */
 static const char *short_name(const char *name)
 {
-	const char *dot = strchr(name, '.');
-
-	return dot == NULL ? name : dot + 1;
+	return strncmp(name, "evidence.", 9) == 0 ? name + 9 : name;
 }
 
 /* Long digests are cut for people; JSON has them whole. */
@@ -70,17 +68,15 @@ static void put_grouped(const struct dj_verdict *v, FILE *out)
 static void put_check(const struct dj_verdict *v, const struct dj_check *c,
 	FILE *out)
 {
-	switch (c->state) {
-	case DJ_CHECK_FAILED:
+	if (c->state == DJ_CHECK_FAILED) {
 		put_line(v, c, out);
 		return;
-	case DJ_CHECK_OK:
-		(void)fprintf(out, "  ok    %-12s", short_name(c->name));
-		break;
-	case DJ_CHECK_NA:
-		(void)fprintf(out, "  -     %-12s", short_name(c->name));
-		break;
 	}
+	(void)fprintf(out, "  %s", c->state == DJ_CHECK_OK ? "ok" : "- ");
+	if (c->got == NULL && c->policy_line == 0)
+		(void)fprintf(out, "    %s", short_name(c->name));
+	else
+		(void)fprintf(out, "    %-12s", short_name(c->name));
 	if (c->got != NULL) {
 		(void)fputs("  ", out);
 		put_value(out, c->got);
@@ -176,7 +172,8 @@ json_t *dj_verdict_json(const struct dj_verdict *v, const char *subject,
 			v->policy_file, "sha256", hex(v->policy_sha256, 32)));
 	(void)json_object_set_new(o, "tee",
 		v->tee == 0 ? json_null() : json_string(dj_tee_name(v->tee)));
-	(void)json_object_set_new(o, "emulated", json_boolean(!v->hardware));
+	(void)json_object_set_new(o, "emulated",
+		json_boolean(dj_format_is_development(v->format)));
 	(void)snprintf(text, sizeof(text), "0x%04x", v->format);
 	(void)json_object_set_new(o, "format", json_string(text));
 	(void)json_object_set_new(o, "measurement",

@@ -7,7 +7,8 @@ TEST_TOOLS :=
 include mk/break.mk
 # The canary test's scanner, and its tap into the agent's shared regions.
 TEST_TOOLS += build/tests/scan build/tests/region_tap.so
-TEST_TOOLS += build/tests/toml_dump/toml_dump
+TEST_TOOLS += build/tests/toml_dump/toml_dump \
+	build/tests/evidence_tool/evidence_tool
 build/tests/scan: build/host/tests/scan/scan.c.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
