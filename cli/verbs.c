@@ -28,12 +28,18 @@ const struct dj_option dj_common_options[] = {
 };
 
 const struct dj_verb *const dj_verbs[] = {
+	&dj_verb_run,
 	&dj_verb_verify,
+	&dj_verb_evidence,
 	&dj_verb_measure,
 	&dj_verb_policy,
-	&dj_verb_run,
-	&dj_verb_help,
+	&dj_verb_show,
+	&dj_verb_init,
+	&dj_verb_doctor,
+	&dj_verb_config,
 	&dj_verb_version,
+	&dj_verb_completion,
+	&dj_verb_help,
 	NULL,
 };
 

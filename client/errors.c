@@ -161,6 +161,11 @@ const struct dj_err_info dj_errs[] = {
 	"One of the certificates is not yet or no longer valid. See that "
 	"this machine's clock is right. Nothing secret was sent.",
 	"donjon help verify" },
+{ "file.create", 73, 73,
+	"a file cannot be made",
+	"The file is there already, which donjon does not overwrite, or its "
+	"folder cannot be written.",
+	NULL },
 { "host.absent", 69, 125,
 	"no host agent answers",
 	"Nothing listens at the address, or it cannot be reached. For the "

@@ -59,7 +59,7 @@ bool dj_state_make(struct dj_err *err)
 	return true;
 }
 
-/* The folder of this program's file, with a slash at its end. */
+/* The folder of this program's file. */
 static bool own_folder(char ret[static DJ_PATH_MAX])
 {
 	ssize_t n = readlink("/proc/self/exe", ret, DJ_PATH_MAX - 1);
@@ -71,7 +71,7 @@ static bool own_folder(char ret[static DJ_PATH_MAX])
 	slash = strrchr(ret, '/');
 	if (slash == NULL)
 		return false;
-	slash[1] = '\0';
+	*slash = '\0';
 	return true;
 }
 
