@@ -29,8 +29,10 @@ else
 HOSTED += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 endif
 
-# Keep images: one compiler for every instruction set, named with its version.
-KEEP_CC := clang-19
+# Keep images: one compiler for every instruction set, named with its version,
+# and no way for an environment or a configuration file to add to its flags.
+KEEP_CC := env -u CPATH -u C_INCLUDE_PATH -u CCC_OVERRIDE_OPTIONS \
+	clang-19 --no-default-config
 KEEP_LD := ld.lld-19
 KEEP_BASE := $(BASE) $(WARN) -O2 -ffreestanding -nostdinc -fPIE \
 	-fvisibility=hidden -fno-asynchronous-unwind-tables \

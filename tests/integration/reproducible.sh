@@ -35,7 +35,10 @@ umask 077
 mkdir -p "$copy/build"
 (cd "$root" && cp -R Makefile VERSION mk tools lib keep "$copy" &&
 	cp -R build/bearssl "$copy/build")
-build LC_ALL=C.UTF-8 TZ=Asia/Tokyo CFLAGS='-O0 -g3 -DNDEBUG -fstack-protector' \
+mkdir "$work/include"
+echo '#error "the environment reached the image"' >"$work/include/stdint.h"
+build CPATH="$work/include" C_INCLUDE_PATH="$work/include" \
+	CCC_OVERRIDE_OPTIONS='+-O0' SOURCE_DATE_EPOCH=1 LC_ALL=C.UTF-8 TZ=Asia/Tokyo CFLAGS='-O0 -g3 -DNDEBUG -fstack-protector' \
 	CPPFLAGS='-DBREAK=1 -D_FORTIFY_SOURCE=2' LDFLAGS='-Wl,-z,now -Wl,--build-id' \
 	ASFLAGS=-gdwarf CC=false USER=nobody HOME=/nonexistent
 cmp "$root/build/keep/process.elf" "$copy/build/keep/process.elf" 2>&1 | sed 's/^/# /'
