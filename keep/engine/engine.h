@@ -42,11 +42,12 @@ enum dj_trap {
 	DJ_TRAP_NULL = 11,
 	DJ_TRAP_CAST = 12,
 	DJ_TRAP_ARRAY = 13,
-	DJ_TRAP_EXIT = 0x100,    /* a host function ended the program */
-	DJ_TRAP_STOPPED = 0x101, /* asked to stop (poll hook or host function) */
+	DJ_TRAP_EXIT = 0x100, /* a host function ended the program */
+	DJ_TRAP_STOPPED =
+		0x101, /* asked to stop (poll hook or host function) */
 	DJ_TRAP_FUEL = 0x102,
 	DJ_TRAP_TIME = 0x103,
-	DJ_TRAP_LIMIT = 0x104,   /* a memory limit in the engine itself */
+	DJ_TRAP_LIMIT = 0x104, /* a memory limit in the engine itself */
 };
 
 /* "out of bounds memory access" and so on, as the Wasm suite spells them. */
@@ -64,7 +65,7 @@ union dj_value {
 
 struct dj_store;
 struct dj_instance;
-struct dj_func;   /* a function in the store: a wasm or a host one */
+struct dj_func; /* a function in the store: a wasm or a host one */
 struct dj_table;
 struct dj_memory;
 struct dj_global;
@@ -75,8 +76,8 @@ struct dj_global;
  * DJ_TRAP_NONE unwinds the program. caller is the calling instance (NULL
  * when called straight from dj_call).
  */
-typedef enum dj_trap dj_host_fn(
-	void *ctx, struct dj_instance *caller, union dj_value *args);
+typedef enum dj_trap dj_host_fn(void *ctx, struct dj_instance *caller,
+	union dj_value *args);
 
 /* Where linear memories and tables come from; the core's are the shim's. */
 struct dj_mem_ops {
@@ -137,9 +138,9 @@ typedef dj_status dj_resolve_fn(void *ctx, const struct dj_wasm_import *import,
 
 /* Why linking or instantiation failed, for a message to the tenant. */
 struct dj_link_error {
-	uint32_t import_index;  /* when status is DJ_E_INPUT/DJ_E_UNSUPPORTED */
-	const char *what;       /* "unknown import", "incompatible import type" */
-	enum dj_trap trap;      /* active segment out of bounds: a trap */
+	uint32_t import_index; /* when status is DJ_E_INPUT/DJ_E_UNSUPPORTED */
+	const char *what;  /* "unknown import", "incompatible import type" */
+	enum dj_trap trap; /* active segment out of bounds: a trap */
 };
 
 /*
@@ -167,8 +168,8 @@ union dj_value dj_global_get(const struct dj_global *g);
  * Calls f. args has the parameters on entry and the results on return; room
  * for the larger of both counts, at least 1.
  */
-enum dj_trap dj_call(
-	struct dj_store *s, struct dj_func *f, union dj_value *args);
+enum dj_trap dj_call(struct dj_store *s, struct dj_func *f,
+	union dj_value *args);
 
 /*
  * Memory 0 of an instance, for host functions. NULL if there is none. The
@@ -184,8 +185,8 @@ struct dj_frame {
 	uint32_t offset; /* of the instruction in the module's bytes */
 	const struct dj_instance *inst;
 };
-size_t dj_store_backtrace(
-	const struct dj_store *s, struct dj_frame *dst, size_t cap);
+size_t dj_store_backtrace(const struct dj_store *s, struct dj_frame *dst,
+	size_t cap);
 
 /* Counters since dj_store_init, for diagnostics. */
 uint64_t dj_store_fuel_used(const struct dj_store *s);

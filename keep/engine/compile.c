@@ -1,0 +1,1515 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keep/engine/ops.h"
+#include "keep/engine/store.h"
+#include "lib/wasm/opcode.h"
+
+/*
+ * One pass over a validated body. The operand stack exists here only: an
+ * entry is in its home slot (locals + its height), or is a local not yet
+ * read, or a constant. Invariants:
+ *
+ * - an entry of kind LOCAL is on its local's list, so that a write to the
+ *   local finds all entries that still mean the old value, and only them;
+ * - entries below `clean` are at home; whoever opens a block brings all
+ *   home, so that every path into a label finds the same;
+ * - `last` is the latest instruction, if no label lies behind it: its
+ *   destination may be changed, or it may be fused away.
+ */
+#define NONE UINT32_MAX
+
+struct entry {
+	enum {
+		HOME,
+		LOCAL,
+		CONST
+	} kind;
+	uint32_t local, above, below; /* neighbours on the local's list */
+	uint64_t value;
+};
+
+struct block {
+	enum {
+		BLOCK,
+		LOOP,
+		IF,
+		ELSE
+	} kind;
+	uint32_t height; /* below the parameters */
+	uint32_t params, results;
+	uint32_t start;     /* loop: where to branch */
+	uint32_t exits;     /* branches to be patched, linked by their words */
+	uint32_t otherwise; /* if: the branch to else */
+};
+
+struct compiler {
+	struct dj_store *s;
+	struct dj_func *f;
+	struct dj_instance *inst;
+	const struct dj_wasm_module *m;
+	struct dj_wasm_rd r;
+
+	uint32_t *code;
+	uint32_t len, cap;
+	struct entry *stack;
+	uint32_t height, stack_cap, max_height, clean;
+	struct block *blocks;
+	uint32_t depth, block_cap;
+	uint32_t *heads; /* per local: its topmost entry, or NONE */
+	uint32_t locals;
+
+	uint32_t last, last_dst; /* NONE: unknown */
+	enum dj_engine_op last_op;
+	bool dead, failed;
+
+	uint32_t find, found; /* dj_compile()'s */
+};
+
+static uint32_t home(const struct compiler *c, uint32_t height)
+{
+	return c->locals + height;
+}
+
+/* Room for n more words. */
+static bool room(struct compiler *c, uint32_t n)
+{
+	struct dj_buf *b = &c->s->code;
+
+	if (c->failed)
+		return false;
+	if (c->cap - c->len >= n)
+		return true;
+	if (c->len + (uint64_t)n > INT32_MAX / 4 ||
+		dj_buf_grow(c->s, b, ((size_t)c->len + n) * 4) != DJ_OK) {
+		c->failed = true;
+		return false;
+	}
+	c->code = b->p;
+	c->cap = (uint32_t)(b->cap / 4 < INT32_MAX ? b->cap / 4 : INT32_MAX);
+	return true;
+}
+
+static void word(struct compiler *c, uint32_t w)
+{
+	if (room(c, 1))
+		c->code[c->len++] = w;
+}
+
+static void words(struct compiler *c, const void *p)
+{
+	uint64_t v = (uint64_t)(uintptr_t)p;
+
+	word(c, (uint32_t)v);
+	word(c, (uint32_t)(v >> 32));
+}
+
+/* Begins an instruction; dst: NONE if word 1 is no destination. */
+static void op(struct compiler *c, enum dj_engine_op o, uint32_t dst)
+{
+	c->last = c->len;
+	c->last_op = o;
+	c->last_dst = dst;
+	word(c, (uint32_t)c->s->ops[o]);
+	if (dst != NONE)
+		word(c, dst);
+}
+
+static void forget_last(struct compiler *c)
+{
+	c->last = NONE;
+	c->last_dst = NONE;
+}
+
+static void unlink_entry(struct compiler *c, uint32_t i)
+{
+	struct entry *e = &c->stack[i];
+
+	if (e->above != NONE)
+		c->stack[e->above].below = e->below;
+	else
+		c->heads[e->local] = e->below;
+	if (e->below != NONE)
+		c->stack[e->below].above = e->above;
+}
+
+static struct entry *push(struct compiler *c)
+{
+	struct dj_buf *b = &c->s->entries;
+
+	if (c->height == c->stack_cap) {
+		if (dj_buf_grow(c->s, b,
+			    ((size_t)c->height + 1) * sizeof(*c->stack)) !=
+			DJ_OK) {
+			c->failed = true;
+			c->height = 0;
+			return &c->stack[0];
+		}
+		c->stack = b->p;
+		c->stack_cap = (uint32_t)(b->cap / sizeof(*c->stack));
+	}
+	c->stack[c->height] = (struct entry){ .kind = HOME };
+	c->height++;
+	if (c->height > c->max_height)
+		c->max_height = c->height;
+	return &c->stack[c->height - 1];
+}
+
+static void push_home(struct compiler *c, uint32_t n)
+{
+	while (n-- > 0 && !c->failed)
+		(void)push(c);
+}
+
+static void push_const(struct compiler *c, uint64_t value)
+{
+	struct entry *e = push(c);
+
+	e->kind = CONST;
+	e->value = value;
+}
+
+static void push_local(struct compiler *c, uint32_t local)
+{
+	struct entry *e = push(c);
+
+	if (c->failed)
+		return;
+	e->kind = LOCAL;
+	e->local = local;
+	e->above = NONE;
+	e->below = c->heads[local];
+	if (e->below != NONE)
+		c->stack[e->below].above = c->height - 1;
+	c->heads[local] = c->height - 1;
+}
+
+static struct entry pop(struct compiler *c)
+{
+	struct entry e;
+
+	if (c->height == 0 || c->failed) { /* only after a failure */
+		c->failed = true;
+		return (struct entry){ .kind = CONST };
+	}
+	if (c->stack[c->height - 1].kind == LOCAL)
+		unlink_entry(c, c->height - 1);
+	e = c->stack[--c->height];
+	if (c->clean > c->height)
+		c->clean = c->height;
+	return e;
+}
+
+static void drop_to(struct compiler *c, uint32_t height)
+{
+	while (c->height > height && !c->failed)
+		(void)pop(c);
+}
+
+static void emit_const(struct compiler *c, uint32_t dst, uint64_t value)
+{
+	bool wide = value > UINT32_MAX;
+
+	op(c, wide ? DJ_I_const64 : DJ_I_const32, dst);
+	word(c, (uint32_t)value);
+	if (wide)
+		word(c, (uint32_t)(value >> 32));
+}
+
+/* Two moves in a row are one instruction. */
+static void emit_mov(struct compiler *c, uint32_t dst, uint32_t src)
+{
+	if (c->last != NONE && c->last_op == DJ_I_mov && !c->failed) {
+		c->code[c->last] = (uint32_t)c->s->ops[DJ_I_mov2];
+		c->last_op = DJ_I_mov2;
+		c->last_dst = NONE;
+		word(c, dst);
+		word(c, src);
+		return;
+	}
+	op(c, DJ_I_mov, dst);
+	word(c, src);
+}
+
+/* Entry e, which is or was at height i, into dst. */
+static void emit_entry(struct compiler *c, const struct entry *e, uint32_t i,
+	uint32_t dst)
+{
+	if (e->kind == CONST)
+		emit_const(c, dst, e->value);
+	else if (e->kind == LOCAL)
+		emit_mov(c, dst, e->local);
+	else if (home(c, i) != dst)
+		emit_mov(c, dst, home(c, i));
+}
+
+static void bring_home(struct compiler *c, uint32_t i)
+{
+	struct entry e = c->stack[i];
+
+	if (e.kind == HOME)
+		return;
+	if (e.kind == LOCAL)
+		unlink_entry(c, i);
+	c->stack[i].kind = HOME;
+	emit_entry(c, &e, i, home(c, i));
+}
+
+static void flush_top(struct compiler *c, uint32_t n)
+{
+	for (uint32_t i = c->height - n; i < c->height && !c->failed; i++)
+		bring_home(c, i);
+}
+
+static void flush_all(struct compiler *c)
+{
+	for (uint32_t i = c->clean; i < c->height && !c->failed; i++)
+		bring_home(c, i);
+	c->clean = c->height;
+}
+
+/* The slot that holds what was popped; constants are made there now. */
+static uint32_t slot_of(struct compiler *c, const struct entry *e, uint32_t i)
+{
+	if (e->kind == LOCAL)
+		return e->local;
+	if (e->kind == CONST)
+		emit_const(c, home(c, i), e->value);
+	return home(c, i);
+}
+
+static uint32_t pop_slot(struct compiler *c)
+{
+	struct entry e = pop(c);
+
+	return slot_of(c, &e, c->height);
+}
+
+/* Does the latest instruction do nothing but make the top entry? */
+static bool last_makes_top(const struct compiler *c)
+{
+	return c->last != NONE && c->height > 0 &&
+		c->stack[c->height - 1].kind == HOME &&
+		c->last_dst == home(c, c->height - 1);
+}
+
+/* Takes the latest instruction off; its words stay readable in out. */
+static uint32_t take_last(struct compiler *c, uint32_t out[8])
+{
+	uint32_t n = c->len - c->last;
+
+	memcpy(out, c->code + c->last, n * 4);
+	c->len = c->last;
+	forget_last(c);
+	return n;
+}
+
+static void put_back(struct compiler *c, enum dj_engine_op o, const uint32_t *w,
+	uint32_t n, uint32_t dst)
+{
+	op(c, o, dst);
+	for (uint32_t i = 2; i < n; i++)
+		word(c, w[i]);
+}
+
+/* Entries that mean local's old value get it before it is overwritten. */
+static void preserve(struct compiler *c, uint32_t local)
+{
+	while (c->heads[local] != NONE && !c->failed)
+		bring_home(c, c->heads[local]);
+}
+
+static void set_local(struct compiler *c, uint32_t local, bool tee)
+{
+	uint32_t w[8], n;
+	enum dj_engine_op o;
+	struct entry e;
+
+	if (c->failed)
+		return;
+	if (last_makes_top(c)) {
+		o = c->last_op;
+		(void)pop(c);
+		n = take_last(c, w);
+		preserve(c, local);
+		put_back(c, o, w, n, local);
+		if (tee)
+			push_local(c, local);
+		return;
+	}
+	e = pop(c);
+	if (e.kind != LOCAL || e.local != local) {
+		preserve(c, local);
+		emit_entry(c, &e, c->height, local);
+	}
+	if (!tee)
+		return;
+	if (e.kind == CONST)
+		push_const(c, e.value);
+	else
+		push_local(c, local);
+}
+
+/* A branch to here, or to a label that is not placed yet: *list. */
+static void target(struct compiler *c, uint32_t *list)
+{
+	uint32_t prev = *list;
+
+	*list = c->len;
+	word(c, prev);
+}
+
+static void target_back(struct compiler *c, uint32_t start)
+{
+	word(c, start - c->len);
+}
+
+static void place(struct compiler *c, uint32_t *list)
+{
+	while (*list != NONE && !c->failed) {
+		uint32_t at = *list;
+
+		*list = c->code[at];
+		c->code[at] = c->len - at;
+	}
+	forget_last(c);
+}
+
+/* Conditions: a compare that is to be fused with a branch. */
+struct cond {
+	enum dj_engine_op group; /* its first variant */
+	bool is_float, is_imm;
+	uint32_t a, b;
+};
+
+static const uint8_t inverse[10] = { 1, 0, 8, 9, 6, 7, 4, 5, 2, 3 };
+static const uint8_t swapped[10] = { 0, 1, 4, 5, 2, 3, 8, 9, 6, 7 };
+
+static bool in_group(enum dj_engine_op o, enum dj_engine_op first,
+	unsigned count, unsigned size)
+{
+	return o >= first && o < first + count * size;
+}
+
+static bool int_cmp_base(enum dj_engine_op o, enum dj_engine_op *ret)
+{
+	if (in_group(o, DJ_I_i32_eq_ss, 10, DJ_CMP_SIZE))
+		*ret = DJ_I_i32_eq_ss;
+	else if (in_group(o, DJ_I_i64_eq_ss, 10, DJ_CMP_SIZE))
+		*ret = DJ_I_i64_eq_ss;
+	else
+		return false;
+	return true;
+}
+
+static bool float_cmp(enum dj_engine_op o)
+{
+	return in_group(o, DJ_I_f32_eq_ss, 6, DJ_FCMP_SIZE) ||
+		in_group(o, DJ_I_f64_eq_ss, 6, DJ_FCMP_SIZE);
+}
+
+static struct cond pop_cond(struct compiler *c)
+{
+	struct cond k = { .group = DJ_I_i32_ne_ss, .is_imm = true };
+	enum dj_engine_op base;
+	uint32_t w[8];
+
+	if (last_makes_top(c) &&
+		(int_cmp_base(c->last_op, &base) || float_cmp(c->last_op))) {
+		k.is_float = float_cmp(c->last_op);
+		k.group = c->last_op;
+		k.is_imm = false;
+		if (!k.is_float) {
+			k.is_imm = (c->last_op - base) % DJ_CMP_SIZE == DJ_SI;
+			k.group -= k.is_imm ? 1 : 0;
+		}
+		(void)pop(c);
+		(void)take_last(c, w);
+		k.a = w[2];
+		k.b = w[3];
+		return k;
+	}
+	k.a = pop_slot(c);
+	return k;
+}
+
+/* The branch when k is as `sense` says; its target word is still to come. */
+static void emit_cond(struct compiler *c, const struct cond *k, bool sense,
+	bool back)
+{
+	enum dj_engine_op o = k->group, base = k->group;
+
+	if (k->is_float) {
+		o += back ? (sense ? DJ_F_BK : DJ_F_BKN)
+			  : (sense ? DJ_F_BR : DJ_F_BRN);
+	} else {
+		(void)int_cmp_base(k->group, &base);
+		if (!sense)
+			o = base +
+				(unsigned)inverse[(k->group - base) /
+					DJ_CMP_SIZE] *
+					DJ_CMP_SIZE;
+		o += (back ? DJ_BK_SS : DJ_BR_SS) + (k->is_imm ? 1 : 0);
+	}
+	op(c, o, NONE);
+	word(c, k->a);
+	word(c, k->b);
+}
+
+/* Blocks. */
+static void open_block(struct compiler *c, uint32_t kind)
+{
+	struct dj_wasm_block_type bt = dj_wasm_rd_block_type(&c->r, c->m);
+	struct dj_buf *buf = &c->s->blocks;
+	struct block *b;
+	struct cond k;
+
+	if (c->depth == c->block_cap) {
+		if (dj_buf_grow(c->s, buf,
+			    ((size_t)c->depth + 1) * sizeof(*b)) != DJ_OK) {
+			c->failed = true;
+			return;
+		}
+		c->blocks = buf->p;
+		c->block_cap = (uint32_t)(buf->cap / sizeof(*b));
+	}
+	if (kind == IF)
+		k = pop_cond(c);
+	flush_all(c);
+	b = &c->blocks[c->depth++];
+	*b = (struct block){
+		.kind = kind,
+		.height = c->height - bt.param_count,
+		.params = bt.param_count,
+		.results = bt.result_count,
+		.exits = NONE,
+		.otherwise = NONE,
+	};
+	if (kind == IF) {
+		emit_cond(c, &k, false, false);
+		target(c, &b->otherwise);
+	}
+	if (kind == LOOP) {
+		forget_last(c);
+		b->start = c->len;
+	}
+}
+
+static struct block *label(struct compiler *c, uint32_t n)
+{
+	return &c->blocks[c->depth - 1 - n];
+}
+
+static uint32_t arity(const struct block *b)
+{
+	return b->kind == LOOP ? b->params : b->results;
+}
+
+static void emit_branch(struct compiler *c, struct block *b)
+{
+	op(c, b->kind == LOOP ? DJ_I_bk : DJ_I_br, NONE);
+	if (b->kind == LOOP)
+		target_back(c, b->start);
+	else
+		target(c, &b->exits);
+}
+
+/* Must values move for a branch to b? */
+static bool moves(const struct compiler *c, const struct block *b)
+{
+	return arity(b) != 0 && c->height - arity(b) != b->height;
+}
+
+/* The top values to where b wants them; the stack here stays as it is. */
+static void emit_moves(struct compiler *c, const struct block *b)
+{
+	uint32_t n = arity(b), from = c->height - n;
+
+	if (n > 4) {
+		op(c, DJ_I_moven, NONE);
+		word(c, home(c, b->height));
+		word(c, home(c, from));
+		word(c, n);
+		return;
+	}
+	for (uint32_t i = 0; i < n && !c->failed; i++)
+		emit_entry(c, &c->stack[from + i], from + i,
+			home(c, b->height + i));
+}
+
+/* Before a branch: what need not or cannot be done on the way. */
+static void settle(struct compiler *c, const struct block *b)
+{
+	if (arity(b) > 4 || !moves(c, b))
+		flush_top(c, arity(b));
+}
+
+static void emit_return(struct compiler *c)
+{
+	uint32_t n = c->blocks[0].results;
+
+	if (n == 1) {
+		struct entry e = c->stack[c->height - 1];
+		uint32_t from = slot_of(c, &e, c->height - 1);
+
+		op(c, DJ_I_ret1, NONE);
+		word(c, from);
+	} else if (n == 0) {
+		op(c, DJ_I_ret, NONE);
+	} else {
+		flush_top(c, n);
+		op(c, DJ_I_retn, NONE);
+		word(c, home(c, c->height - n));
+		word(c, n);
+	}
+}
+
+static void set_dead(struct compiler *c)
+{
+	c->dead = true;
+	drop_to(c, c->blocks[c->depth - 1].height);
+	forget_last(c);
+}
+
+static void on_br(struct compiler *c)
+{
+	struct block *b = label(c, dj_wasm_rd_u32(&c->r));
+
+	if (b == &c->blocks[0]) {
+		emit_return(c);
+	} else {
+		settle(c, b);
+		if (moves(c, b))
+			emit_moves(c, b);
+		emit_branch(c, b);
+	}
+	set_dead(c);
+}
+
+static void on_br_if(struct compiler *c)
+{
+	struct block *b = label(c, dj_wasm_rd_u32(&c->r));
+	struct cond k = pop_cond(c);
+	uint32_t skip = NONE;
+
+	settle(c, b);
+	if (!moves(c, b)) {
+		emit_cond(c, &k, true, b->kind == LOOP);
+		if (b->kind == LOOP)
+			target_back(c, b->start);
+		else
+			target(c, &b->exits);
+		return;
+	}
+	emit_cond(c, &k, false, false);
+	target(c, &skip);
+	forget_last(c);
+	emit_moves(c, b);
+	emit_branch(c, b);
+	place(c, &skip);
+}
+
+static void on_br_table(struct compiler *c)
+{
+	uint32_t n = dj_wasm_rd_u32(&c->r), i = pop_slot(c), first;
+	const uint8_t *labels = c->r.p;
+	struct block *b;
+
+	b = label(c, dj_wasm_rd_u32(&c->r));
+	flush_top(c, arity(b));
+	op(c, DJ_I_br_table, NONE);
+	word(c, i);
+	word(c, n);
+	first = c->len;
+	c->r.p = labels;
+	for (i = 0; i <= n && !c->failed; i++) {
+		b = label(c, dj_wasm_rd_u32(&c->r));
+		if (moves(c, b))
+			word(c, 0);
+		else if (b->kind == LOOP)
+			target_back(c, b->start);
+		else
+			target(c, &b->exits);
+	}
+	c->r.p = labels;
+	for (i = 0; i <= n && !c->failed; i++) {
+		b = label(c, dj_wasm_rd_u32(&c->r));
+		if (!moves(c, b))
+			continue;
+		c->code[first + i] = c->len - (first + i);
+		forget_last(c);
+		emit_moves(c, b);
+		emit_branch(c, b);
+	}
+	set_dead(c);
+}
+
+static void on_else(struct compiler *c)
+{
+	struct block *b = &c->blocks[c->depth - 1];
+
+	if (!c->dead) {
+		flush_all(c);
+		emit_branch(c, b);
+	}
+	place(c, &b->otherwise);
+	b->kind = ELSE;
+	drop_to(c, b->height);
+	push_home(c, b->params);
+	c->dead = false;
+}
+
+static void on_end(struct compiler *c)
+{
+	struct block *b = &c->blocks[c->depth - 1];
+	bool joins = b->exits != NONE || b->otherwise != NONE;
+
+	if (c->depth == 1 && !joins) {
+		if (!c->dead)
+			emit_return(c);
+		c->depth = 0;
+		return;
+	}
+	if (joins || c->dead) {
+		if (!c->dead)
+			flush_all(c);
+		place(c, &b->otherwise);
+		place(c, &b->exits);
+		drop_to(c, b->height);
+		push_home(c, b->results);
+	}
+	c->dead = false;
+	if (c->depth == 1)
+		emit_return(c);
+	c->depth--;
+}
+
+/* Calls. */
+static void results_of(struct compiler *c, const struct dj_wasm_functype *t)
+{
+	drop_to(c, c->height - t->param_count);
+	push_home(c, t->result_count);
+	c->last_dst = NONE;
+}
+
+static void on_call(struct compiler *c)
+{
+	struct dj_func *f = c->inst->funcs[dj_wasm_rd_u32(&c->r)];
+	uint32_t n = f->type->param_count;
+
+	flush_top(c, n);
+	op(c,
+		f->host != NULL              ? DJ_I_call_host
+			: f->inst != c->inst ? DJ_I_call_far
+					     : DJ_I_call,
+		NONE);
+	words(c, f);
+	word(c, home(c, c->height - n));
+	results_of(c, f->type);
+}
+
+static void on_call_indirect(struct compiler *c)
+{
+	uint32_t type = dj_wasm_rd_u32(&c->r);
+	struct dj_table *table = c->inst->tables[dj_wasm_rd_u32(&c->r)];
+	const struct dj_wasm_functype *t = &c->m->types[type];
+	uint32_t i = pop_slot(c);
+
+	flush_top(c, t->param_count);
+	op(c, DJ_I_call_indirect, NONE);
+	word(c, i);
+	words(c, table);
+	word(c, c->inst->type_ids[type]);
+	word(c, home(c, c->height - t->param_count));
+	results_of(c, t);
+}
+
+/* Plain operations. */
+static bool fits_imm(uint64_t v, bool is64)
+{
+	return !is64 || v == (uint64_t)(int64_t)(int32_t)v;
+}
+
+static void result(struct compiler *c, enum dj_engine_op o)
+{
+	op(c, o, home(c, c->height));
+}
+
+static void unary(struct compiler *c, enum dj_engine_op o)
+{
+	uint32_t a = pop_slot(c);
+
+	result(c, o);
+	word(c, a);
+	push_home(c, 1);
+}
+
+/* o is the slot-slot variant; the one with an immediate follows it. */
+static void emit_binary(struct compiler *c, enum dj_engine_op o,
+	const struct entry *x, const struct entry *y, bool imm, uint32_t value)
+{
+	uint32_t a, b;
+
+	a = slot_of(c, x, c->height);
+	b = imm ? value : slot_of(c, y, c->height + 1);
+	result(c, o + (imm ? 1 : 0));
+	word(c, a);
+	word(c, b);
+	push_home(c, 1);
+}
+
+static bool commutes(enum dj_engine_op o)
+{
+	switch ((int)o) {
+	case DJ_I_i32_add_ss:
+	case DJ_I_i32_mul_ss:
+	case DJ_I_i32_and_ss:
+	case DJ_I_i32_or_ss:
+	case DJ_I_i32_xor_ss:
+	case DJ_I_i64_add_ss:
+	case DJ_I_i64_mul_ss:
+	case DJ_I_i64_and_ss:
+	case DJ_I_i64_or_ss:
+	case DJ_I_i64_xor_ss:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Pops an entry whose slot does not depend on where it will be used. */
+static struct entry pop_pinned(struct compiler *c)
+{
+	struct entry e = pop(c);
+
+	if (e.kind == HOME) {
+		e.kind = LOCAL;
+		e.local = home(c, c->height);
+	}
+	return e;
+}
+
+/* local + (index << n), and index * size + base. */
+static bool fuse_add(struct compiler *c)
+{
+	enum dj_engine_op o = c->last_op;
+	uint32_t w[8], other;
+	struct entry x;
+
+	if (!last_makes_top(c) ||
+		(o != DJ_I_i32_shl_si && o != DJ_I_i32_mul_ss))
+		return false;
+	if (c->height < 2 || c->stack[c->height - 2].kind == CONST)
+		return false;
+	(void)pop(c);
+	x = pop(c);
+	other = x.kind == LOCAL ? x.local : home(c, c->height);
+	(void)take_last(c, w);
+	if (o == DJ_I_i32_shl_si) {
+		result(c, DJ_I_i32_add_shl);
+		word(c, other);
+		word(c, w[2]);
+		word(c, w[3] & 31);
+	} else {
+		result(c, DJ_I_i32_mul_add);
+		word(c, w[2]);
+		word(c, w[3]);
+		word(c, other);
+	}
+	push_home(c, 1);
+	return true;
+}
+
+static void binary(struct compiler *c, enum dj_engine_op o, bool is64)
+{
+	struct entry x, y, t;
+
+	if (o == DJ_I_i32_add_ss && fuse_add(c))
+		return;
+	y = pop_pinned(c);
+	x = pop_pinned(c);
+	if (x.kind == CONST && y.kind != CONST && commutes(o)) {
+		t = x;
+		x = y;
+		y = t;
+	}
+	if (y.kind == CONST && fits_imm(y.value, is64)) {
+		if (o == DJ_I_i32_sub_ss ||
+			(o == DJ_I_i64_sub_ss &&
+				(int32_t)y.value != INT32_MIN)) {
+			o = o == DJ_I_i32_sub_ss ? DJ_I_i32_add_ss
+						 : DJ_I_i64_add_ss;
+			y.value = -y.value;
+		}
+		emit_binary(c, o, &x, &y, true, (uint32_t)y.value);
+		return;
+	}
+	emit_binary(c, o, &x, &y, false, 0);
+}
+
+static void compare(struct compiler *c, enum dj_engine_op base, uint32_t which,
+	bool is64)
+{
+	struct entry y = pop_pinned(c);
+	struct entry x = pop_pinned(c);
+
+	if (x.kind == CONST && y.kind != CONST) {
+		struct entry t = x;
+
+		x = y;
+		y = t;
+		which = swapped[which];
+	}
+	emit_binary(c, base + which * DJ_CMP_SIZE, &x, &y,
+		y.kind == CONST && fits_imm(y.value, is64), (uint32_t)y.value);
+}
+
+/* !(a < b) is a >= b for integers; a float compare stays as it is. */
+static bool fuse_eqz(struct compiler *c)
+{
+	enum dj_engine_op base, o = c->last_op;
+	uint32_t w[8], n, which;
+
+	if (!last_makes_top(c) || !int_cmp_base(o, &base))
+		return false;
+	which = (o - base) / DJ_CMP_SIZE;
+	(void)pop(c);
+	n = take_last(c, w);
+	o = base + inverse[which] * (unsigned)DJ_CMP_SIZE +
+		(o - base) % DJ_CMP_SIZE;
+	put_back(c, o, w, n, home(c, c->height));
+	push_home(c, 1);
+	return true;
+}
+
+static void on_eqz(struct compiler *c, enum dj_engine_op base)
+{
+	if (base == DJ_I_i32_eq_ss && fuse_eqz(c))
+		return;
+	push_const(c, 0);
+	compare(c, base, 0, base == DJ_I_i64_eq_ss);
+}
+
+static void float_binary(struct compiler *c, enum dj_engine_op o, bool is64)
+{
+	struct entry y = pop(c), x = pop(c);
+	bool imm = y.kind == CONST && (!is64 || (uint32_t)y.value == 0);
+
+	emit_binary(c, o, &x, &y, imm,
+		(uint32_t)(is64 ? y.value >> 32 : y.value));
+}
+
+static void float_compare(struct compiler *c, enum dj_engine_op o)
+{
+	struct entry y = pop(c), x = pop(c);
+
+	emit_binary(c, o, &x, &y, false, 0);
+}
+
+/* An address: which variant, and up to three words. */
+struct addr {
+	unsigned variant, n;
+	uint32_t w[3];
+};
+
+static struct addr pop_addr(struct compiler *c, uint32_t off)
+{
+	struct addr a = { .variant = DJ_LD_S, .n = 2 };
+	struct entry e;
+	uint32_t w[8];
+
+	if (last_makes_top(c) &&
+		(c->last_op == DJ_I_i32_add_ss ||
+			c->last_op == DJ_I_i32_add_shl)) {
+		bool scaled = c->last_op == DJ_I_i32_add_shl;
+
+		(void)pop(c);
+		(void)take_last(c, w);
+		a.variant = scaled ? DJ_LD_SX : DJ_LD_SS;
+		a.n = scaled ? 3 : 2;
+		memcpy(a.w, w + 2, sizeof(a.w));
+		return a;
+	}
+	e = pop(c);
+	if (e.kind == CONST &&
+		(uint64_t)(uint32_t)e.value + off <= UINT32_MAX) {
+		a.variant = DJ_LD_ABS;
+		a.n = 0;
+		a.w[0] = (uint32_t)e.value;
+		return a;
+	}
+	a.n = 1;
+	a.w[0] = slot_of(c, &e, c->height);
+	return a;
+}
+
+static void emit_addr(struct compiler *c, const struct addr *a, uint32_t off)
+{
+	for (unsigned i = 0; i < a->n; i++)
+		word(c, a->w[i]);
+	word(c, a->variant == DJ_LD_ABS ? a->w[0] + off : off);
+}
+
+static uint32_t read_memarg(struct compiler *c)
+{
+	(void)dj_wasm_rd_u32(&c->r);
+	return dj_wasm_rd_u32(&c->r);
+}
+
+static void on_load(struct compiler *c, uint32_t wasm)
+{
+	uint32_t off = read_memarg(c);
+	struct addr a = pop_addr(c, off);
+
+	result(c,
+		DJ_I_i32_load_s + (wasm - DJ_OP_LOAD_FIRST) * DJ_LOAD_SIZE +
+			a.variant);
+	emit_addr(c, &a, off);
+	push_home(c, 1);
+}
+
+static void on_store(struct compiler *c, uint32_t wasm)
+{
+	uint32_t off = read_memarg(c);
+	enum dj_engine_op o =
+		DJ_I_i32_store_s + (wasm - DJ_OP_STORE_FIRST) * DJ_STORE_SIZE;
+	bool is64 = wasm == 0x37 || wasm == 0x39 || wasm >= 0x3c;
+	struct entry v = pop_pinned(c);
+	struct addr a;
+
+	if (v.kind == CONST && fits_imm(v.value, is64) && wasm != 0x38 &&
+		wasm != 0x39 && c->stack[c->height - 1].kind != CONST) {
+		uint32_t at = pop_slot(c);
+
+		op(c, o + DJ_ST_SI, NONE);
+		word(c, (uint32_t)v.value);
+		word(c, at);
+		word(c, off);
+		return;
+	}
+	if (v.kind == CONST) {
+		uint32_t from = slot_of(c, &v, c->height);
+
+		v.kind = LOCAL;
+		v.local = from;
+	}
+	a = pop_addr(c, off);
+	op(c, o + a.variant, NONE);
+	word(c, v.local);
+	emit_addr(c, &a, off);
+}
+
+static void on_select(struct compiler *c)
+{
+	struct entry y, x;
+	uint32_t k = pop_slot(c), a, b;
+
+	y = pop(c);
+	b = slot_of(c, &y, c->height);
+	x = pop(c);
+	a = slot_of(c, &x, c->height);
+	result(c, DJ_I_select);
+	word(c, a);
+	word(c, b);
+	word(c, k);
+	push_home(c, 1);
+}
+
+/* Operands to consecutive slots, then [op, first slot]. */
+static void rare(struct compiler *c, enum dj_engine_op o, uint32_t n)
+{
+	flush_top(c, n);
+	drop_to(c, c->height - n);
+	op(c, o, NONE);
+	word(c, home(c, c->height));
+}
+
+static void on_table(struct compiler *c, uint32_t wasm)
+{
+	struct dj_table *t = c->inst->tables[dj_wasm_rd_u32(&c->r)];
+
+	switch (wasm) {
+	case DJ_OP_TABLE_GET:
+		rare(c, DJ_I_table_get, 1);
+		break;
+	case DJ_OP_TABLE_SET:
+		rare(c, DJ_I_table_set, 2);
+		break;
+	case DJ_OP_TABLE_GROW:
+		rare(c, DJ_I_table_grow, 2);
+		break;
+	case DJ_OP_TABLE_SIZE:
+		result(c, DJ_I_table_size);
+		break;
+	case DJ_OP_TABLE_FILL:
+		rare(c, DJ_I_table_fill, 3);
+		break;
+	}
+	words(c, t);
+	if (wasm != DJ_OP_TABLE_SET && wasm != DJ_OP_TABLE_FILL)
+		push_home(c, 1);
+}
+
+static void on_bulk(struct compiler *c, uint32_t wasm)
+{
+	uint32_t i = 0, k = 0;
+
+	if (wasm != DJ_OP_MEMORY_FILL)
+		i = dj_wasm_rd_u32(&c->r);
+	if (wasm != DJ_OP_DATA_DROP && wasm != DJ_OP_ELEM_DROP)
+		k = dj_wasm_rd_u32(&c->r);
+	switch (wasm) {
+	case DJ_OP_MEMORY_INIT:
+		rare(c, DJ_I_memory_init, 3);
+		word(c, i);
+		break;
+	case DJ_OP_MEMORY_COPY:
+		rare(c, DJ_I_memory_copy, 3);
+		break;
+	case DJ_OP_MEMORY_FILL:
+		rare(c, DJ_I_memory_fill, 3);
+		break;
+	case DJ_OP_TABLE_INIT:
+		rare(c, DJ_I_table_init, 3);
+		word(c, i);
+		words(c, c->inst->tables[k]);
+		break;
+	case DJ_OP_TABLE_COPY:
+		rare(c, DJ_I_table_copy, 3);
+		words(c, c->inst->tables[i]);
+		words(c, c->inst->tables[k]);
+		break;
+	case DJ_OP_DATA_DROP:
+	case DJ_OP_ELEM_DROP:
+		op(c, wasm == DJ_OP_DATA_DROP ? DJ_I_data_drop : DJ_I_elem_drop,
+			NONE);
+		word(c, i);
+		break;
+	}
+}
+
+static void on_global(struct compiler *c, uint32_t wasm)
+{
+	struct dj_global *g = c->inst->globals[dj_wasm_rd_u32(&c->r)];
+	uint32_t from;
+
+	if (wasm == DJ_OP_GLOBAL_GET) {
+		result(c, DJ_I_global_get);
+		words(c, g);
+		push_home(c, 1);
+		return;
+	}
+	from = pop_slot(c);
+	op(c, DJ_I_global_set, NONE);
+	word(c, from);
+	words(c, g);
+}
+
+/* The low half of a slot is what an i32 is: wrapping is nothing to do. */
+static void on_wrap(struct compiler *c)
+{
+	struct entry *e = &c->stack[c->height - 1];
+
+	if (e->kind == CONST)
+		e->value = (uint32_t)e->value;
+}
+
+static void on_numeric(struct compiler *c, uint32_t w)
+{
+	switch (w) {
+	case 0x45:
+		on_eqz(c, DJ_I_i32_eq_ss);
+		break;
+	case 0x46 ... 0x4f:
+		compare(c, DJ_I_i32_eq_ss, w - 0x46, false);
+		break;
+	case 0x50:
+		on_eqz(c, DJ_I_i64_eq_ss);
+		break;
+	case 0x51 ... 0x5a:
+		compare(c, DJ_I_i64_eq_ss, w - 0x51, true);
+		break;
+	case 0x5b ... 0x60:
+		float_compare(c, DJ_I_f32_eq_ss + (w - 0x5b) * DJ_FCMP_SIZE);
+		break;
+	case 0x61 ... 0x66:
+		float_compare(c, DJ_I_f64_eq_ss + (w - 0x61) * DJ_FCMP_SIZE);
+		break;
+	case 0x67 ... 0x69:
+		unary(c, DJ_I_i32_clz + (w - 0x67));
+		break;
+	case 0x6a ... 0x78:
+		binary(c, DJ_I_i32_add_ss + (w - 0x6a) * 2, false);
+		break;
+	case 0x79 ... 0x7b:
+		unary(c, DJ_I_i64_clz + (w - 0x79));
+		break;
+	case 0x7c ... 0x8a:
+		binary(c, DJ_I_i64_add_ss + (w - 0x7c) * 2, true);
+		break;
+	case 0x8b ... 0x91:
+		unary(c, DJ_I_f32_abs + (w - 0x8b));
+		break;
+	case 0x92 ... 0x98:
+		float_binary(c, DJ_I_f32_add_ss + (w - 0x92) * 2, false);
+		break;
+	case 0x99 ... 0x9f:
+		unary(c, DJ_I_f64_abs + (w - 0x99));
+		break;
+	case 0xa0 ... 0xa6:
+		float_binary(c, DJ_I_f64_add_ss + (w - 0xa0) * 2, true);
+		break;
+	case 0xa7:
+		on_wrap(c);
+		break;
+	case 0xa8 ... 0xbb:
+		unary(c, DJ_I_i32_wrap_i64 + (w - 0xa7));
+		break;
+	case 0xbc ... 0xbf:
+		break; /* reinterpretations: a slot is its bits */
+	case 0xc0 ... 0xc4:
+		unary(c, DJ_I_i32_extend8_s + (w - 0xc0));
+		break;
+	case DJ_OP_TRUNC_SAT_FIRST ... DJ_OP_TRUNC_SAT_LAST:
+		unary(c, DJ_I_i32_sat_f32_s + (w - DJ_OP_TRUNC_SAT_FIRST));
+		break;
+	}
+}
+
+static void on_const(struct compiler *c, uint32_t w)
+{
+	switch (w) {
+	case DJ_OP_I32_CONST:
+		push_const(c, (uint32_t)dj_wasm_rd_s32(&c->r));
+		break;
+	case DJ_OP_I64_CONST:
+		push_const(c, (uint64_t)dj_wasm_rd_s64(&c->r));
+		break;
+	case DJ_OP_F32_CONST:
+		push_const(c, dj_wasm_rd_bits(&c->r, 4));
+		break;
+	case DJ_OP_F64_CONST:
+		push_const(c, dj_wasm_rd_bits(&c->r, 8));
+		break;
+	case DJ_OP_REF_NULL:
+		(void)dj_wasm_rd_u8(&c->r);
+		push_const(c, 0);
+		break;
+	case DJ_OP_REF_FUNC:
+		push_const(c, (uintptr_t)c->inst->funcs[dj_wasm_rd_u32(&c->r)]);
+		break;
+	}
+}
+
+static void on_control(struct compiler *c, uint32_t w)
+{
+	switch (w) {
+	case DJ_OP_UNREACHABLE:
+		op(c, DJ_I_unreachable, NONE);
+		set_dead(c);
+		break;
+	case DJ_OP_BLOCK:
+		open_block(c, BLOCK);
+		break;
+	case DJ_OP_LOOP:
+		open_block(c, LOOP);
+		break;
+	case DJ_OP_IF:
+		open_block(c, IF);
+		break;
+	case DJ_OP_ELSE:
+		on_else(c);
+		break;
+	case DJ_OP_END:
+		on_end(c);
+		break;
+	case DJ_OP_BR:
+		on_br(c);
+		break;
+	case DJ_OP_BR_IF:
+		on_br_if(c);
+		break;
+	case DJ_OP_BR_TABLE:
+		on_br_table(c);
+		break;
+	case DJ_OP_RETURN:
+		emit_return(c);
+		set_dead(c);
+		break;
+	case DJ_OP_CALL:
+		on_call(c);
+		break;
+	case DJ_OP_CALL_INDIRECT:
+		on_call_indirect(c);
+		break;
+	}
+}
+
+static void on_op(struct compiler *c, uint32_t w)
+{
+	switch (w) {
+	case DJ_OP_DROP:
+		(void)pop(c);
+		break;
+	case DJ_OP_SELECT_T:
+		(void)dj_wasm_rd_u32(&c->r);
+		(void)dj_wasm_rd_u8(&c->r);
+		on_select(c);
+		break;
+	case DJ_OP_SELECT:
+		on_select(c);
+		break;
+	case DJ_OP_LOCAL_GET:
+		push_local(c, dj_wasm_rd_u32(&c->r));
+		break;
+	case DJ_OP_LOCAL_SET:
+	case DJ_OP_LOCAL_TEE:
+		set_local(c, dj_wasm_rd_u32(&c->r), w == DJ_OP_LOCAL_TEE);
+		break;
+	case DJ_OP_GLOBAL_GET:
+	case DJ_OP_GLOBAL_SET:
+		on_global(c, w);
+		break;
+	case DJ_OP_TABLE_GET ... DJ_OP_TABLE_SET:
+	case DJ_OP_TABLE_GROW ... DJ_OP_TABLE_FILL:
+		on_table(c, w);
+		break;
+	case DJ_OP_LOAD_FIRST ... DJ_OP_LOAD_LAST:
+		on_load(c, w);
+		break;
+	case DJ_OP_STORE_FIRST ... DJ_OP_STORE_LAST:
+		on_store(c, w);
+		break;
+	case DJ_OP_MEMORY_SIZE:
+		(void)dj_wasm_rd_u8(&c->r);
+		result(c, DJ_I_memory_size);
+		push_home(c, 1);
+		break;
+	case DJ_OP_MEMORY_GROW:
+		(void)dj_wasm_rd_u8(&c->r);
+		unary(c, DJ_I_memory_grow);
+		break;
+	case DJ_OP_I32_CONST ... DJ_OP_F64_CONST:
+	case DJ_OP_REF_NULL:
+	case DJ_OP_REF_FUNC:
+		on_const(c, w);
+		break;
+	case DJ_OP_REF_IS_NULL:
+		on_eqz(c, DJ_I_i64_eq_ss);
+		break;
+	case DJ_OP_MEMORY_INIT ... DJ_OP_TABLE_COPY:
+		on_bulk(c, w);
+		break;
+	default:
+		if (w <= DJ_OP_CALL_INDIRECT)
+			on_control(c, w);
+		else
+			on_numeric(c, w);
+	}
+}
+
+/* Reads past an instruction's immediates. */
+static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
+	uint32_t w)
+{
+	uint32_t n;
+
+	switch (w) {
+	case DJ_OP_BLOCK ... DJ_OP_IF:
+		(void)dj_wasm_rd_block_type(r, m);
+		break;
+	case DJ_OP_BR_TABLE:
+		n = dj_wasm_rd_u32(r);
+		for (uint32_t i = 0; i <= n && r->st == DJ_OK; i++)
+			(void)dj_wasm_rd_u32(r);
+		break;
+	case DJ_OP_LOAD_FIRST ... DJ_OP_STORE_LAST:
+	case DJ_OP_CALL_INDIRECT:
+	case DJ_OP_SELECT_T:
+	case DJ_OP_MEMORY_INIT:
+	case DJ_OP_MEMORY_COPY:
+	case DJ_OP_TABLE_INIT:
+	case DJ_OP_TABLE_COPY:
+		(void)dj_wasm_rd_u32(r);
+		(void)dj_wasm_rd_u32(r);
+		break;
+	case DJ_OP_BR ... DJ_OP_BR_IF:
+	case DJ_OP_CALL:
+	case DJ_OP_LOCAL_GET ... DJ_OP_TABLE_SET:
+	case DJ_OP_MEMORY_SIZE ... DJ_OP_MEMORY_GROW:
+	case DJ_OP_REF_NULL:
+	case DJ_OP_REF_FUNC:
+	case DJ_OP_DATA_DROP:
+	case DJ_OP_MEMORY_FILL:
+	case DJ_OP_ELEM_DROP:
+	case DJ_OP_TABLE_GROW ... DJ_OP_TABLE_FILL:
+		(void)dj_wasm_rd_u32(r);
+		break;
+	case DJ_OP_I32_CONST:
+		(void)dj_wasm_rd_s32(r);
+		break;
+	case DJ_OP_I64_CONST:
+		(void)dj_wasm_rd_s64(r);
+		break;
+	case DJ_OP_F32_CONST:
+		(void)dj_wasm_rd_bytes(r, 4);
+		break;
+	case DJ_OP_F64_CONST:
+		(void)dj_wasm_rd_bytes(r, 8);
+		break;
+	}
+}
+
+/* Code that no path reaches: on to the block's else or end. */
+static uint32_t next_live(struct compiler *c)
+{
+	uint32_t nested = 0;
+
+	for (;;) {
+		uint32_t w = dj_wasm_rd_opcode(&c->r);
+
+		if (c->r.st != DJ_OK)
+			return DJ_OP_END;
+		if (nested == 0 && (w == DJ_OP_ELSE || w == DJ_OP_END))
+			return w;
+		if (w >= DJ_OP_BLOCK && w <= DJ_OP_IF)
+			nested++;
+		if (w == DJ_OP_END)
+			nested--;
+		skip(&c->r, c->m, w);
+	}
+}
+
+static void walk(struct compiler *c)
+{
+	while (!c->failed && c->depth > 0) {
+		uint32_t off = dj_wasm_rd_off(&c->r);
+
+		if (c->dead)
+			on_op(c, next_live(c));
+		else
+			on_op(c, dj_wasm_rd_opcode(&c->r));
+		if (c->r.st != DJ_OK)
+			c->failed = true;
+		if (c->len > c->find && c->found == NONE)
+			c->found = off;
+	}
+}
+
+static void read_locals(struct compiler *c)
+{
+	uint32_t groups = dj_wasm_rd_u32(&c->r);
+
+	c->locals = c->f->type->param_count;
+	for (uint32_t i = 0; i < groups; i++) {
+		c->locals += dj_wasm_rd_u32(&c->r);
+		(void)dj_wasm_rd_u8(&c->r);
+	}
+	if (dj_buf_grow(c->s, &c->s->heads, ((size_t)c->locals + 1) * 4) !=
+		DJ_OK) {
+		c->failed = true;
+		return;
+	}
+	c->heads = c->s->heads.p;
+	memset(c->heads, 0xff, (size_t)c->locals * 4);
+}
+
+static void begin(struct compiler *c)
+{
+	const struct dj_wasm_functype *t = c->f->type;
+
+	if (dj_buf_grow(c->s, &c->s->entries, 64 * sizeof(*c->stack)) !=
+			DJ_OK ||
+		dj_buf_grow(c->s, &c->s->blocks, 64 * sizeof(*c->blocks)) !=
+			DJ_OK) {
+		c->failed = true;
+		return;
+	}
+	c->stack = c->s->entries.p;
+	c->stack_cap = (uint32_t)(c->s->entries.cap / sizeof(*c->stack));
+	c->blocks = c->s->blocks.p;
+	c->block_cap = (uint32_t)(c->s->blocks.cap / sizeof(*c->blocks));
+	c->code = c->s->code.p;
+	c->cap = (uint32_t)(c->s->code.cap / 4);
+	c->blocks[0] = (struct block){
+		.kind = BLOCK,
+		.results = t->result_count,
+		.exits = NONE,
+		.otherwise = NONE,
+	};
+	c->depth = 1;
+	forget_last(c);
+	read_locals(c);
+}
+
+/* Where code stays; chunks are released with the store. */
+#define CHUNK ((size_t)256 << 10)
+
+static uint32_t *keep_code(struct dj_store *s, uint32_t len)
+{
+	size_t need = (size_t)len * 4, size;
+	struct dj_chunk *k = s->chunks;
+	uint32_t *p;
+
+	if (k == NULL || k->len - k->used < need) {
+		size = need + sizeof(*k) > CHUNK ? need + sizeof(*k) : CHUNK;
+		size = (size + DJ_ARENA_STEP - 1) & ~(DJ_ARENA_STEP - 1);
+		k = s->config.mem.reserve(size);
+		if (k == NULL)
+			return NULL;
+		if (s->config.mem.commit(k, size) != DJ_OK) {
+			s->config.mem.release(k, size);
+			return NULL;
+		}
+		*k = (struct dj_chunk){
+			.next = s->chunks,
+			.len = size,
+			.used = sizeof(*k),
+		};
+		s->chunks = k;
+	}
+	p = (uint32_t *)(void *)((uint8_t *)k + k->used);
+	k->used += need;
+	return p;
+}
+
+static enum dj_trap finish(struct compiler *c)
+{
+	struct dj_func *f = c->f;
+	uint32_t slots = c->locals + c->max_height + 1;
+	uint32_t *p = keep_code(c->s, c->len);
+
+	if (p == NULL)
+		return DJ_TRAP_LIMIT;
+	memcpy(p, c->code, (size_t)c->len * 4);
+	f->code = p;
+	f->code_words = c->len;
+	f->frame_slots =
+		slots > f->type->result_count ? slots : f->type->result_count;
+	f->zero_from = f->type->param_count;
+	f->zero_end = c->locals;
+	return DJ_TRAP_NONE;
+}
+
+enum dj_trap dj_compile(struct dj_func *f, uint32_t *find)
+{
+	const struct dj_wasm_module *m = f->inst->module;
+	const struct dj_wasm_func *def = &m->funcs[f->index];
+	struct compiler c = {
+		.s = f->inst->store,
+		.f = f,
+		.inst = f->inst,
+		.m = m,
+		.r = dj_wasm_rd_of(m->bytes, def->body, def->len),
+		.find = find == NULL ? NONE : *find,
+		.found = NONE,
+	};
+
+	begin(&c);
+	walk(&c);
+	if (c.failed)
+		return DJ_TRAP_LIMIT;
+	if (find == NULL)
+		return finish(&c);
+	if (c.found != NONE)
+		*find = c.found;
+	return DJ_TRAP_NONE;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string.h>
+
+#include "keep/engine/engine.h"
+#include "lib/base/size.h"
+#include "lib/wasm/layout.h"
+
+/*
+ * What the engine's files share. A slot holds one value: locals first, then
+ * the operand stack, 64 bits each. Of a 32-bit value only the low half
+ * counts; whatever reads a slot as an i32 or f32 must not look at the rest.
+ */
+union dj_slot {
+	uint32_t u32;
+	int32_t i32;
+	uint64_t u64;
+	int64_t i64;
+	float f32;
+	double f64;
+	void *ref;
+};
+
+/* Memory from mem_ops that grows by moving. */
+struct dj_buf {
+	void *p;
+	size_t cap; /* bytes */
+};
+
+struct dj_type_entry; /* interned function types, keep/engine/types.c */
+
+struct dj_func {
+	const uint32_t *code; /* host functions: NULL */
+	uint32_t frame_slots; /* what a frame needs */
+	uint32_t zero_from;   /* locals that start as zero */
+	uint32_t zero_end;
+	uint32_t type_id;      /* equal for equal types, in one store */
+	struct dj_memory *mem; /* its instance's memory 0; never NULL */
+	struct dj_instance *inst;
+	const struct dj_wasm_functype *type;
+	dj_host_fn *host;
+	void *host_ctx;
+	uint32_t index;
+	uint32_t code_words;
+};
+
+struct dj_memory {
+	uint8_t *base; /* never moves */
+	uint64_t len;
+	struct dj_wasm_limits limits; /* as declared, in pages */
+	uint64_t most;                /* pages that growth may reach */
+	size_t reserved;
+	struct dj_memory *next;
+};
+
+struct dj_table {
+	void **elems;
+	uint32_t count;
+	enum dj_wasm_valtype type;
+	struct dj_wasm_limits limits;
+	uint32_t most;
+	struct dj_buf buf;
+	struct dj_store *store;
+	struct dj_table *next;
+};
+
+struct dj_global {
+	union dj_slot v;
+	struct dj_wasm_global type;
+};
+
+struct dj_instance {
+	struct dj_store *store;
+	const struct dj_wasm_module *module;
+	struct dj_func **funcs;
+	struct dj_table **tables;
+	struct dj_memory **memories;
+	struct dj_global **globals;
+	void ***elems;         /* per segment: references; NULL: dropped */
+	uint8_t *data_dropped; /* per segment */
+	uint32_t *type_ids;
+	struct dj_memory *mem; /* memory 0, or one of no bytes */
+};
+
+/* A call: who was called, and where to go on when it returns. */
+struct dj_call_frame {
+	const uint32_t *pc; /* the caller's next instruction */
+	union dj_slot *fp;  /* the caller's slots */
+	struct dj_func *func;
+	bool is_entry; /* made by dj_call(): pc is where the host call is */
+};
+
+/* The machine; the interpreter's handlers get a pointer to it. */
+struct dj_vm {
+	struct dj_call_frame *frame;     /* the running call */
+	struct dj_call_frame *frame_max; /* the last one that has memory */
+	union dj_slot *stack_max;        /* one past the last with memory */
+	uint32_t count;                  /* events until dj_vm_event() */
+	enum dj_trap trap;
+	const uint32_t *pc; /* of the trap or host call */
+
+	struct dj_store *store;
+	struct dj_call_frame *frames; /* frames[0] is a sentinel */
+	uint32_t frame_cap, frame_committed;
+	union dj_slot *stack;
+	size_t stack_cap, stack_committed; /* slots */
+	size_t frames_len, stack_len;      /* bytes reserved */
+	union dj_slot *top; /* first slot that a nested dj_call() may use */
+	uint32_t nesting;
+
+	uint32_t quantum; /* what count started from */
+	uint64_t poll_left, used;
+};
+
+struct dj_chunk { /* of code; at the start of its own memory */
+	struct dj_chunk *next;
+	size_t len, used;
+};
+
+struct dj_store {
+	struct dj_store_config config;
+	struct dj_arena *arena;
+	struct dj_vm vm;
+	const int32_t *ops; /* handler offsets, keep/engine/interp.c */
+
+	struct dj_type_entry **types; /* hash table */
+	uint32_t type_cap, type_count;
+
+	struct dj_memory *memories;
+	struct dj_table *tables;
+	struct dj_memory no_memory;
+	struct dj_chunk *chunks;
+	/* The compiler's work space, kept from function to function. */
+	struct dj_buf code, entries, blocks, heads;
+	uint32_t trapped; /* frames in place after a trap */
+};
+
+/* Grows b to at least want bytes, keeping its contents. */
+dj_status dj_buf_grow(struct dj_store *s, struct dj_buf *b, size_t want);
+void dj_buf_free(struct dj_store *s, struct dj_buf *b);
+
+/* One number per distinct type; DJ_E_NOMEM. */
+dj_status dj_type_intern(struct dj_store *s,
+	const struct dj_wasm_functype *type, uint32_t *ret);
+bool dj_type_equal(const struct dj_wasm_functype *a,
+	const struct dj_wasm_functype *b);
+
+/* memory.grow, table.grow: the old size, or UINT32_MAX. */
+uint32_t dj_memory_grow(struct dj_memory *mem, struct dj_store *s, uint32_t n);
+uint32_t dj_table_grow(struct dj_table *t, uint32_t n, void *init);
+/* The bulk operations; all check before they write. */
+enum dj_trap dj_memory_init(struct dj_instance *inst, uint32_t data,
+	uint32_t dst, uint32_t src, uint32_t n);
+enum dj_trap dj_memory_copy(struct dj_memory *mem, uint32_t dst, uint32_t src,
+	uint32_t n);
+enum dj_trap dj_memory_fill(struct dj_memory *mem, uint32_t dst, uint32_t byte,
+	uint32_t n);
+enum dj_trap dj_table_init(struct dj_instance *inst, struct dj_table *t,
+	uint32_t elem, uint32_t dst, uint32_t src, uint32_t n);
+enum dj_trap dj_table_copy(struct dj_table *to, struct dj_table *from,
+	uint32_t dst, uint32_t src, uint32_t n);
+enum dj_trap dj_table_fill(struct dj_table *t, uint32_t dst, void *ref,
+	uint32_t n);
+
+/*
+ * Makes f's internal code. DJ_TRAP_LIMIT when there is no memory for it.
+ * With find != NULL nothing is made: *find, an index into the code, becomes
+ * the offset in the module's bytes of the instruction there.
+ */
+enum dj_trap dj_compile(struct dj_func *f, uint32_t *find);
+
+/* The interpreter: starts at pc, returns at exit or trap (vm->trap). */
+const int32_t *dj_interp_ops(void);
+extern uint32_t dj_interp_stub[2]; /* compile, exit: one word each */
+void dj_interp_run(struct dj_vm *vm, const uint32_t *pc, union dj_slot *fp,
+	struct dj_memory *mem);
+/* Called by handlers: an event count ran out; more stack or frames. */
+enum dj_trap dj_vm_event(struct dj_vm *vm);
+bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end);
+void dj_vm_arm(struct dj_vm *vm);
