@@ -104,6 +104,7 @@ static dj_status decode_halt(const struct dj_serve *s,
 		.arg = line->arg };
 	/* What was published before is still to be sent on. */
 	if (judge_line(s, line) == NULL) {
+		ret->is_up = true;
 		ret->in_tail = line->in_tail;
 		ret->out_head = line->out_head;
 	}

@@ -183,7 +183,10 @@ static void a_halt_counts_at_any_time_with_a_known_code_only(void)
 	}
 	good = (struct dj_hc_keep){ .op = DJ_HC_HALT, .arg = DJ_HALT_MEMORY };
 	eq_u64(judge(good, &seen), DJ_OK);
-	ok(seen.is_call && seen.op == DJ_HC_HALT);
+	ok(seen.is_call && seen.op == DJ_HC_HALT && !seen.is_up);
+	good.magic = DJ_HC_MAGIC;
+	eq_u64(judge(good, &seen), DJ_OK);
+	ok(seen.is_up);
 	/* Impossible positions beside it are not taken over. */
 	good.out_head = DJ_HC_RING + 5;
 	eq_u64(judge(good, &seen), DJ_OK);
