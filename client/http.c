@@ -161,25 +161,6 @@ fail:
 	return NULL;
 }
 
-/* libcurl believes it has connected; the socket is there already. */
-static curl_socket_t give_private(void *ctx, curlsocktype purpose,
-	struct curl_sockaddr *addr)
-{
-	const struct dj_host *h = ctx;
-
-	(void)purpose;
-	(void)addr;
-	return fcntl(h->private_fd, F_DUPFD_CLOEXEC, 3);
-}
-
-static int is_connected(void *ctx, curl_socket_t fd, curlsocktype purpose)
-{
-	(void)ctx;
-	(void)fd;
-	(void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
 static size_t take_answer(char *p, size_t size, size_t count, void *ctx)
 {
 	struct answer *a = ctx;
@@ -206,14 +187,9 @@ static void set_transport(struct dj_host *h, CURL *c)
 	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
-	if (h->private_fd >= 0) {
-		curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, give_private);
-		curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
-		curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, is_connected);
-	}
 	if (h->socket != NULL)
 		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, h->socket);
-	if (h->socket != NULL || h->private_fd >= 0)
+	if (h->socket != NULL)
 		curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
 	if (h->ca != NULL) {
@@ -336,43 +312,6 @@ static struct curl_slist *headers(const struct dj_host *h, bool has_body)
 		list = curl_slist_append(list, key);
 	}
 	return list;
-}
-
-bool dj_host_request(struct dj_host *h, const char *method, const char *path,
-	json_t *body, json_t **ret, struct dj_err *err)
-{
-	struct answer answer = { 0 };
-	char url[768], what[400];
-	struct curl_slist *list = headers(h, body != NULL);
-	char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
-	long status = 0;
-	CURLcode code;
-	bool good;
-
-	(void)snprintf(what, sizeof(what), "%s %s", method, path);
-	(void)snprintf(url, sizeof(url), "%s%s", h->base, path);
-	curl_easy_reset(h->curl);
-	h->error[0] = '\0';
-	set_transport(h, h->curl);
-	curl_easy_setopt(h->curl, CURLOPT_URL, url);
-	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT, 120L);
-	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
-	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, take_answer);
-	curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &answer);
-	if (text != NULL)
-		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, text);
-	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
-	code = curl_easy_perform(h->curl);
-	if (code != CURLE_OK) {
-		good = fail_transport(h, code, err);
-	} else {
-		curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
-		good = judge_answer(h, what, status, &answer, ret, err);
-	}
-	curl_slist_free_all(list);
-	free(answer.p);
-	free(text);
-	return good;
 }
 
 enum dj_link_got dj_link_recv(struct dj_link *l, void *buf, size_t cap,
@@ -539,6 +478,29 @@ static bool send_all(struct dj_link *l, const char *p, size_t len)
 	return true;
 }
 
+static bool recv_all(struct dj_link *l, char *p, size_t len)
+{
+	int64_t deadline = in_30_seconds();
+
+	while (len > 0) {
+		size_t n = 0;
+
+		switch (dj_link_recv(l, p, len, &n)) {
+		case DJ_LINK_SOME:
+			p += n;
+			len -= n;
+			break;
+		case DJ_LINK_WAIT:
+			if (!wait_for(l->fd, POLLIN, deadline))
+				return false;
+			break;
+		case DJ_LINK_CLOSED:
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Up to the empty line and not a byte more: frames come after it. */
 static bool recv_head(struct dj_link *l, char *head, size_t *ret_len)
 {
@@ -565,37 +527,45 @@ static bool recv_head(struct dj_link *l, char *head, size_t *ret_len)
 	return false;
 }
 
-/* Is the header of this name there, with this value? ASCII case ignored. */
-static bool has_header(const char *head, size_t len, const char *name,
-	const char *value)
+/* The value of the first header of this name, without spaces around it. */
+static const char *find_header(const char *head, size_t len, const char *name,
+	size_t *ret_len)
 {
 	const char *end = head + len;
-	size_t n = strlen(name), v = strlen(value);
+	size_t n = strlen(name);
 
 	for (const char *p = head; p < end;) {
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 		const char *at = p + n + 1;
 
 		if (eol == NULL)
-			return false;
-		if ((size_t)(eol - p) > n + v && p[n] == ':' &&
+			return NULL;
+		if ((size_t)(eol - p) > n && p[n] == ':' &&
 			strncasecmp(p, name, n) == 0) {
 			while (at < eol && (*at == ' ' || *at == '\t'))
 				at++;
-			if ((size_t)(eol - at) >= v &&
-				strncasecmp(at, value, v) == 0 &&
-				isspace((unsigned char)at[v]))
-				return true;
+			while (eol > at && isspace((unsigned char)eol[-1]))
+				eol--;
+			*ret_len = (size_t)(eol - at);
+			return at;
 		}
 		p = eol + 1;
 	}
-	return false;
+	return NULL;
 }
 
-int dj_http_upgrade_status(const char *head, size_t len)
+/* Has the header this value? ASCII case ignored. */
+static bool has_header(const char *head, size_t len, const char *name,
+	const char *value)
 {
-	int status;
+	size_t n = 0;
+	const char *v = find_header(head, len, name, &n);
 
+	return v != NULL && n == strlen(value) && strncasecmp(v, value, n) == 0;
+}
+
+int dj_http_status(const char *head, size_t len)
+{
 	if (len < 14 || memcmp(head, "HTTP/1.1 ", 9) != 0 ||
 		!isdigit((unsigned char)head[9]) ||
 		!isdigit((unsigned char)head[10]) ||
@@ -603,12 +573,132 @@ int dj_http_upgrade_status(const char *head, size_t len)
 		(head[12] != ' ' && head[12] != '\r') ||
 		memchr(head, '\0', len) != NULL)
 		return 0;
-	status = (head[9] - '0') * 100 + (head[10] - '0') * 10 + head[11] - '0';
+	return (head[9] - '0') * 100 + (head[10] - '0') * 10 + head[11] - '0';
+}
+
+int dj_http_upgrade_status(const char *head, size_t len)
+{
+	int status = dj_http_status(head, len);
+
 	if (status == 101 &&
 		(!has_header(head, len, "Upgrade", "donjon-session/1") ||
 			!has_header(head, len, "Connection", "Upgrade")))
 		return 0;
 	return status;
+}
+
+bool dj_http_length(const char *head, size_t len, size_t max, size_t *ret)
+{
+	const char *v;
+	size_t left, n = 0;
+
+	/* Two framings at once are how answers are smuggled. */
+	if (find_header(head, len, "Transfer-Encoding", &left) != NULL)
+		return false;
+	v = find_header(head, len, "Content-Length", &left);
+	if (v == NULL || left == 0 || left > 9 ||
+		find_header(v + left, (size_t)(head + len - v) - left,
+			"Content-Length", &n) != NULL)
+		return false;
+	n = 0;
+	for (size_t i = 0; i < left; i++) {
+		if (!isdigit((unsigned char)v[i]))
+			return false;
+		n = n * 10 + (size_t)(v[i] - '0');
+	}
+	if (n > max)
+		return false;
+	*ret = n;
+	return true;
+}
+
+static bool request_by_curl(struct dj_host *h, const char *method,
+	const char *path, const char *text, struct answer *answer,
+	long *ret_status, struct dj_err *err)
+{
+	char url[768];
+	struct curl_slist *list = headers(h, text != NULL);
+	CURLcode code;
+
+	(void)snprintf(url, sizeof(url), "%s%s", h->base, path);
+	curl_easy_reset(h->curl);
+	h->error[0] = '\0';
+	set_transport(h, h->curl);
+	curl_easy_setopt(h->curl, CURLOPT_URL, url);
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT, 120L);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
+	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, take_answer);
+	curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, answer);
+	if (text != NULL)
+		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, text);
+	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
+	code = curl_easy_perform(h->curl);
+	curl_slist_free_all(list);
+	if (code != CURLE_OK)
+		return fail_transport(h, code, err);
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, ret_status);
+	return true;
+}
+
+/*
+ * The private agent has one connection, which later is the session's. libcurl
+ * 7.88 cannot be given a connected socket (CURL_SOCKOPT_ALREADY_CONNECTED has
+ * no effect there), so this is done by hand: our own donjond answers with a
+ * Content-Length, anything else is refused.
+ */
+static bool request_by_hand(struct dj_host *h, const char *method,
+	const char *path, const char *text, struct answer *answer,
+	long *ret_status, struct dj_err *err)
+{
+	struct dj_link l = { .fd = h->private_fd };
+	size_t body = text == NULL ? 0 : strlen(text), len, left;
+	char head[HEAD_MAX];
+	char *request = NULL;
+	bool good;
+
+	if (asprintf(&request,
+		    "%s %s HTTP/1.1\r\nHost: private\r\n"
+		    "Content-Type: application/json\r\n"
+		    "Content-Length: %zu\r\n\r\n%s",
+		    method, path, body, text == NULL ? "" : text) < 0)
+		return dj_err_set(err, "internal.memory", "no memory");
+	good = send_all(&l, request, strlen(request)) &&
+		recv_head(&l, head, &len);
+	free(request);
+	if (!good)
+		return dj_err_set(err, "agent.start",
+			"asking the private agent: it ended without an answer");
+	*ret_status = dj_http_status(head, len);
+	if (*ret_status == 0 || !dj_http_length(head, len, ANSWER_MAX, &left))
+		return dj_err_set(err, "host.answer",
+			"asking the private agent: the answer is not HTTP/1.1 with a length");
+	answer->p = calloc(1, left + 1);
+	if (answer->p == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	answer->len = left;
+	return recv_all(&l, answer->p, left) ||
+		dj_err_set(err, "host.answer",
+			"asking the private agent: the answer was cut short");
+}
+
+bool dj_host_request(struct dj_host *h, const char *method, const char *path,
+	json_t *body, json_t **ret, struct dj_err *err)
+{
+	struct answer answer = { 0 };
+	char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+	char what[400];
+	long status = 0;
+	bool good;
+
+	(void)snprintf(what, sizeof(what), "%s %s", method, path);
+	good = h->private_fd >= 0
+		? request_by_hand(h, method, path, text, &answer, &status, err)
+		: request_by_curl(h, method, path, text, &answer, &status, err);
+	if (good)
+		good = judge_answer(h, what, status, &answer, ret, err);
+	free(answer.p);
+	free(text);
+	return good;
 }
 
 bool dj_host_upgrade(struct dj_host *h, const char *path, struct dj_link *ret,

@@ -10,7 +10,8 @@
 /*
  * The host agent as the client sees it: HTTP/1.1 requests with JSON, and one
  * upgrade to a session link (docs/architecture.md). libcurl does the
- * requests; over TCP it does TLS 1.3 for both. Nothing that comes from there
+ * requests; over TCP it does TLS 1.3 for both. A private agent has one
+ * connection for all, served by hand. Nothing that comes from there
  * is trusted; text of the host reaches people only cleaned and as its word.
  */
 struct dj_host_options {
@@ -70,8 +71,14 @@ DJ_NODISCARD bool dj_host_upgrade(struct dj_host *host, const char *path,
 	struct dj_link *ret, struct dj_err *err);
 
 /*
- * The head of an answer to an upgrade. 101 with Upgrade: donjon-session/1 and
- * nothing after it is 101; another status is that number; 0: not an answer.
- * head ends with an empty line, which the caller has found.
+ * Heads of answers, read by hand; they end with an empty line, which the
+ * caller has found.
+ *
+ * dj_http_status: the status, 0 for what is not an HTTP/1.1 answer.
+ * dj_http_upgrade_status: the same, and 0 for a 101 to another protocol.
+ * dj_http_length: Content-Length, there once, at most max, and no
+ * Transfer-Encoding.
  */
+int dj_http_status(const char *head, size_t len);
 int dj_http_upgrade_status(const char *head, size_t len);
+bool dj_http_length(const char *head, size_t len, size_t max, size_t *ret);
