@@ -63,7 +63,7 @@ void dj_core_init(void)
 	dj_hc_init();
 	take_config();
 	dj_shim_memory_limit(dj_core.config.total_memory);
-	if (dj_memory_init() != DJ_OK)
+	if (dj_memory_begin() != DJ_OK)
 		dj_shim_halt(DJ_HALT_MEMORY);
 	if (dj_drbg_init(&drbg, dj_shim_random) != DJ_OK)
 		dj_shim_halt(DJ_HALT_RANDOM);

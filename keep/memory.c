@@ -26,7 +26,7 @@ static struct {
 	size_t last; /* the extent that grew last */
 } mem;
 
-dj_status dj_memory_init(void)
+dj_status dj_memory_begin(void)
 {
 	mem.list = dj_shim_reserve(LIST_SIZE);
 	mem.list_committed = 0;

@@ -12,7 +12,7 @@
  * given back is wiped first, and RELEASE wipes everything, whoever asked for
  * it. Sizes need not be whole pages here.
  */
-dj_status dj_memory_init(void);
+dj_status dj_memory_begin(void);
 void *dj_memory_reserve(size_t len);
 dj_status dj_memory_commit(void *p, size_t len);
 void dj_memory_release(void *p, size_t len);
