@@ -628,6 +628,12 @@ static void an_open_is_taken_once(void)
 	open.b[0] ^= 1;
 	eq_u64(dj_keep_open(&p, open.b, open.len, NULL, 0, &k, &no, b),
 		DJ_ERROR_STALE_OFFER);
+	/* The shape is judged before the binding, as the reference does. */
+	make_offer(v, &p);
+	open.b[33] = 1;
+	eq_u64(dj_keep_open(&p, open.b, open.len, NULL, 0, &k, &no, b),
+		DJ_ERROR_BAD_OPEN);
+	open.b[33] = 0;
 	open.b[0] ^= 1;
 	eq_u64(dj_keep_open(&p, open.b, open.len, NULL, 0, &k, &no, b),
 		DJ_ERROR_NO_OFFER);
