@@ -18,7 +18,7 @@
  *   program.c   BEGIN, MODULE, RUN; engine and WASI; how it ended
  *   diag.c      what the client is told about that, JSON
  *   clock.c     time policies
- *   memory.c    private memory, wiped before it is given back
+ *   private.c   private memory, wiped before it is given back
  *   hostcall.c  the shared region
  *
  * All state is static, one struct a file, and set to its beginning by that

@@ -5,7 +5,7 @@
 #include "keep/core.h"
 #include "keep/flow.h"
 #include "keep/hostcall.h"
-#include "keep/memory.h"
+#include "keep/private.h"
 #include "keep/program.h"
 #include "keep/session.h"
 #include "keep/shim.h"
@@ -80,7 +80,7 @@ _Noreturn void dj_core_release(void)
 	dj_flow_wipe();
 	dj_program_init();
 	dj_drbg_done(&drbg);
-	dj_memory_wipe();
+	dj_private_wipe();
 	dj_shim_halt(DJ_HALT_RELEASED);
 }
 

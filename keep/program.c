@@ -8,7 +8,7 @@
 #include "keep/diag.h"
 #include "keep/engine/engine.h"
 #include "keep/flow.h"
-#include "keep/memory.h"
+#include "keep/private.h"
 #include "keep/session.h"
 #include "keep/shim.h"
 #include "keep/stream.h"
@@ -299,11 +299,11 @@ static bool load(struct run *r)
 	if (!dj_size_align((size_t)dj_core.config.total_memory, DJ_ARENA_STEP,
 		    &r->arena_size))
 		return out_of_memory();
-	r->arena_base = dj_memory_reserve(r->arena_size);
+	r->arena_base = dj_private_reserve(r->arena_size);
 	if (r->arena_base == NULL)
 		return out_of_memory();
 	dj_arena_init(&r->arena, r->arena_base, r->arena_size,
-		dj_memory_commit);
+		dj_private_commit);
 	st = dj_wasm_load(prog.module.p, prog.module_len, &r->arena, &r->module,
 		&err);
 	if (st == DJ_E_NOMEM)
@@ -321,8 +321,8 @@ static bool load(struct run *r)
 static bool make_store(struct run *r)
 {
 	const struct dj_store_config config = {
-		.mem = { dj_memory_reserve, dj_memory_commit,
-			dj_memory_release },
+		.mem = { dj_private_reserve, dj_private_commit,
+			dj_private_release },
 		.max_memory_pages = dj_core.config.max_memory_pages,
 		.max_call_depth = prog.begin.limits.call_depth,
 		.poll = poll,
@@ -374,13 +374,22 @@ static bool fill_wasi(struct dj_wasi_config *c, struct run *r)
 	return true;
 }
 
+static size_t name_len(const char *name, size_t cap)
+{
+	const char *end = memchr(name, 0, cap);
+
+	return end == NULL ? cap : (size_t)(end - name);
+}
+
 static bool make_wasi(struct run *r)
 {
+	struct dj_wasi_error err = { 0 };
 	struct dj_wasi_config c = {
 		.max_open_files = prog.begin.limits.open_files,
-		.mem = { dj_memory_reserve, dj_memory_commit,
-			dj_memory_release },
+		.mem = { dj_private_reserve, dj_private_commit,
+			dj_private_release },
 		.max_file_bytes = dj_core.config.total_memory,
+		.error = &err,
 	};
 	dj_status st;
 
@@ -389,13 +398,11 @@ static bool make_wasi(struct run *r)
 	st = dj_wasi_new(&r->arena, &c, &r->wasi);
 	if (st == DJ_E_NOMEM)
 		return out_of_memory();
-	if (st == DJ_E_LIMIT)
-		return refused("an input tree has too many members or too long "
-			       "names",
-			NULL, 0, DJ_DIAG_NO_OFFSET);
 	if (st != DJ_OK)
-		return refused("an input tree is not one that this Keep takes",
-			NULL, 0, DJ_DIAG_NO_OFFSET);
+		return refused(err.what == NULL ? "an input tree is refused"
+						: err.what,
+			err.name, name_len(err.name, sizeof(err.name)),
+			DJ_DIAG_NO_OFFSET);
 	dj_wasi_set_store(r->wasi, r->store);
 	return true;
 }
@@ -505,7 +512,7 @@ static void give_back(struct run *r)
 	if (r->store != NULL)
 		dj_store_done(r->store);
 	if (r->arena_base != NULL)
-		dj_memory_release(r->arena_base, r->arena_size);
+		dj_private_release(r->arena_base, r->arena_size);
 	dj_buffer_free(&prog.module);
 }
 

@@ -9,7 +9,7 @@
 #include "keep/core.h"
 #include "keep/flow.h"
 #include "keep/hostcall.h"
-#include "keep/memory.h"
+#include "keep/private.h"
 #include "keep/program.h"
 #include "lib/base/secret.h"
 #include "lib/proto/begin.h"

@@ -24,9 +24,6 @@
  * The interval is measured by the host's clock: it shapes traffic, no more.
  * A Keep that does not know this ignores it, as any NOOP.
  */
-#define DJ_NOOP_STEADY   1
-#define DJ_STEADY_MAX_MS 3600000
-
 void dj_session_init(void);
 
 /* Takes all that waits, sends all there is; true if a frame was taken. */

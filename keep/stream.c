@@ -7,7 +7,7 @@
 #include "keep/clock.h"
 #include "keep/core.h"
 #include "keep/flow.h"
-#include "keep/memory.h"
+#include "keep/private.h"
 #include "keep/program.h"
 #include "keep/session.h"
 #include "lib/base/secret.h"

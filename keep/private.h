@@ -13,11 +13,11 @@
  * it. Sizes need not be whole pages here.
  */
 dj_status dj_memory_begin(void);
-void *dj_memory_reserve(size_t len);
-dj_status dj_memory_commit(void *p, size_t len);
-void dj_memory_release(void *p, size_t len);
+void *dj_private_reserve(size_t len);
+dj_status dj_private_commit(void *p, size_t len);
+void dj_private_release(void *p, size_t len);
 /* Wipes all that is committed, the list last. Nothing may be used after. */
-void dj_memory_wipe(void);
+void dj_private_wipe(void);
 
 /*
  * A buffer that grows in place to at most cap bytes; nothing is committed

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keep/memory.h"
+#include "keep/private.h"
 
 #include "keep/bug.h"
 #include "keep/shim.h"
@@ -48,7 +48,7 @@ static size_t pages(size_t len)
 	return ret;
 }
 
-void *dj_memory_reserve(size_t len)
+void *dj_private_reserve(size_t len)
 {
 	return dj_shim_reserve(pages(len));
 }
@@ -90,7 +90,7 @@ static dj_status list_grow(void)
 	return st;
 }
 
-dj_status dj_memory_commit(void *p, size_t len)
+dj_status dj_private_commit(void *p, size_t len)
 {
 	struct extent *e;
 	dj_status st;
@@ -144,7 +144,7 @@ static void cut(size_t i, uint8_t *from, uint8_t *to)
 	}
 }
 
-void dj_memory_release(void *p, size_t len)
+void dj_private_release(void *p, size_t len)
 {
 	uint8_t *from = p;
 
@@ -154,7 +154,7 @@ void dj_memory_release(void *p, size_t len)
 	dj_shim_release(p, len);
 }
 
-void dj_memory_wipe(void)
+void dj_private_wipe(void)
 {
 	for (size_t i = 0; i < mem.count; i++)
 		dj_wipe(mem.list[i].p, mem.list[i].len);
@@ -163,7 +163,7 @@ void dj_memory_wipe(void)
 
 dj_status dj_buffer_reserve(struct dj_buffer *b, size_t cap)
 {
-	b->p = dj_memory_reserve(cap);
+	b->p = dj_private_reserve(cap);
 	if (b->p == NULL)
 		return DJ_E_NOMEM;
 	b->cap = cap;
@@ -182,7 +182,7 @@ dj_status dj_buffer_grow(struct dj_buffer *b, size_t end)
 		dj_bug();
 	if (!dj_size_align(end, STEP, &want) || want > pages(b->cap))
 		want = pages(b->cap);
-	st = dj_memory_commit(b->p + b->committed, want - b->committed);
+	st = dj_private_commit(b->p + b->committed, want - b->committed);
 	if (st == DJ_OK)
 		b->committed = want;
 	return st;
@@ -191,6 +191,6 @@ dj_status dj_buffer_grow(struct dj_buffer *b, size_t end)
 void dj_buffer_free(struct dj_buffer *b)
 {
 	if (b->p != NULL)
-		dj_memory_release(b->p, b->cap);
+		dj_private_release(b->p, b->cap);
 	*b = (struct dj_buffer){ 0 };
 }
