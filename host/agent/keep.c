@@ -364,7 +364,7 @@ static bool read_chain(const struct dj_keep *k, struct dj_blob *ret)
 	return ret->p != NULL;
 }
 
-/* Packs EVIDENCE: docs/hostcall.md, "The report on its way out". */
+/* Packs EVIDENCE: docs/api.md, "Evidence". */
 static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 {
 	struct dj_evidence e = { .format = k->is_emulated ? k->kind->emulated
