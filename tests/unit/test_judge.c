@@ -642,6 +642,40 @@ static void every_bit_of_hello_and_offer_counts(void)
 	eq_str(judge(&t), "good");
 }
 
+/* Alone it is found by no fault above: another root is another chain. */
+static void an_expired_root_of_the_policy_is_refused(void)
+{
+	char pem[8192];
+	struct trial t;
+	struct ev root;
+
+	for (int i = 0; i < 2; i++) {
+		start(&t);
+		t.ev.root.to = EV_TIME - i;
+		root = t.ev;
+		root.leaf = t.ev.root;
+		root.only_leaf = true;
+		ev_chain(&root, pem, sizeof(pem));
+		eq_u64(dj_policy_set_root(&t.policy, 0, pem, strlen(pem), &err),
+			DJ_OK);
+		eq_str(judge(&t), i == 0 ? "good" : "evidence.validity");
+	}
+}
+
+static void without_development_the_chain_is_not_trusted_either(void)
+{
+	struct dj_verdict v;
+	struct trial t;
+	size_t len;
+
+	start(&t);
+	t.policy.development = false;
+	len = ev_build(&t.ev, evidence, sizeof(evidence));
+	eq_str(judge_bytes(&t, evidence, len, &v), "evidence.development");
+	eq_u64(dj_verdict_check(&v, "evidence.chain")->state, DJ_CHECK_FAILED);
+	dj_verdict_done(&v);
+}
+
 static void items_that_the_format_does_not_have_are_refused(void)
 {
 	uint8_t report[DJ_PROCESS_REPORT_SIZE];
@@ -870,6 +904,8 @@ int main(void)
 	RUN(every_bit_cut_and_tail_of_the_root_is_refused);
 	RUN(a_chain_in_pem_has_one_spelling);
 	RUN(every_bit_of_hello_and_offer_counts);
+	RUN(an_expired_root_of_the_policy_is_refused);
+	RUN(without_development_the_chain_is_not_trusted_either);
 	RUN(items_that_the_format_does_not_have_are_refused);
 	RUN(validity_includes_its_ends);
 	RUN(a_reattach_is_to_the_same_keep_and_no_earlier_state);
