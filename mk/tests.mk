@@ -101,6 +101,7 @@ LINT := $(patsubst %,build/lint/%.ok,$(TIDY_SRC))
 build/lint/%.c.ok: %.c .clang-tidy | deps $(BEARSSL_STAMP)
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet $< -- $(filter-out -Werror -fstack-clash-protection \
+		-ftrivial-auto-var-init=zero \
 		$(GCC_WARN),$(HOSTED)) -Wno-unknown-warning-option \
 		-isystem $(BEARSSL)/inc -DDJ_VERSION='"$(VERSION)"' 2>$@.err || \
 		{ cat $@.err; exit 1; }

@@ -14,7 +14,9 @@ static void update(struct dj_drbg *d, const void *p, size_t len)
 {
 	struct dj_hmac m;
 
-	for (uint8_t step = 0; step < (len > 0 ? 2 : 1); step++) {
+	const uint8_t steps = len > 0 ? 2 : 1;
+
+	for (uint8_t step = 0; step < steps; step++) {
 		dj_hmac_init(&m, d->k.b, sizeof(d->k.b));
 		dj_hmac_update(&m, d->v.b, sizeof(d->v.b));
 		dj_hmac_update(&m, &step, 1);

@@ -22,6 +22,6 @@ void dj_hmac_final(const struct dj_hmac *m, uint8_t ret[static 32]);
 void dj_hkdf_extract(const void *salt, size_t salt_len, const void *ikm,
 	size_t ikm_len, struct dj_key *ret);
 /* len is at most 255 * 32; more is a bug of the caller and gives zeros. */
-#define DJ_HKDF_MAX (255 * 32)
+#define DJ_HKDF_MAX ((size_t)255 * 32)
 void dj_hkdf_expand(const struct dj_key *prk, const void *info, size_t info_len,
 	void *dst, size_t len);

@@ -31,9 +31,9 @@ void dj_sha256_init(struct dj_sha256 *c)
 	*c = start;
 }
 
-void dj_sha256_update(struct dj_sha256 *c, const void *src, size_t len)
+void dj_sha256_update(struct dj_sha256 *c, const void *p, size_t len)
 {
-	const uint8_t *p = src;
+	const uint8_t *src = p;
 	size_t have = c->count % 64, n;
 
 	if (len == 0)
@@ -41,16 +41,16 @@ void dj_sha256_update(struct dj_sha256 *c, const void *src, size_t len)
 	c->count += len;
 	if (have > 0) {
 		n = len < 64 - have ? len : 64 - have;
-		memcpy(c->buf + have, p, n);
+		memcpy(c->buf + have, src, n);
 		if (have + n < 64)
 			return;
 		compress(c->h, c->buf, 1);
-		p += n;
+		src += n;
 		len -= n;
 	}
-	compress(c->h, p, len / 64);
+	compress(c->h, src, len / 64);
 	if (len % 64 > 0)
-		memcpy(c->buf, p + (len - len % 64), len % 64);
+		memcpy(c->buf, src + (len - len % 64), len % 64);
 }
 
 void dj_sha256_final(const struct dj_sha256 *c, uint8_t ret[static 32])

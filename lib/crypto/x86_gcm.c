@@ -15,7 +15,7 @@
 #include "lib/crypto/x86.h"
 
 #define NI    __attribute__((target("aes,pclmul,ssse3,sse4.1")))
-#define LANES 8
+#define LANES ((size_t)8)
 
 struct product {
 	__m128i lo, mid, hi;
@@ -73,7 +73,7 @@ static NI __m128i ghash(const struct dj_x86_gcm *g, __m128i acc,
 			_mm_setzero_si128() };
 
 #pragma GCC unroll 8
-		for (int i = 0; i < LANES; i++) {
+		for (size_t i = 0; i < LANES; i++) {
 			__m128i x = swap(load(p + 16 * i));
 
 			if (i == 0)
@@ -146,7 +146,7 @@ NI void dj_x86_gcm_init(struct dj_x86_gcm *g, const struct dj_key *key)
 			_mm_set_epi64x((int64_t)0xc200000000000000, 1)));
 	a = h;
 	_mm_store_si128((void *)g->power[0], a);
-	for (int i = 1; i < LANES; i++) {
+	for (size_t i = 1; i < LANES; i++) {
 		a = ghash_one(_mm_setzero_si128(), a, h);
 		_mm_store_si128((void *)g->power[i], a);
 	}
@@ -187,7 +187,7 @@ NI void dj_x86_gcm_ctr(const struct dj_x86_gcm *g,
 
 	for (; len >= 16 * LANES; len -= 16 * LANES, data += 16 * LANES) {
 #pragma GCC unroll 8
-		for (int i = 0; i < LANES; i++) {
+		for (size_t i = 0; i < LANES; i++) {
 			x[i] = _mm_xor_si128(swap(ctr), load(g->round[0]));
 			ctr = _mm_add_epi32(ctr, one);
 		}
@@ -195,11 +195,11 @@ NI void dj_x86_gcm_ctr(const struct dj_x86_gcm *g,
 			const __m128i key = load(g->round[r]);
 
 #pragma GCC unroll 8
-			for (int i = 0; i < LANES; i++)
+			for (size_t i = 0; i < LANES; i++)
 				x[i] = _mm_aesenc_si128(x[i], key);
 		}
 #pragma GCC unroll 8
-		for (int i = 0; i < LANES; i++) {
+		for (size_t i = 0; i < LANES; i++) {
 			x[i] = _mm_aesenclast_si128(x[i], load(g->round[14]));
 			_mm_storeu_si128((void *)(data + 16 * i),
 				_mm_xor_si128(x[i], load(data + 16 * i)));

@@ -91,7 +91,7 @@ __attribute__((target("sha,ssse3,sse4.1"))) void dj_x86_sha256(
 		__m128i abef0 = abef, cdgh0 = cdgh, w[4];
 
 #pragma GCC unroll 16
-		for (int i = 0; i < 16; i++) {
+		for (size_t i = 0; i < 16; i++) {
 			__m128i *x = &w[i & 3];
 
 			if (i < 4)

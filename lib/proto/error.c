@@ -76,7 +76,9 @@ void dj_error_text(const struct dj_error_msg *m,
 	for (i = 0; i < m->text_len && i < DJ_ERROR_TEXT_MAX; i++) {
 		uint8_t c = m->text[i];
 
-		dst[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+		if (c < 0x20 || c >= 0x7f)
+			c = '?';
+		dst[i] = (char)c;
 	}
 	dst[i] = '\0';
 }

@@ -48,10 +48,10 @@ dj_status dj_evidence_write(const struct dj_evidence *e, uint8_t *dst,
 		return DJ_E_INPUT;
 	dj_wr_u16be(&w, e->format);
 	dj_wr_u16be(&w, e->purpose);
-	for (uint16_t tag = 1; tag < DJ_EVIDENCE_TAGS; tag++) {
+	for (unsigned tag = 1; tag < DJ_EVIDENCE_TAGS; tag++) {
 		if (e->item[tag].p == NULL)
 			continue;
-		dj_wr_u16be(&w, tag);
+		dj_wr_u16be(&w, (uint16_t)tag);
 		dj_wr_zero(&w, 2);
 		dj_evidence_crl_write(&w, e->item[tag].p, e->item[tag].len);
 	}

@@ -170,17 +170,17 @@ dj_status dj_ready_parse(const uint8_t *buf, size_t len, struct dj_ready *ret)
 	return DJ_OK;
 }
 
-void dj_ready_write(const struct dj_ready *m, uint8_t dst[static DJ_READY_SIZE])
+void dj_ready_write(const struct dj_ready *r, uint8_t dst[static DJ_READY_SIZE])
 {
 	struct dj_wr w = dj_wr_of(dst, DJ_READY_SIZE);
 
-	dj_wr_u32be(&w, m->attach_no);
-	dj_wr_u32be(&w, m->ticket_no);
-	dj_wr_bytes(&w, m->keep_id, sizeof(m->keep_id));
-	dj_wr_u64be(&w, m->stdin_next);
-	dj_wr_u8(&w, m->phase);
+	dj_wr_u32be(&w, r->attach_no);
+	dj_wr_u32be(&w, r->ticket_no);
+	dj_wr_bytes(&w, r->keep_id, sizeof(r->keep_id));
+	dj_wr_u64be(&w, r->stdin_next);
+	dj_wr_u8(&w, r->phase);
 	dj_wr_zero(&w, 7);
-	dj_wr_u64be(&w, m->module_next);
+	dj_wr_u64be(&w, r->module_next);
 }
 
 /* ---- EXIT ---- */

@@ -70,8 +70,8 @@ bool dj_kind_from_keep(uint8_t kind);
  * NOOP's stream field: 1 asks for steady traffic, a record every `off`
  * milliseconds, 0 ends it (keep/session.h).
  */
-#define DJ_NOOP_STEADY   1
-#define DJ_STEADY_MAX_MS 3600000
+#define DJ_NOOP_STEADY       1
+#define DJ_STEADY_MAX_MS     3600000
 
 struct dj_inner {
 	uint8_t kind;
