@@ -46,8 +46,8 @@ static int say(const struct dj_cli *cli, const struct dj_visit *v,
 			dj_verdict_json(&v->verdict, path, false), status);
 	fflush(stdout);
 	dj_verdict_print(&v->verdict, cli->verbose > 0, stdout);
-	dj_cli_print("saved %s; judge it again with: donjon verify %s\n", path,
-		path);
+	dj_cli_print("saved %s; judge it again with: donjon verify -p %s %s\n",
+		path, v->o->policy == NULL ? "POLICY" : v->o->policy, path);
 	return dj_cli_end(cli, status);
 }
 

@@ -235,8 +235,9 @@ int dj_cli_refused(const struct dj_cli *cli, const struct dj_visit *v,
 	if (!v->has_verdict || v->verdict.good)
 		return dj_cli_fail(cli, err);
 	save_bundle(v, path);
-	if (path[0] != '\0')
-		dj_err_hint(&e, "donjon verify --explain %.200s", path);
+	if (path[0] != '\0' && v->o->policy != NULL)
+		dj_err_hint(&e, "donjon verify --explain -p %.90s %.140s",
+			v->o->policy, path);
 	if (!cli->json)
 		dj_verdict_print(&v->verdict, false, stderr);
 	return dj_cli_fail(cli, &e);

@@ -16,42 +16,6 @@ static const char *const how_names[] = {
 	[DJ_EXIT_REFUSED] = "refused",
 };
 
-int dj_outcome_status(const struct dj_exit *e, const char **ret_name)
-{
-	static const char *const limits[] = {
-		[DJ_LIMIT_FUEL] = "limit.fuel",
-		[DJ_LIMIT_WALL] = "limit.time",
-		[DJ_LIMIT_MEMORY] = "limit.memory",
-	};
-	const char *name = "program.engine";
-
-	switch ((enum dj_exit_how)e->how) {
-	case DJ_EXIT_EXIT:
-		*ret_name = NULL;
-		/* A parent sees eight bits; not 0 must not become 0. */
-		return e->code != 0 && (e->code & 0xff) == 0
-			? 1
-			: (int)(e->code & 0xff);
-	case DJ_EXIT_TRAP:
-		name = "program.trap";
-		break;
-	case DJ_EXIT_STOPPED:
-		name = "program.stopped";
-		break;
-	case DJ_EXIT_ENGINE:
-		break;
-	case DJ_EXIT_LIMIT:
-		if (e->trap >= DJ_LIMIT_FUEL && e->trap <= DJ_LIMIT_MEMORY)
-			name = limits[e->trap];
-		break;
-	case DJ_EXIT_REFUSED:
-		name = "module.refused";
-		break;
-	}
-	*ret_name = name;
-	return dj_err_find(name)->run_exit;
-}
-
 /* The first line of stream 3 that has the key; NULL: none. */
 static json_t *diag_line(const struct dj_outcome *o, const char *key)
 {
@@ -166,7 +130,7 @@ static void explain_exit(const struct dj_outcome *o, const char *name,
 		o->timed_out ? " at the time limit" : "");
 }
 
-static json_t *exit_json(const struct dj_outcome *o, const char *name)
+static json_t *exit_json(const struct dj_outcome *o, const struct dj_err *told)
 {
 	json_t *e = json_object();
 	const char *how = "cut";
@@ -177,8 +141,12 @@ static json_t *exit_json(const struct dj_outcome *o, const char *name)
 	if (o->has_exit && o->exit.how == DJ_EXIT_EXIT)
 		(void)json_object_set_new(e, "code",
 			json_integer(o->exit.code));
-	if (name != NULL)
-		(void)json_object_set_new(e, "error", json_string(name));
+	if (told->info != NULL) {
+		(void)json_object_set_new(e, "error",
+			json_string(told->info->name));
+		(void)json_object_set_new(e, "message",
+			json_string(told->text));
+	}
 	return e;
 }
 
@@ -193,7 +161,7 @@ static json_t *hex(const uint8_t *p, size_t len)
 
 static json_t *outcome_json(const struct dj_visit *v,
 	const struct dj_program *program, const struct dj_outcome *o,
-	const char *name, int status)
+	const struct dj_err *told, int status)
 {
 	json_t *j = json_object(), *part;
 
@@ -203,7 +171,7 @@ static json_t *outcome_json(const struct dj_visit *v,
 		json_string(dj_tee_name(v->verdict.tee)));
 	(void)json_object_set_new(j, "protection",
 		json_string(v->verdict.hardware ? "hardware" : "none"));
-	(void)json_object_set_new(j, "exit", exit_json(o, name));
+	(void)json_object_set_new(j, "exit", exit_json(o, told));
 	(void)json_object_set_new(j, "status", json_integer(status));
 	part = json_object();
 	for (int i = 0; i < DJ_VISIT_COUNT; i++)
@@ -287,16 +255,14 @@ int dj_outcome_report(const struct dj_cli *cli, const struct dj_visit *v,
 	} else {
 		told = *err;
 	}
-	if (told.info != NULL) {
-		name = told.info->name;
+	if (told.info != NULL)
 		status = told.info->run_exit;
-	}
 	if (cli->verbose > 0 && o->has_exit)
 		print_run_line(o);
-	j = outcome_json(v, program, o, name, status);
+	j = outcome_json(v, program, o, &told, status);
 	bad = write_exit_file(cli, j);
 	if (told.info != NULL) {
-		(void)dj_cli_fail(cli, &told);
+		(void)dj_cli_say_error(cli, &told);
 		print_backtrace(o);
 	}
 	if (cli->json) {

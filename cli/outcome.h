@@ -13,6 +13,3 @@
 int dj_outcome_report(const struct dj_cli *cli, const struct dj_visit *v,
 	const struct dj_program *program, const struct dj_outcome *o,
 	const struct dj_err *err);
-
-/* The exit status of an EXIT record; *ret_name the error's, NULL: none. */
-int dj_outcome_status(const struct dj_exit *e, const char **ret_name);

@@ -30,9 +30,8 @@ static json_t *words(const char *line)
 	return list;
 }
 
-int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err)
+int dj_cli_say_error(const struct dj_cli *cli, const struct dj_err *err)
 {
-	int status = status_of(cli, err);
 	const char *hint = err->hint[0] != '\0' ? err->hint : err->info->hint;
 
 	(void)fflush(stdout);
@@ -40,6 +39,14 @@ int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err)
 		err->info->name, cli->color ? "\033[0m" : "", err->text);
 	if (hint != NULL && !cli->quiet)
 		fprintf(stderr, "  next: %s\n", hint);
+	return status_of(cli, err);
+}
+
+int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err)
+{
+	int status = dj_cli_say_error(cli, err);
+	const char *hint = err->hint[0] != '\0' ? err->hint : err->info->hint;
+
 	if (cli->json) {
 		json_t *o = json_object();
 

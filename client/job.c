@@ -786,3 +786,39 @@ void dj_outcome_done(struct dj_outcome *o)
 	free(o->diag);
 	o->diag = NULL;
 }
+
+int dj_outcome_status(const struct dj_exit *e, const char **ret_name)
+{
+	static const char *const limits[] = {
+		[DJ_LIMIT_FUEL] = "limit.fuel",
+		[DJ_LIMIT_WALL] = "limit.time",
+		[DJ_LIMIT_MEMORY] = "limit.memory",
+	};
+	const char *name = "program.engine";
+
+	switch ((enum dj_exit_how)e->how) {
+	case DJ_EXIT_EXIT:
+		*ret_name = NULL;
+		/* A parent sees eight bits; not 0 must not become 0. */
+		return e->code != 0 && (e->code & 0xff) == 0
+			? 1
+			: (int)(e->code & 0xff);
+	case DJ_EXIT_TRAP:
+		name = "program.trap";
+		break;
+	case DJ_EXIT_STOPPED:
+		name = "program.stopped";
+		break;
+	case DJ_EXIT_ENGINE:
+		break;
+	case DJ_EXIT_LIMIT:
+		if (e->trap >= DJ_LIMIT_FUEL && e->trap <= DJ_LIMIT_MEMORY)
+			name = limits[e->trap];
+		break;
+	case DJ_EXIT_REFUSED:
+		name = "module.refused";
+		break;
+	}
+	*ret_name = name;
+	return dj_err_find(name)->run_exit;
+}

@@ -76,3 +76,9 @@ struct dj_outcome {
 DJ_NODISCARD bool dj_job_run(struct dj_session *s, const struct dj_job *job,
 	struct dj_outcome *ret, struct dj_err *err);
 void dj_outcome_done(struct dj_outcome *o);
+
+/*
+ * What an EXIT record means to a shell; *ret_name is the error's, NULL for a
+ * program that ended by itself.
+ */
+int dj_outcome_status(const struct dj_exit *e, const char **ret_name);

@@ -197,24 +197,24 @@ bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
 
 /* ---- ask ---- */
 
-static bool make_config(struct dj_visit *v, uint8_t *dst, size_t cap,
-	size_t *ret_len, struct dj_err *err)
+bool dj_visit_block(const struct dj_visit_options *o, EVP_PKEY *owner,
+	uint8_t *dst, size_t cap, size_t *ret_len, struct dj_err *err)
 {
 	struct dj_config c = {
-		.total_memory = v->o->memory,
-		.max_memory_pages = (uint32_t)(v->o->memory / WASM_PAGE),
-		.max_module_bytes = (uint32_t)v->o->module_max,
+		.total_memory = o->memory,
+		.max_memory_pages = (uint32_t)(o->memory / WASM_PAGE),
+		.max_module_bytes = (uint32_t)o->module_max,
 	};
 
-	if (v->owner != NULL) {
+	if (owner != NULL) {
 		c.flags |= DJ_CONFIG_OWNER;
-		if (!dj_owner_hash(v->owner, c.owner, err))
+		if (!dj_owner_hash(owner, c.owner, err))
 			return false;
 	}
-	if (dj_config_write(&c, dst, cap, ret_len) != DJ_OK)
+	if (o->memory / WASM_PAGE > UINT32_MAX || o->module_max > UINT32_MAX ||
+		dj_config_write(&c, dst, cap, ret_len) != DJ_OK)
 		return dj_err_set(err, "usage.value",
 			"describing the Keep: these sizes cannot be had");
-	dj_sha256(dst, *ret_len, v->config_hash);
 	return true;
 }
 
@@ -278,8 +278,9 @@ static bool ask_all(struct dj_visit *v, struct dj_err *err)
 	uint8_t block[DJ_CONFIG_MAX];
 	size_t len = 0;
 
-	if (!make_config(v, block, sizeof(block), &len, err))
+	if (!dj_visit_block(v->o, v->owner, block, sizeof(block), &len, err))
 		return false;
+	dj_sha256(block, len, v->config_hash);
 	if (v->o->host_count == 0)
 		return ask(v, NULL, block, len, err);
 	for (size_t i = 0; i < v->o->host_count; i++) {

@@ -93,6 +93,13 @@ void dj_visit_done(struct dj_visit *v);
 uint8_t *dj_visit_bundle(const struct dj_visit *v, size_t *ret_len);
 
 /*
+ * The launch configuration block (KCF1) for these options; owner may be NULL.
+ */
+DJ_NODISCARD bool dj_visit_block(const struct dj_visit_options *o,
+	EVP_PKEY *owner, uint8_t *dst, size_t cap, size_t *ret_len,
+	struct dj_err *err);
+
+/*
  * A word of --tee. tee.unknown with the nearest name; tee.unsupported for
  * those of other builds. any: all that this build has.
  */
