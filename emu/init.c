@@ -156,7 +156,7 @@ static bool fill(int dir)
 
 	/* A name of its own, so that two installations are told apart. */
 	good = RAND_bytes((unsigned char *)&n, sizeof(n)) == 1;
-	snprintf(cn, sizeof(cn),
+	(void)snprintf(cn, sizeof(cn),
 		"donjon development root %08x EMULATED no protection", n);
 	good = identity_new(&root, NULL, cn) && good &&
 		identity_new(&process, &root,
@@ -186,7 +186,7 @@ static int complain(const char *dir, const char *what, int err)
 {
 	unsigned long e = ERR_peek_last_error();
 
-	fprintf(stderr, "donjon-emu: init: %s: %s: %s\n", dir, what,
+	(void)fprintf(stderr, "donjon-emu: init: %s: %s: %s\n", dir, what,
 		e != 0 ? ERR_reason_error_string(e) : strerror(err));
 	return err == EEXIST || err == ENOTEMPTY || err == ENOTDIR
 		? EX_CANTCREAT

@@ -33,8 +33,8 @@ static const char serve_help[] =
 
 static int wrong(const char *what, const char *arg)
 {
-	fprintf(stderr, "donjon-emu: %s%s%s; try `donjon-emu --help`\n", what,
-		arg == NULL ? "" : ": ", arg == NULL ? "" : arg);
+	(void)fprintf(stderr, "donjon-emu: %s%s%s; try `donjon-emu --help`\n",
+		what, arg == NULL ? "" : ": ", arg == NULL ? "" : arg);
 	return EX_USAGE;
 }
 

@@ -62,7 +62,7 @@ static bool read_key(const char *dir, struct dj_emu_key *ret)
 		close(fd);
 	}
 	if (n < 0) {
-		fprintf(stderr,
+		(void)fprintf(stderr,
 			"donjon-emu: serve: cannot read %s/process.key: %s; `donjon-emu init %s` makes it\n",
 			dir, strerror(errno), dir);
 		return false;
@@ -70,8 +70,8 @@ static bool read_key(const char *dir, struct dj_emu_key *ret)
 	wrong = dj_emu_key_parse(pem, (size_t)n, ret);
 	dj_wipe(pem, sizeof(pem));
 	if (wrong != NULL)
-		fprintf(stderr, "donjon-emu: serve: %s/process.key: %s\n", dir,
-			wrong);
+		(void)fprintf(stderr, "donjon-emu: serve: %s/process.key: %s\n",
+			dir, wrong);
 	return wrong == NULL;
 }
 
@@ -232,14 +232,15 @@ int dj_emu_serve_process(const char *dir)
 	bool good = true;
 
 	if (fcntl(SOCKET, F_GETFD) < 0) {
-		fprintf(stderr,
+		(void)fprintf(stderr,
 			"donjon-emu: serve: no socket on descriptor 3; donjond(8) starts this\n");
 		return EX_USAGE;
 	}
 	if (!read_key(dir, &k.key))
 		return EX_NOINPUT;
 	if (!drop()) {
-		fprintf(stderr, "donjon-emu: serve: cannot drop rights: %s\n",
+		(void)fprintf(stderr,
+			"donjon-emu: serve: cannot drop rights: %s\n",
 			strerror(errno));
 		return EX_OSERR;
 	}

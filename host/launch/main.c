@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 	if (argc != 3 || strcmp(argv[1], "process") != 0) {
 		bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
 
-		fputs(usage, is_help ? stdout : stderr);
+		(void)fputs(usage, is_help ? stdout : stderr);
 		return is_help ? 0 : 64;
 	}
 	wrong = dj_loaded_open(argv[2], &image);

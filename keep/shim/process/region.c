@@ -80,10 +80,10 @@ void dj_shim_copy_out(size_t off, const void *src, size_t len)
 
 bool dj_shim_attention(void)
 {
-	const uint32_t *word = (const uint32_t *)(REGION + DJ_HC_HOST_OFF +
+	const uint32_t *p = (const uint32_t *)(REGION + DJ_HC_HOST_OFF +
 		offsetof(struct dj_hc_host, attention));
 
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE) != 0;
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE) != 0;
 }
 
 void dj_shim_kick(void)
