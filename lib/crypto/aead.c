@@ -71,6 +71,24 @@ static uint32_t chacha(const void *key, const void *nonce, uint32_t counter,
 #endif
 }
 
+static void chacha_data(const struct dj_aead *a, const uint8_t nonce[static 12],
+	uint8_t *data, size_t len)
+{
+	uint32_t counter = 1;
+#ifdef __x86_64__
+	size_t chunks = len / DJ_X86_CHACHA20_CHUNK;
+
+	if ((a->cpu & DJ_CPU_AVX2) != 0 && chunks > 0) {
+		dj_x86_chacha20(a->state, nonce, counter, data, chunks);
+		counter += (uint32_t)(chunks * (DJ_X86_CHACHA20_CHUNK / 64));
+		data += chunks * DJ_X86_CHACHA20_CHUNK;
+		len -= chunks * DJ_X86_CHACHA20_CHUNK;
+	}
+#endif
+	if (len > 0)
+		chacha(a->state, nonce, counter, data, len);
+}
+
 /* Block 0 makes the Poly1305 key; the data is none of this one's business. */
 static uint32_t key_block_only(const void *key, const void *nonce,
 	uint32_t counter, void *data, size_t len)
@@ -96,7 +114,7 @@ static void crypt(const struct dj_aead *a, const uint8_t nonce[static 12],
 	const struct portable_gcm *g = (const void *)a->state;
 
 	if (a->alg == DJ_AEAD_CHACHA20_POLY1305) {
-		chacha(a->state, nonce, 1, data, len);
+		chacha_data(a, nonce, data, len);
 		return;
 	}
 #ifdef __x86_64__

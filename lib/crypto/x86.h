@@ -30,4 +30,10 @@ void dj_x86_gcm_tag(const struct dj_x86_gcm *g, const uint8_t nonce[static 12],
 void dj_x86_gcm_ctr(const struct dj_x86_gcm *g, const uint8_t nonce[static 12],
 	uint8_t *data, size_t len);
 
+/* DJ_CPU_AVX2: whole chunks of data. */
+#define DJ_X86_CHACHA20_CHUNK ((size_t)512)
+void dj_x86_chacha20(const uint8_t key[static 32],
+	const uint8_t nonce[static 12], uint32_t counter, uint8_t *data,
+	size_t chunks);
+
 #endif
