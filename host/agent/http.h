@@ -64,6 +64,7 @@ const struct dj_http_head *dj_http_head(const struct dj_http_conn *c);
 const uint8_t *dj_http_body(const struct dj_http_conn *c, size_t *ret_len);
 /* "uid:N" or "cert:SUBJECT", or "" if it is not known who that is. */
 const char *dj_http_caller(const struct dj_http_conn *c);
+/* Is the connection encrypted, so that its socket is the library's? */
 bool dj_http_is_tls(const struct dj_http_conn *c);
 
 struct dj_http_answer {

@@ -104,6 +104,10 @@ struct dj_keep {
 	/* relay.c */
 	struct dj_http_conn *link; /* NULL: no client */
 	struct bufferevent *bev;   /* the link's */
+	struct event *ev_link;     /* reads a link without TLS */
+	uint8_t *in;               /* from the client; relay.c has its size */
+	uint32_t in_at;            /* first byte not passed on */
+	uint32_t in_len;           /* bytes from there */
 	unsigned hellos;           /* passed on, not answered yet */
 	unsigned stale;            /* answers due to links before this one */
 	bool is_offered;           /* this link has had its answer */

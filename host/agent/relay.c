@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/agent/agent.h"
 #include "host/agent/keep.h"
@@ -17,14 +19,45 @@
  * link's buffer. What waits in a buffer is bounded on both sides, so that
  * a slow reader stops the writer at the other end.
  *
+ * A link without TLS is read here, not by its bufferevent: libevent 2.1
+ * reads 4 KiB at a time and asks for the number first.
+ *
  * Answers to a HELLO of an earlier link must not reach the present one:
  * every HELLO gets one OFFER or ERROR, so `stale` of them are dropped
  * first, and everything else until this link's own answer.
  */
-#define LINK_READ_MAX  (512u << 10) /* bytes waiting for the Keep */
+#define LINK_IN        (128u << 10) /* bytes waiting for the Keep */
 #define LINK_WRITE_MAX (512u << 10) /* bytes waiting for the client */
 #define LINK_WRITE_LOW (128u << 10)
-#define ONE_READ       (256u << 10)
+#define ONE_WRITE      (256u << 10)
+/* Every frame that a client may send, whole. */
+#define FRAME_MAX      (DJ_FRAME_HEADER + DJ_RECORD_MAX)
+
+static void drop_link(struct dj_keep *k)
+{
+	if (k->ev_link != NULL)
+		event_free(k->ev_link);
+	free(k->in);
+	k->ev_link = NULL;
+	k->in = NULL;
+	k->in_at = 0;
+	k->in_len = 0;
+	k->link = NULL;
+	k->bev = NULL;
+	k->stale = k->hellos;
+	dj_blob_set(&k->pending, NULL, 0);
+	dj_log(DJ_LOG_INFO, "link.closed", "keep", k->id, NULL);
+}
+
+static void link_ended(struct dj_keep *k)
+{
+	struct dj_http_conn *c = k->link;
+
+	drop_link(k);
+	dj_http_close(c);
+	/* Nobody reads what is left; a Keep that waits for room goes on. */
+	(void)dj_relay_to_client(k, false);
+}
 
 static void on_link_read(struct bufferevent *bev, void *arg)
 {
@@ -38,44 +71,99 @@ static void on_link_write(struct bufferevent *bev, void *arg)
 	(void)dj_relay_to_client(arg, false);
 }
 
-static void drop_link(struct dj_keep *k)
-{
-	k->link = NULL;
-	k->bev = NULL;
-	k->stale = k->hellos;
-	dj_blob_set(&k->pending, NULL, 0);
-	dj_log(DJ_LOG_INFO, "link.closed", "keep", k->id, NULL);
-}
-
 static void on_link_event(struct bufferevent *bev, short what, void *arg)
 {
-	struct dj_keep *k = arg;
-	struct dj_http_conn *c = k->link;
-
 	(void)bev;
-	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
+		link_ended(arg);
+}
+
+/* Room behind what waits: where, and how much. */
+static uint8_t *in_room(struct dj_keep *k, size_t *ret_room)
+{
+	if (k->in_at != 0 && LINK_IN - k->in_at - k->in_len < FRAME_MAX) {
+		memmove(k->in, k->in + k->in_at, k->in_len);
+		k->in_at = 0;
+	}
+	*ret_room = LINK_IN - k->in_at - k->in_len;
+	return k->in + k->in_at + k->in_len;
+}
+
+static void on_link_fd(evutil_socket_t fd, short what, void *arg)
+{
+	struct dj_keep *k = arg;
+	size_t room;
+	uint8_t *p = in_room(k, &room);
+	ssize_t n;
+
+	(void)what;
+	if (room == 0) {
+		event_del(k->ev_link);
 		return;
-	drop_link(k);
-	dj_http_close(c);
-	/* Nobody reads what is left; a Keep that waits for room goes on. */
-	(void)dj_relay_to_client(k, false);
+	}
+	n = read(fd, p, room);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		link_ended(k);
+		return;
+	}
+	k->in_len += (uint32_t)n;
+	dj_relay_to_keep(k);
+}
+
+/* Takes what TLS has decrypted, or what came with the request. */
+static bool refill(struct dj_keep *k)
+{
+	struct evbuffer *from = bufferevent_get_input(k->bev);
+	size_t room;
+	uint8_t *p;
+	int n;
+
+	if (evbuffer_get_length(from) == 0)
+		return false;
+	p = in_room(k, &room);
+	n = evbuffer_remove(from, p, room);
+	if (n <= 0)
+		return false;
+	k->in_len += (uint32_t)n;
+	return true;
 }
 
 void dj_relay_open(struct dj_keep *k, struct dj_http_conn *c)
 {
+	bool is_plain = !dj_http_is_tls(c);
+	uint8_t *in = malloc(LINK_IN);
+	struct event *ev = NULL;
+
 	k->bev = dj_http_take(c, "donjon-session/1", NULL);
+	if (is_plain)
+		ev = event_new(k->agent->base, bufferevent_getfd(k->bev),
+			EV_READ | EV_PERSIST, on_link_fd, k);
+	if (in == NULL || (is_plain && ev == NULL)) {
+		free(in);
+		k->bev = NULL;
+		dj_http_close(c);
+		return;
+	}
+	k->in = in;
+	k->ev_link = ev;
 	k->link = c;
 	k->links++;
 	k->stale = k->hellos;
 	k->is_offered = false;
 	bufferevent_setcb(k->bev, on_link_read, on_link_write, on_link_event,
 		k);
-	bufferevent_setwatermark(k->bev, EV_READ, 0, LINK_READ_MAX);
+	bufferevent_setwatermark(k->bev, EV_READ, 0, LINK_IN);
 	bufferevent_setwatermark(k->bev, EV_WRITE, LINK_WRITE_LOW, 0);
-	bufferevent_set_max_single_read(k->bev, ONE_READ);
-	bufferevent_set_max_single_write(k->bev, ONE_READ);
-	bufferevent_set_timeouts(k->bev, NULL, NULL);
-	bufferevent_enable(k->bev, EV_READ | EV_WRITE);
+	bufferevent_set_max_single_write(k->bev, ONE_WRITE);
+	bufferevent_enable(k->bev, EV_WRITE);
+	if (is_plain) {
+		bufferevent_disable(k->bev, EV_READ);
+		event_add(ev, NULL);
+	} else {
+		bufferevent_enable(k->bev, EV_READ);
+	}
 	dj_log(DJ_LOG_INFO, "link.opened", "keep", k->id, NULL);
 	if (k->region != NULL)
 		(void)dj_relay_to_client(k, false);
@@ -123,104 +211,104 @@ void dj_relay_end(struct dj_keep *k, uint16_t code, const char *text)
 
 /* Client to Keep. */
 
-/* The payload of a frame at the front of in; NULL: no memory. */
-static void keep_hello(struct dj_keep *k, struct evbuffer *in, uint32_t len)
-{
-	uint8_t hello[DJ_FRAME_HEADER + DJ_HELLO_MAX];
-
-	evbuffer_copyout(in, hello, DJ_FRAME_HEADER + len);
-	dj_blob_set(&k->hello, hello + DJ_FRAME_HEADER, len);
-	k->hellos++;
-}
-
-static void note_in(struct dj_keep *k, struct evbuffer *in,
-	const struct dj_frame *f)
-{
-	uint8_t first[DJ_FRAME_HEADER + 16];
-	ev_ssize_t n = 0;
-
-	if (k->agent->trace != NULL)
-		n = evbuffer_copyout(in, first, sizeof(first));
-	note(k, DJ_WAY_C2K, f, first + DJ_FRAME_HEADER,
-		n > DJ_FRAME_HEADER ? (size_t)n - DJ_FRAME_HEADER : 0);
-}
-
-/* Moves n bytes of in to the ring, batch bytes after what is published. */
-static void fill_ring(struct dj_keep *k, struct evbuffer *in, uint32_t batch,
-	uint32_t n)
-{
-	struct dj_serve_span s =
-		dj_serve_in_span(&k->serve, k->serve.in_head + batch, n);
-
-	evbuffer_remove(in, s.p[0], s.n[0]);
-	if (s.n[1] != 0)
-		evbuffer_remove(in, s.p[1], s.n[1]);
-}
-
 enum took {
 	TOOK_FRAME,
 	TOOK_NONE, /* not whole yet, or no room */
 	TOOK_BAD,
 };
 
-static enum took take_frame(struct dj_keep *k, struct evbuffer *in,
-	uint32_t *batch)
+/*
+ * Judges the frame at p, of which left bytes are there and may be passed on
+ * if the ring has room for them. *ret_len is its whole length; *ret_pass
+ * false if it stays here.
+ */
+static enum took judge_frame(struct dj_keep *k, const uint8_t *p, uint32_t left,
+	uint32_t room, uint32_t *ret_len, bool *ret_pass)
 {
 	const uint32_t accept =
 		DJ_FRAMES_TO_KEEP | DJ_FRAME_BIT(DJ_FRAME_ERROR);
-	uint8_t head[DJ_FRAME_HEADER];
 	struct dj_frame f;
-	uint32_t n;
 
-	if (evbuffer_copyout(in, head, sizeof(head)) != sizeof(head))
+	if (left < DJ_FRAME_HEADER)
 		return TOOK_NONE;
-	if (dj_frame_parse(head, accept, &f) != DJ_OK)
+	if (dj_frame_parse(p, accept, &f) != DJ_OK)
 		return TOOK_BAD;
-	n = DJ_FRAME_HEADER + f.len;
-	if (evbuffer_get_length(in) < n ||
-		dj_serve_in_space(&k->serve) - *batch < n)
+	*ret_len = DJ_FRAME_HEADER + f.len;
+	if (left < *ret_len || room < *ret_len)
 		return TOOK_NONE;
-	note_in(k, in, &f);
 	/* A client's last word is not the Keep's business. */
-	if (f.type == DJ_FRAME_ERROR) {
-		evbuffer_drain(in, n);
-		return TOOK_FRAME;
+	*ret_pass = f.type != DJ_FRAME_ERROR;
+	note(k, DJ_WAY_C2K, &f, p + DJ_FRAME_HEADER, f.len);
+	if (f.type == DJ_FRAME_HELLO) {
+		dj_blob_set(&k->hello, p + DJ_FRAME_HEADER, f.len);
+		k->hellos++;
 	}
-	if (f.type == DJ_FRAME_HELLO)
-		keep_hello(k, in, f.len);
-	fill_ring(k, in, *batch, n);
-	*batch += n;
 	return TOOK_FRAME;
+}
+
+static void fill_ring(struct dj_keep *k, const uint8_t *p, uint32_t len)
+{
+	struct dj_serve_span s =
+		dj_serve_in_span(&k->serve, k->serve.in_head, len);
+
+	memcpy(s.p[0], p, s.n[0]);
+	if (s.n[1] != 0)
+		memcpy(s.p[1], p + s.n[0], s.n[1]);
+	dj_serve_publish_in(&k->serve, len);
+}
+
+/* All whole frames that the ring has room for. True: some were passed on. */
+static bool pass_frames(struct dj_keep *k, enum took *ret_took)
+{
+	const uint8_t *p = k->in + k->in_at;
+	uint32_t room = dj_serve_in_space(&k->serve);
+	uint32_t batch = 0;
+	uint32_t n = 0;
+	bool pass = true;
+
+	for (;;) {
+		*ret_took = judge_frame(k, p + batch, k->in_len - batch,
+			room - batch, &n, &pass);
+		if (*ret_took != TOOK_FRAME || !pass)
+			break;
+		batch += n;
+	}
+	if (batch != 0)
+		fill_ring(k, p, batch);
+	k->in_at += batch;
+	k->in_len -= batch;
+	if (*ret_took == TOOK_FRAME) {
+		k->in_at += n;
+		k->in_len -= n;
+	}
+	if (k->in_len == 0)
+		k->in_at = 0;
+	return batch != 0;
 }
 
 void dj_relay_to_keep(struct dj_keep *k)
 {
 	enum took took = TOOK_NONE;
-	struct evbuffer *in;
-	uint32_t batch = 0;
+	bool any = false;
 
-	if (k->bev == NULL || k->region == NULL)
-		return;
 	/* A Keep that has not set up its line yet does so from scratch. */
-	if (!k->serve.is_up)
+	if (k->bev == NULL || k->region == NULL || !k->serve.is_up)
 		return;
-	in = bufferevent_get_input(k->bev);
 	do
-		took = take_frame(k, in, &batch);
-	while (took == TOOK_FRAME);
-	if (batch != 0) {
-		dj_serve_publish_in(&k->serve, batch);
+		any |= pass_frames(k, &took);
+	while (took == TOOK_FRAME || (took == TOOK_NONE && refill(k)));
+	if (any)
 		dj_keep_frames_in(k);
-	}
 	if (took == TOOK_BAD)
 		dj_relay_end(k, DJ_ERROR_BAD_FRAME, "the client's frame");
+	else if (k->ev_link != NULL && k->in_len < LINK_IN)
+		event_add(k->ev_link, NULL);
 }
 
 /* Keep to client. */
 
-static void on_offer(struct dj_keep *k, const uint8_t *payload, uint32_t len)
+static void on_offer(struct dj_keep *k)
 {
-	dj_blob_set(&k->offer, payload, len);
 	if (k->pending.p == NULL) {
 		dj_relay_no_evidence(k);
 		return;
@@ -290,6 +378,23 @@ static bool judge_run(struct dj_keep *k, const uint8_t *p, uint32_t len,
 	return true;
 }
 
+/*
+ * Where the Keep's bytes are copied to be judged: straight into the link's
+ * output, or, with nobody to hear them, aside.
+ */
+static uint8_t *out_room(struct dj_keep *k, uint32_t len,
+	struct evbuffer_iovec *v)
+{
+	static uint8_t aside[DJ_HC_RING];
+
+	v->iov_base = NULL;
+	if (k->bev != NULL &&
+		evbuffer_reserve_space(bufferevent_get_output(k->bev), len, v,
+			1) == 1)
+		return v->iov_base;
+	return aside;
+}
+
 static void note_phase(struct dj_keep *k, const uint8_t *p)
 {
 	/* A fresh Keep's first record is the READY of its first claim. */
@@ -300,28 +405,34 @@ static void note_phase(struct dj_keep *k, const uint8_t *p)
 }
 
 /* One run of frames. False: the Keep was caught. */
-static bool move_run(struct dj_keep *k, uint8_t *buf, uint32_t *len)
+static bool move_run(struct dj_keep *k, uint32_t len)
 {
+	struct evbuffer_iovec v;
+	uint8_t *buf = out_room(k, len, &v);
 	const uint8_t *offer = NULL;
 	uint32_t offer_len = 0;
 	uint32_t run = 0;
 	uint32_t was = dj_serve_out_len(&k->serve);
 	bool send = false;
 
-	dj_serve_out_copy(&k->serve, k->serve.out_tail, buf, *len);
-	if (!judge_run(k, buf, *len, &run, &send, &offer, &offer_len)) {
+	dj_serve_out_copy(&k->serve, k->serve.out_tail, buf, len);
+	if (!judge_run(k, buf, len, &run, &send, &offer, &offer_len)) {
 		dj_keep_caught(k, "frame");
 		return false;
 	}
 	note_phase(k, buf);
-	if (send)
-		evbuffer_add(bufferevent_get_output(k->bev), buf, run);
+	if (offer != NULL)
+		dj_blob_set(&k->offer, offer, offer_len);
+	if (send && v.iov_base != NULL) {
+		v.iov_len = run;
+		evbuffer_commit_space(bufferevent_get_output(k->bev), &v, 1);
+	}
 	dj_serve_release_out(&k->serve, run);
 	if (was > DJ_HC_RING / 4 &&
 		dj_serve_out_len(&k->serve) <= DJ_HC_RING / 4)
 		dj_keep_room(k);
 	if (offer != NULL)
-		on_offer(k, offer, offer_len);
+		on_offer(k);
 	return true;
 }
 
@@ -334,14 +445,13 @@ static bool is_backed_up(const struct dj_keep *k)
 
 bool dj_relay_to_client(struct dj_keep *k, bool force)
 {
-	static uint8_t buf[DJ_HC_RING];
 	uint32_t len;
 
 	while (k->region != NULL && (force || !is_backed_up(k))) {
 		len = dj_serve_out_len(&k->serve);
 		if (len == 0)
 			break;
-		if (!move_run(k, buf, &len))
+		if (!move_run(k, len))
 			return false;
 	}
 	return k->region != NULL;
