@@ -481,20 +481,17 @@ void dj_err_hint(struct dj_err *err, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Length of the well-formed UTF-8 sequence at p, 0 if there is none. */
-static size_t utf8_len(const uint8_t *p, size_t left)
+/* The well-formed UTF-8 sequence at p: its length and value, or 0. */
+static size_t utf8(const uint8_t *p, size_t left, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80                ? 1
-		: p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-		: p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-		: p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-					      : 0;
-	uint32_t c;
+	size_t n = p[0] < 0xc0 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	uint32_t c = p[0];
 
-	if (n < 2 || n > left)
-		return n == 1 ? 1 : 0;
-	c = p[0] & (0xffu >> (n + 1));
+	if ((c >= 0x80 && c < 0xc2) || c >= 0xf5 || n > left)
+		return 0;
+	if (n > 1)
+		c &= 0xffu >> (n + 1);
 	for (size_t i = 1; i < n; i++) {
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
@@ -502,12 +499,32 @@ static size_t utf8_len(const uint8_t *p, size_t left)
 	}
 	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
 		return 0;
-	/* C1 controls; bidirectional and line controls that reorder a line. */
-	if (c < 0xa0 || (c >= 0x200b && c <= 0x200f) ||
-		(c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-		c == 0xfeff)
-		return 0;
+	*ret = c;
 	return n;
+}
+
+bool dj_is_utf8(const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	uint32_t c;
+
+	while (len > 0) {
+		size_t n = utf8(p, len, &c);
+
+		if (n == 0)
+			return false;
+		p += n;
+		len -= n;
+	}
+	return true;
+}
+
+/* Controls, C0 and C1, and what reorders or hides text in a line. */
+static bool is_unfit(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) ||
+		(c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+		(c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
 }
 
 char *dj_clean(char *dst, size_t cap, const char *src, size_t len)
@@ -516,20 +533,20 @@ char *dj_clean(char *dst, size_t cap, const char *src, size_t len)
 	size_t out = 0;
 
 	while (len > 0) {
-		size_t n = utf8_len(p, len);
-		bool bad = n == 0 || p[0] < 0x20 || p[0] == 0x7f;
+		uint32_t c = 0;
+		size_t n = utf8(p, len, &c);
+		size_t take = n == 0 ? 1 : n;
+		bool is_good = n != 0 && !is_unfit(c);
 
-		n = n == 0 ? 1 : n;
-		if (out + n >= cap)
+		if (out + (is_good ? n : 1) >= cap)
 			break;
-		if (bad)
-			dst[out++] = '?';
-		else {
+		if (is_good)
 			memcpy(dst + out, p, n);
-			out += n;
-		}
-		p += n;
-		len -= n;
+		else
+			dst[out] = '?';
+		out += is_good ? n : 1;
+		p += take;
+		len -= take;
 	}
 	dst[out] = '\0';
 	return dst;

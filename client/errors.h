@@ -57,3 +57,5 @@ void dj_err_hint(struct dj_err *err, const char *fmt, ...)
  * Writes at most cap bytes with the terminating zero; returns dst.
  */
 char *dj_clean(char *dst, size_t cap, const char *src, size_t len);
+
+bool dj_is_utf8(const char *text, size_t len);

@@ -125,6 +125,14 @@ static bool visit(struct dj_tar *t, int dir, const char *prefix,
 	if (e == NULL || asprintf(&path, "%s%s", prefix, name) < 0)
 		return fail_read(t, name, err);
 	e->path = path;
+	if (!dj_is_utf8(name, strlen(name))) {
+		char shown[512];
+
+		dj_clean(shown, sizeof(shown), path, strlen(path));
+		return dj_err_set(err, "dir.entry",
+			"packing %s: the name of %s is not UTF-8, as programs expect it",
+			t->folder, shown);
+	}
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_read(t, path, err);
 	e->mtime = st.st_mtim.tv_sec < 0 ? 0 : st.st_mtim.tv_sec;
