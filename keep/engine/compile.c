@@ -826,7 +826,10 @@ static void binary(struct compiler *c, enum dj_engine_op o, bool is64)
 		return;
 	y = pop_pinned(c);
 	x = pop_pinned(c);
-	if (x.kind == CONST && y.kind != CONST && commutes(o)) {
+	/* A constant that needs a slot must keep its own: y may be in the
+	 * one that it would be put into after the exchange. */
+	if (x.kind == CONST && y.kind != CONST && commutes(o) &&
+		fits_imm(x.value, is64)) {
 		t = x;
 		x = y;
 		y = t;
@@ -851,7 +854,7 @@ static void compare(struct compiler *c, enum dj_engine_op base, uint32_t which,
 	struct entry y = pop_pinned(c);
 	struct entry x = pop_pinned(c);
 
-	if (x.kind == CONST && y.kind != CONST) {
+	if (x.kind == CONST && y.kind != CONST && fits_imm(x.value, is64)) {
 		struct entry t = x;
 
 		x = y;
