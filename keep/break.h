@@ -7,11 +7,11 @@
  * tests build them, with -DBREAK=n -DDJ_BROKEN_BUILD; in every other build
  * the macro is nothing at all.
  *
- *   1  what a record carries is left in clear in the free part of the ring
- *   2  a record's plaintext passes through the ring before it is sealed
- *   3  the chain secret of an attach stands in the padding of the Keep's line
- *   4  records are sent with their plaintext in place of the ciphertext
- *   5  a client's record is opened in the shared region
+ *   1  what the client sends is left in clear in the free part of a ring
+ *   2  what the Keep sends passes through the ring before it is sealed
+ *   3  the chain secret of an attach is left where a report's data was
+ *   4  the deadline of a wait is eight bytes of what the client sent
+ *   5  what the client sends is opened in the shared region
  */
 #ifndef BREAK
 #define DJ_BREAK(n, ...)

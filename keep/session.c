@@ -132,11 +132,9 @@ static bool send_record(enum dj_kind kind, uint8_t stream, uint64_t off,
 	DJ_BREAK(2,
 		dj_shim_copy_out(DJ_HC_OUT_OFF + DJ_HC_RING / 2, out_data(),
 			len));
-	DJ_BREAK(4, memcpy(ss.in, out_data(), len));
 	if (dj_chain_seal(&ss.k2c, kind, stream, off, out_data(), len,
 		    ss.minclass, ss.out, FRAME_ROOM, &size) != DJ_OK)
 		return false;
-	DJ_BREAK(4, if (kind == DJ_KIND_DATA) memcpy(out_data(), ss.in, len));
 	dj_hc_frame_out(ss.out, size);
 	return true;
 }
@@ -274,9 +272,7 @@ static enum dj_error on_open(void)
 	if (dj_chain_init(&ss.c2k, ss.keys.suite, &ss.keys.c2k) != DJ_OK ||
 		dj_chain_init(&ss.k2c, ss.keys.suite, &ss.keys.k2c) != DJ_OK)
 		dj_bug();
-	DJ_BREAK(3,
-		dj_shim_copy_out(offsetof(struct dj_hc_keep, pad),
-			ss.keys.k2c.b, 28));
+	DJ_BREAK(3, dj_shim_copy_out(DJ_HC_DATA_OFF, ss.keys.k2c.b, 32));
 	dj_key_wipe(&ss.keys.c2k);
 	dj_key_wipe(&ss.keys.k2c);
 	return DJ_ERROR_NONE;
@@ -362,6 +358,9 @@ static enum dj_error open_record(struct dj_inner *ret)
 	DJ_BREAK(1,
 		dj_shim_copy_out(DJ_HC_OUT_OFF + DJ_HC_RING / 2, ret->data,
 			ret->len));
+	DJ_BREAK(4,
+		if (ret->kind == DJ_KIND_DATA && ret->len >= 8)
+			memcpy(&ss.steady_next, ret->data, 8));
 	DJ_BREAK(5, dj_shim_copy_out(DJ_HC_IN_OFF, ret->data, ret->len));
 	return e;
 }
@@ -671,5 +670,6 @@ void dj_session_sleep(uint64_t deadline)
 		deadline = program;
 	if (dj_session_is_steady() && ss.steady_next < deadline)
 		deadline = ss.steady_next;
+	DJ_BREAK(4, if (deadline == UINT64_MAX) deadline = ss.steady_next);
 	dj_hc_wait(deadline == UINT64_MAX ? 0 : deadline);
 }
