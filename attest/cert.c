@@ -96,7 +96,8 @@ static X509 *read_der(const uint8_t *der, size_t len)
 	uint8_t again[DJ_CERT_DER_MAX];
 	X509 *cert = d2i_X509(NULL, &p, (long)len);
 
-	if (cert == NULL || p != der + len || dj_cert_der(cert, again) != len ||
+	/* Also finds what follows the certificate, and BER that is no DER. */
+	if (cert == NULL || dj_cert_der(cert, again) != len ||
 		memcmp(der, again, len) != 0) {
 		X509_free(cert);
 		ERR_clear_error();

@@ -51,7 +51,8 @@ static void add_want(struct dj_judging *j, struct dj_check *c, char *text)
 	c->want[c->want_count++] = text;
 }
 
-static char *format(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *format(const char *fmt,
+	va_list ap)
 {
 	char *text;
 

@@ -576,6 +576,36 @@ static void every_bit_cut_and_tail_of_the_root_is_refused(void)
 	change_der(true);
 }
 
+/* The outer length in a byte more than it needs: BER, the same certificate. */
+static void a_certificate_has_one_encoding(void)
+{
+	static uint8_t der[2][4096], longer[4096];
+	size_t len[2];
+	struct trial t;
+
+	start(&t);
+	for (int i = 0; i < 2; i++) {
+		uint8_t *p = der[i];
+
+		len[i] = (size_t)i2d_X509(ev_cert(i == 0 ? &t.ev.leaf
+							 : &t.ev.root),
+			&p);
+		eq_u64(der[i][1], 0x82);
+	}
+	ok(!refused(&t, evidence,
+		with_der(&t, der[0], len[0], der[1], len[1])));
+	for (int i = 0; i < 2; i++) {
+		const uint8_t *leaf = i == 0 ? longer : der[0];
+		const uint8_t *root = i == 1 ? longer : der[1];
+
+		memcpy(longer, "\x30\x83\x00", 3);
+		memcpy(longer + 3, der[i] + 2, len[i] - 2);
+		ok(refused(&t, evidence,
+			with_der(&t, leaf, len[0] + (i == 0), root,
+				len[1] + (i == 1))));
+	}
+}
+
 /* Text around and inside the PEM blocks that lenient readers pass over. */
 static void a_chain_in_pem_has_one_spelling(void)
 {
@@ -595,6 +625,7 @@ static void a_chain_in_pem_has_one_spelling(void)
 		{ "-----END CERTIFICATE-----\n",
 			"-----END CERTIFICATE-----\n#\n" },
 		{ "-----END", "\n-----END" },
+		{ "-----\nMIIB", "-----\nMIIB\n" },
 		{ "-----END", "====\n-----END" },
 	};
 	uint8_t report[DJ_PROCESS_REPORT_SIZE];
@@ -902,6 +933,7 @@ int main(void)
 	RUN(every_cut_and_every_tail_of_a_report_is_refused);
 	RUN(every_bit_cut_and_tail_of_the_leaf_is_refused);
 	RUN(every_bit_cut_and_tail_of_the_root_is_refused);
+	RUN(a_certificate_has_one_encoding);
 	RUN(a_chain_in_pem_has_one_spelling);
 	RUN(every_bit_of_hello_and_offer_counts);
 	RUN(an_expired_root_of_the_policy_is_refused);
