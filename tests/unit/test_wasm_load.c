@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/wasm/module.h"
+#include "tests/support/hostmem.h"
+#include "tests/tap.h"
+
+/*
+ * (module
+ *   (import "m" "f" (func (param i32)))
+ *   (import "m" "g" (global i32))
+ *   (table 2 8 funcref)
+ *   (memory 1 2)
+ *   (global (mut i64) (i64.const 5))
+ *   (export "run" (func 1))
+ *   (start 2)
+ *   (elem (i32.const 0) 1)
+ *   (func (param i32 i64) (result i64) (local f64)
+ *     block (result i64)
+ *       local.get 1
+ *       local.get 0
+ *       br_if 0
+ *       drop
+ *       i64.const -3
+ *     end)
+ *   (func)
+ *   (data (i32.const 8) "hello"))
+ */
+/* clang-format off */
+static const uint8_t good[] = {
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x0e, 0x03, 0x60,
+  0x01, 0x7f, 0x00, 0x60, 0x02, 0x7f, 0x7e, 0x01, 0x7e, 0x60, 0x00, 0x00,
+  0x02, 0x0e, 0x02, 0x01, 0x6d, 0x01, 0x66, 0x00, 0x00, 0x01, 0x6d, 0x01,
+  0x67, 0x03, 0x7f, 0x00, 0x03, 0x03, 0x02, 0x01, 0x02, 0x04, 0x05, 0x01,
+  0x70, 0x01, 0x02, 0x08, 0x05, 0x04, 0x01, 0x01, 0x01, 0x02, 0x06, 0x06,
+  0x01, 0x7e, 0x01, 0x42, 0x05, 0x0b, 0x07, 0x07, 0x01, 0x03, 0x72, 0x75,
+  0x6e, 0x00, 0x01, 0x08, 0x01, 0x02, 0x09, 0x07, 0x01, 0x00, 0x41, 0x00,
+  0x0b, 0x01, 0x01, 0x0a, 0x15, 0x02, 0x10, 0x01, 0x01, 0x7c, 0x02, 0x7e,
+  0x20, 0x01, 0x20, 0x00, 0x0d, 0x00, 0x1a, 0x42, 0x7d, 0x0b, 0x0b, 0x02,
+  0x00, 0x0b, 0x0b, 0x0b, 0x01, 0x00, 0x41, 0x08, 0x0b, 0x05, 0x68, 0x65,
+  0x6c, 0x6c, 0x6f, 0x00, 0x0e, 0x04, 0x6e, 0x61, 0x6d, 0x65, 0x02, 0x07,
+  0x03, 0x00, 0x00, 0x01, 0x00, 0x02, 0x00
+};
+/* clang-format on */
+
+static struct dj_arena arena;
+static struct dj_wasm_module *m;
+static struct dj_wasm_error err;
+
+/* An exact copy, so that a sanitizer sees a read past the end. */
+static dj_status load(const uint8_t *p, size_t len)
+{
+	static uint8_t *copy;
+
+	free(copy);
+	copy = malloc(len == 0 ? 1 : len);
+	memcpy(copy, p, len);
+	hostmem_arena_done(&arena);
+	if (!hostmem_arena(&arena, (size_t)1 << 20))
+		abort();
+	err = (struct dj_wasm_error){ .text = "" };
+	return dj_wasm_load(copy, len, &arena, &m, &err);
+}
+
+/* Header and one section. */
+static dj_status load_section(uint8_t id, const uint8_t *p, size_t len)
+{
+	uint8_t b[256] = { 0, 'a', 's', 'm', 1, 0, 0, 0, id, (uint8_t)len };
+
+	memcpy(b + 10, p, len);
+	return load(b, 10 + len);
+}
+
+static void a_good_module_loads_and_tells_what_it_has(void)
+{
+	struct dj_wasm_summary s;
+	struct dj_wasm_name name;
+
+	eq_u64(load(good, sizeof(good)), DJ_OK);
+	dj_wasm_summary(m, &s);
+	eq_u64(s.funcs, 2);
+	eq_u64(s.imported_funcs, 1);
+	eq_u64(s.tables, 1);
+	eq_u64(s.memories, 1);
+	eq_u64(s.globals, 2);
+	eq_u64(s.data_bytes, 5);
+	eq_u64(dj_wasm_import_count(m), 2);
+	eq_u64(dj_wasm_import(m, 1)->kind, DJ_WASM_GLOBAL);
+	ok(dj_wasm_import(m, 2) == NULL);
+	eq_u64(dj_wasm_export(m, 0)->index, 1);
+	eq_u64(dj_wasm_func_type(m, 1)->param_count, 2);
+	eq_u64(dj_wasm_memory(m, 0)->max, 2);
+	ok(!dj_wasm_func_name(m, 99, &name));
+}
+
+static void every_truncation_is_malformed_or_a_shorter_module(void)
+{
+	size_t accepted = 0;
+
+	for (size_t len = 0; len < sizeof(good); len++) {
+		dj_status st = load(good, len);
+
+		if (st == DJ_OK) {
+			accepted++;
+			continue;
+		}
+		eq_u64(st, DJ_E_INPUT);
+		ok(err.malformed);
+		ok(err.offset <= len);
+	}
+	/*
+	 * Only where sections end: the header alone; types; imports; the
+	 * end of all but the custom section. What lacks its code is refused.
+	 */
+	ok(accepted >= 3 && accepted <= 6);
+}
+
+static void no_single_bad_byte_crashes_the_loader(void)
+{
+	uint8_t b[sizeof(good)];
+
+	for (size_t i = 0; i < sizeof(good); i++) {
+		for (unsigned v = 0; v < 256; v++) {
+			memcpy(b, good, sizeof(b));
+			b[i] = (uint8_t)v;
+			if (load(b, sizeof(b)) != DJ_OK)
+				ok(err.text[0] != '\0');
+		}
+	}
+}
+
+static void each_rule_has_its_words(void)
+{
+	static const struct {
+		const char *text;
+		uint8_t id, len;
+		uint8_t p[24];
+	} cases[] = {
+		{ "unexpected end", 1, 1, { 1 } },
+		{ "unexpected end", 1, 4, { 0xff, 0xff, 0xff, 0x7f } },
+		{ "integer representation too long", 1, 6,
+			{ 0x80, 0x80, 0x80, 0x80, 0x80, 0 } },
+		{ "integer too large", 1, 5, { 0xff, 0xff, 0xff, 0xff, 0x7f } },
+		{ "malformed value type", 1, 4, { 1, 0x60, 1, 0x01 } },
+		{ "section size mismatch", 1, 2, { 0, 0 } },
+		{ "malformed section id", 14, 1, { 0 } },
+		{ "unknown type", 3, 2, { 1, 0 } },
+		{ "malformed limits flags", 5, 3, { 1, 8, 0 } },
+		{ "memory size must be at most 65536 pages (4GiB)", 5, 5,
+			{ 1, 0, 0x81, 0x80, 4 } },
+		{ "size minimum must not be greater than maximum", 5, 4,
+			{ 1, 1, 2, 1 } },
+		{ "multiple memories", 5, 5, { 2, 0, 0, 0, 0 } },
+		{ "malformed reference type", 4, 4, { 1, 0x7f, 0, 0 } },
+		{ "type mismatch", 6, 6, { 1, 0x7f, 0, 0x42, 0, 0x0b } },
+		{ "constant expression required", 6, 5,
+			{ 1, 0x7f, 0, 0x01, 0x0b } },
+		{ "unknown global", 6, 6, { 1, 0x7f, 0, 0x23, 0, 0x0b } },
+		{ "unknown function", 7, 4, { 1, 0, 0, 0 } },
+		{ "unknown function", 8, 1, { 0 } },
+		{ "unknown table", 9, 6, { 1, 0, 0x41, 0, 0x0b, 0 } },
+		{ "unknown memory", 11, 6, { 1, 0, 0x41, 0, 0x0b, 0 } },
+		{ "data count and data section have inconsistent lengths", 12,
+			1, { 1 } },
+		{ "malformed UTF-8 encoding", 0, 3, { 2, 0xc0, 0x80 } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		eq_u64(load_section(cases[i].id, cases[i].p, cases[i].len),
+			DJ_E_INPUT);
+		eq_str(err.text, cases[i].text);
+	}
+}
+
+/* A module of one function without parameters or results. */
+static dj_status load_body(const uint8_t *p, uint8_t len)
+{
+	uint8_t b[128] = { 0, 'a', 's', 'm', 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3,
+		2, 1, 0, 10, (uint8_t)(len + 2), 1, len };
+
+	memcpy(b + 22, p, len);
+	return load(b, 22u + len);
+}
+
+static void bodies_are_judged(void)
+{
+	static const struct {
+		const char *text; /* NULL: good */
+		uint8_t len;
+		uint8_t p[16];
+		dj_status st;
+	} cases[] = {
+		{ NULL, 2, { 0, 0x0b }, DJ_OK },
+		{ "END opcode expected", 1, { 0 }, DJ_E_INPUT },
+		{ "END opcode expected", 3, { 0, 0x0b, 0x0b }, DJ_E_INPUT },
+		{ "type mismatch", 3, { 0, 0x1a, 0x0b }, DJ_E_INPUT },
+		{ "type mismatch", 4, { 0, 0x41, 0, 0x0b }, DJ_E_INPUT },
+		{ "unknown local", 5, { 0, 0x20, 0, 0x1a, 0x0b }, DJ_E_INPUT },
+		{ "unknown label", 4, { 0, 0x0c, 1, 0x0b }, DJ_E_INPUT },
+		{ "unknown memory 0", 6, { 0, 0x3f, 0, 0x1a, 0x0b },
+			DJ_E_INPUT },
+		{ "illegal opcode", 3, { 0, 0x27, 0x0b }, DJ_E_INPUT },
+		{ "SIMD", 5, { 0, 0xfd, 12, 0, 0x0b }, DJ_E_UNSUPPORTED },
+		{ "SIMD", 4, { 1, 1, 0x7b, 0x0b }, DJ_E_UNSUPPORTED },
+		{ "tail calls", 4, { 0, 0x12, 0, 0x0b }, DJ_E_UNSUPPORTED },
+		{ NULL, 6, { 1, 0xd0, 0x86, 3, 0x7f, 0x0b }, DJ_OK },
+		{ "too many locals", 6, { 1, 0xd1, 0x86, 3, 0x7f, 0x0b },
+			DJ_E_LIMIT },
+		{ "too many locals", 10,
+			{ 2, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x7f, 1, 0x7f,
+				0x0b },
+			DJ_E_INPUT },
+		{ "undeclared function reference", 5,
+			{ 0, 0xd2, 0, 0x1a, 0x0b }, DJ_E_INPUT },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		eq_u64(load_body(cases[i].p, cases[i].len), cases[i].st);
+		if (cases[i].text != NULL)
+			eq_str(err.text, cases[i].text);
+	}
+}
+
+static void a_full_arena_is_no_memory(void)
+{
+	static uint8_t small[64];
+	struct dj_arena a;
+
+	dj_arena_init(&a, small, sizeof(small), NULL);
+	eq_u64(dj_wasm_load(good, sizeof(good), &a, &m, &err), DJ_E_NOMEM);
+}
+
+int main(void)
+{
+	RUN(a_good_module_loads_and_tells_what_it_has);
+	RUN(every_truncation_is_malformed_or_a_shorter_module);
+	RUN(no_single_bad_byte_crashes_the_loader);
+	RUN(each_rule_has_its_words);
+	RUN(bodies_are_judged);
+	RUN(a_full_arena_is_no_memory);
+	return done();
+}
