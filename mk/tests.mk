@@ -124,7 +124,7 @@ $(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
 endef
 $(eval $(call test_tool,spectest))
 $(eval $(call test_tool,wasirun))
-TEST_TOOLS += $(P)/spectest $(P)/wasirun
+check: $(P)/spectest $(P)/wasirun
 
 # The process shim under a core that does as it is told (tests/keep/probe.c).
 PROBE := build/keep-test/process.elf
