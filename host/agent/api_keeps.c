@@ -51,8 +51,8 @@ static void bury(struct dj_keep *k)
 	struct dj_agent *a = k->agent;
 
 	if (g != NULL) {
-		strcpy(g->id, k->id);
-		strcpy(g->owner, k->owner);
+		memcpy(g->id, k->id, sizeof(g->id));
+		memcpy(g->owner, k->owner, sizeof(g->owner));
 		g->until = time(NULL) + DJ_GRAVE_SECONDS;
 		LIST_INSERT_HEAD(&a->graves, g, next);
 	}

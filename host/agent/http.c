@@ -574,6 +574,7 @@ dj_status dj_http_serve_fd(struct dj_http *h, int fd)
 void dj_http_done(struct dj_http *h)
 {
 	struct dj_http_listener *l;
+	struct dj_http_conn *next;
 	struct dj_http_conn *c;
 
 	while ((l = LIST_FIRST(&h->listeners)) != NULL) {
@@ -582,8 +583,11 @@ void dj_http_done(struct dj_http *h)
 		event_free(l->retry);
 		free(l);
 	}
-	while ((c = LIST_FIRST(&h->conns)) != NULL) {
+	c = LIST_FIRST(&h->conns);
+	while (c != NULL) {
+		next = LIST_NEXT(c, next);
 		c->is_private = false;
 		conn_free(c);
+		c = next;
 	}
 }

@@ -57,7 +57,7 @@ void dj_keep_say(struct dj_keep *k, const char *line)
 	gmtime_r(&now, &tm);
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ ", &tm);
 	for (; *line != '\0' && n < sizeof(text) - 1; line++)
-		text[n++] = *line >= ' ' && *line <= '~' ? *line : '?';
+		text[n++] = (char)(*line >= ' ' && *line <= '~' ? *line : '?');
 	text[n] = '\0';
 	free(*slot);
 	*slot = strdup(text);

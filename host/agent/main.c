@@ -164,7 +164,7 @@ static dj_status listen_on(struct dj_agent *a, int fd, bool is_tcp, char *err)
 
 static dj_status take_passed(struct dj_agent *a, int *ret_count, char *err)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { 0 };
 	socklen_t len;
 	char name[64];
 	dj_status st;

@@ -7,25 +7,25 @@
 #include "host/agent/options.h"
 
 static const struct {
-	enum dj_route route;
 	const char *prefix; /* before the name, or the whole path */
 	const char *suffix; /* after the name; NULL: there is no name */
+	enum dj_route route;
 	unsigned verbs;
 } routes[] = {
-	{ DJ_ROUTE_HEALTH, "/healthz", NULL, DJ_VERB_GET | DJ_VERB_HEAD },
-	{ DJ_ROUTE_METRICS, "/metrics", NULL, DJ_VERB_GET | DJ_VERB_HEAD },
-	{ DJ_ROUTE_AGENT, "/v1/agent", NULL, DJ_VERB_GET | DJ_VERB_HEAD },
-	{ DJ_ROUTE_KEEPS, "/v1/keeps", NULL,
+	{ "/healthz", NULL, DJ_ROUTE_HEALTH, DJ_VERB_GET | DJ_VERB_HEAD },
+	{ "/metrics", NULL, DJ_ROUTE_METRICS, DJ_VERB_GET | DJ_VERB_HEAD },
+	{ "/v1/agent", NULL, DJ_ROUTE_AGENT, DJ_VERB_GET | DJ_VERB_HEAD },
+	{ "/v1/keeps", NULL, DJ_ROUTE_KEEPS,
 		DJ_VERB_GET | DJ_VERB_HEAD | DJ_VERB_POST },
-	{ DJ_ROUTE_KEEP, "/v1/keeps/", "",
+	{ "/v1/keeps/", "", DJ_ROUTE_KEEP,
 		DJ_VERB_GET | DJ_VERB_HEAD | DJ_VERB_DELETE },
-	{ DJ_ROUTE_SESSION, "/v1/keeps/", "/session", DJ_VERB_GET },
-	{ DJ_ROUTE_EVIDENCE, "/v1/keeps/", "/evidence",
+	{ "/v1/keeps/", "/session", DJ_ROUTE_SESSION, DJ_VERB_GET },
+	{ "/v1/keeps/", "/evidence", DJ_ROUTE_EVIDENCE,
 		DJ_VERB_GET | DJ_VERB_HEAD },
-	{ DJ_ROUTE_CONSOLE, "/v1/keeps/", "/console",
+	{ "/v1/keeps/", "/console", DJ_ROUTE_CONSOLE,
 		DJ_VERB_GET | DJ_VERB_HEAD },
-	{ DJ_ROUTE_KILL, "/v1/keeps/", "/kill", DJ_VERB_POST },
-	{ DJ_ROUTE_COLLATERAL, "/v1/collateral/", "",
+	{ "/v1/keeps/", "/kill", DJ_ROUTE_KILL, DJ_VERB_POST },
+	{ "/v1/collateral/", "", DJ_ROUTE_COLLATERAL,
 		DJ_VERB_GET | DJ_VERB_HEAD },
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -173,7 +173,7 @@ static dj_status on_tee(struct dj_create *c, const json_t *v, struct refusal *r)
 {
 	if (!json_is_string(v) || json_string_length(v) >= DJ_NAME_MAX)
 		return refuse(r, "request.value", "tee", "is not a TEE's name");
-	strcpy(c->tee, json_string_value(v));
+	memcpy(c->tee, json_string_value(v), json_string_length(v) + 1);
 	return DJ_OK;
 }
 
@@ -204,7 +204,7 @@ static dj_status on_config(struct dj_create *c, const json_t *v,
 static dj_status on_ttl(struct dj_create *c, const json_t *v, struct refusal *r)
 {
 	if (!json_is_integer(v) || json_integer_value(v) < 1 ||
-		json_integer_value(v) > DJ_TTL_MAX)
+		json_integer_value(v) > (json_int_t)DJ_TTL_MAX)
 		return refuse(r, "request.value", "ttl",
 			"is not a number of seconds from 1 to 31622400");
 	c->ttl = (uint32_t)json_integer_value(v);

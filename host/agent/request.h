@@ -48,7 +48,7 @@ const char *dj_route_allow(enum dj_route route);
 enum dj_verb dj_verb_find(const char *method);
 
 #define DJ_LABELS_MAX 16
-#define DJ_TTL_MAX    (366u * 86400u)
+#define DJ_TTL_MAX    31622400u /* a leap year */
 
 /* {"tee","emulated","config","ttl","labels"}: config alone is a must. */
 struct dj_create {

@@ -53,7 +53,7 @@ dj_status dj_socket_unix(const char *path, int *ret, char err[static 256])
 			sizeof(sa.sun_path) - 1);
 		return DJ_E_INPUT;
 	}
-	strcpy(sa.sun_path, path);
+	memcpy(sa.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(fd, path, err);

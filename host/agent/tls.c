@@ -117,7 +117,7 @@ static dj_status add(struct dj_tokens *t, char *line)
 		strlen(token) > 256 || !is_visible(id) || !is_visible(token) ||
 		t->count == TOKENS_MAX)
 		return DJ_E_INPUT;
-	strcpy(t->t[t->count].id, id);
+	memcpy(t->t[t->count].id, id, strlen(id) + 1);
 	if (!digest(token, t->t[t->count].digest))
 		return DJ_E_SYS;
 	t->count++;
