@@ -58,6 +58,7 @@ struct run {
 	size_t input_at, input_len;
 	bool input_over;
 	size_t chunk; /* most data in a record */
+	bool is_full; /* there was more to send than room for it */
 
 	struct dj_sink sinks[OUTPUTS];
 
@@ -317,6 +318,7 @@ static bool produce(struct run *r, int64_t now)
 		do {
 			m = make_next(r);
 		} while (m == MADE_ONE);
+		r->is_full = m == MADE_FULL;
 		return m != MADE_BAD;
 	}
 	if (now < r->tick)
@@ -620,6 +622,9 @@ static int timeout_of(const struct run *r, int64_t now)
 {
 	int64_t until = FOREVER;
 
+	/* Room was what was missing, and now there is some. */
+	if (r->is_full && dj_wire_is_flushed(&r->s->wire))
+		return 0;
 	if (r->job->steady_ms > 0)
 		until = r->tick;
 	if (r->again_at < until && r->stage == STAGE_STREAMS)
