@@ -390,7 +390,7 @@ static void bytes_once_published_stay_published(void)
 	eq_u64(fake_run(), FAKE_WAITS);
 	eq_u64(got, DJ_HC_IN_FRAME);
 	/* A whole frame less, so that no other rule finds it. */
-	fake.host.in_head -= sizeof(hello);
+	fake.host.in_head -= (uint32_t)sizeof(hello);
 	fake_write_line();
 	ok(halts());
 }
