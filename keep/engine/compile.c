@@ -913,21 +913,32 @@ struct addr {
 	uint32_t w[3];
 };
 
+/* Sums that can be part of an access. */
+static unsigned sum_variant(enum dj_engine_op o)
+{
+	switch ((int)o) {
+	case DJ_I_i32_add_ss:
+		return DJ_LD_SS;
+	case DJ_I_i32_add_shl:
+		return DJ_LD_SX;
+	case DJ_I_i32_add_si:
+		return DJ_LD_SC;
+	default:
+		return DJ_LD_S;
+	}
+}
+
 static struct addr pop_addr(struct compiler *c, uint32_t off)
 {
 	struct addr a = { .variant = DJ_LD_S, .n = 2 };
 	struct entry e;
 	uint32_t w[8];
 
-	if (last_makes_top(c) &&
-		(c->last_op == DJ_I_i32_add_ss ||
-			c->last_op == DJ_I_i32_add_shl)) {
-		bool scaled = c->last_op == DJ_I_i32_add_shl;
-
+	if (last_makes_top(c) && sum_variant(c->last_op) != DJ_LD_S) {
+		a.variant = sum_variant(c->last_op);
+		a.n = a.variant == DJ_LD_SX ? 3 : 2;
 		(void)pop(c);
 		(void)take_last(c, w);
-		a.variant = scaled ? DJ_LD_SX : DJ_LD_SS;
-		a.n = scaled ? 3 : 2;
 		memcpy(a.w, w + 2, sizeof(a.w));
 		return a;
 	}

@@ -276,14 +276,18 @@ UN(f64_promote_f32, float, RF32, SETF64, (double)x)
 		set((cast)v);                       \
 		NEXT(words);                        \
 	}
-#define LOAD(name, ctype, set, cast)                                           \
-	OP(name##_s)                                                           \
-	LOAD_AT((uint64_t)R32(2) + pc[3], ctype, set, cast, 4) OP(             \
-		name##_abs) LOAD_AT(pc[2], ctype, set, cast,                   \
-		3) OP(name##_ss) LOAD_AT((uint64_t)(R32(2) + R32(3)) + pc[4],  \
-		ctype, set, cast, 5) OP(name##_sx)                             \
-		LOAD_AT((uint64_t)(R32(2) + (R32(3) << pc[4])) + pc[5], ctype, \
-			set, cast, 6)
+/* clang-format off */
+#define ADDR_S  ((uint64_t)R32(2) + pc[3])
+#define ADDR_SS ((uint64_t)(R32(2) + R32(3)) + pc[4])
+#define ADDR_SX ((uint64_t)(R32(2) + (R32(3) << pc[4])) + pc[5])
+#define ADDR_SC ((uint64_t)(R32(2) + pc[3]) + pc[4])
+#define LOAD(name, ctype, set, cast)                                \
+	OP(name##_s) LOAD_AT(ADDR_S, ctype, set, cast, 4)           \
+	OP(name##_abs) LOAD_AT(pc[2], ctype, set, cast, 3)          \
+	OP(name##_ss) LOAD_AT(ADDR_SS, ctype, set, cast, 5)         \
+	OP(name##_sx) LOAD_AT(ADDR_SX, ctype, set, cast, 6)         \
+	OP(name##_sc) LOAD_AT(ADDR_SC, ctype, set, cast, 5)
+/* clang-format on */
 LOAD(i32_load, uint32_t, SET32, uint32_t)
 LOAD(i64_load, uint64_t, SET64, uint64_t)
 LOAD(f32_load, uint32_t, SET32, uint32_t)
@@ -308,15 +312,15 @@ LOAD(i64_load32_u, uint32_t, SET64, uint64_t)
 		memcpy(m + at, &v, sizeof(v));      \
 		NEXT(words);                        \
 	}
-#define STORE(name, ctype, get)                                                \
-	OP(name##_s)                                                           \
-	STORE_AT((uint64_t)R32(2) + pc[3], ctype, get(1), 4) OP(               \
-		name##_abs) STORE_AT(pc[2], ctype, get(1),                     \
-		3) OP(name##_ss) STORE_AT((uint64_t)(R32(2) + R32(3)) + pc[4], \
-		ctype, get(1), 5) OP(name##_sx)                                \
-		STORE_AT((uint64_t)(R32(2) + (R32(3) << pc[4])) + pc[5],       \
-			ctype, get(1), 6) OP(name##_si)                        \
-			STORE_AT((uint64_t)R32(2) + pc[3], ctype, IMM64(1), 4)
+/* clang-format off */
+#define STORE(name, ctype, get)                                     \
+	OP(name##_s) STORE_AT(ADDR_S, ctype, get(1), 4)             \
+	OP(name##_abs) STORE_AT(pc[2], ctype, get(1), 3)            \
+	OP(name##_ss) STORE_AT(ADDR_SS, ctype, get(1), 5)           \
+	OP(name##_sx) STORE_AT(ADDR_SX, ctype, get(1), 6)           \
+	OP(name##_sc) STORE_AT(ADDR_SC, ctype, get(1), 5)           \
+	OP(name##_si) STORE_AT(ADDR_S, ctype, IMM64(1), 4)
+/* clang-format on */
 STORE(i32_store, uint32_t, R32)
 STORE(i64_store, uint64_t, R64)
 STORE(f32_store, uint32_t, R32)

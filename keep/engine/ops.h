@@ -9,8 +9,10 @@
  * Variants stand next to each other, in the order of the enum below; groups
  * are in the order of Wasm's opcodes.
  */
+/* clang-format off */
 #define DJ_CMP(X, n) \
-	X(n##_ss) X(n##_si) X(n##_br_ss) X(n##_br_si) X(n##_bk_ss) X(n##_bk_si)
+	X(n##_ss) X(n##_si) X(n##_br_ss) X(n##_br_si) X(n##_bk_ss) \
+	X(n##_bk_si)
 enum {
 	DJ_SS,
 	DJ_SI,
@@ -33,124 +35,112 @@ enum {
 
 #define DJ_BIN(X, n) X(n##_ss) X(n##_si)
 
-#define DJ_INT_CMPS(X, t)                                                   \
-	DJ_CMP(X, t##_eq)                                                   \
-	DJ_CMP(X, t##_ne) DJ_CMP(X, t##_lt_s) DJ_CMP(X, t##_lt_u)           \
-		DJ_CMP(X, t##_gt_s) DJ_CMP(X, t##_gt_u) DJ_CMP(X, t##_le_s) \
-			DJ_CMP(X, t##_le_u) DJ_CMP(X, t##_ge_s)             \
-				DJ_CMP(X, t##_ge_u)
+#define DJ_INT_CMPS(X, t) \
+	DJ_CMP(X, t##_eq) DJ_CMP(X, t##_ne) DJ_CMP(X, t##_lt_s) \
+	DJ_CMP(X, t##_lt_u) DJ_CMP(X, t##_gt_s) DJ_CMP(X, t##_gt_u) \
+	DJ_CMP(X, t##_le_s) DJ_CMP(X, t##_le_u) DJ_CMP(X, t##_ge_s) \
+	DJ_CMP(X, t##_ge_u)
 
-#define DJ_FLOAT_CMPS(X, t)                                      \
-	DJ_FCMP(X, t##_eq)                                       \
-	DJ_FCMP(X, t##_ne) DJ_FCMP(X, t##_lt) DJ_FCMP(X, t##_gt) \
-		DJ_FCMP(X, t##_le) DJ_FCMP(X, t##_ge)
+#define DJ_FLOAT_CMPS(X, t) \
+	DJ_FCMP(X, t##_eq) DJ_FCMP(X, t##_ne) DJ_FCMP(X, t##_lt) \
+	DJ_FCMP(X, t##_gt) DJ_FCMP(X, t##_le) DJ_FCMP(X, t##_ge)
 
-#define DJ_INT_BINS(X, t)                                                    \
-	DJ_BIN(X, t##_add)                                                   \
-	DJ_BIN(X, t##_sub) DJ_BIN(X, t##_mul) DJ_BIN(X, t##_div_s) DJ_BIN(X, \
-		t##_div_u) DJ_BIN(X, t##_rem_s) DJ_BIN(X, t##_rem_u)         \
-		DJ_BIN(X, t##_and) DJ_BIN(X, t##_or) DJ_BIN(X, t##_xor)      \
-			DJ_BIN(X, t##_shl) DJ_BIN(X, t##_shr_s)              \
-				DJ_BIN(X, t##_shr_u) DJ_BIN(X, t##_rotl)     \
-					DJ_BIN(X, t##_rotr)
+#define DJ_INT_BINS(X, t) \
+	DJ_BIN(X, t##_add) DJ_BIN(X, t##_sub) DJ_BIN(X, t##_mul) \
+	DJ_BIN(X, t##_div_s) DJ_BIN(X, t##_div_u) DJ_BIN(X, t##_rem_s) \
+	DJ_BIN(X, t##_rem_u) DJ_BIN(X, t##_and) DJ_BIN(X, t##_or) \
+	DJ_BIN(X, t##_xor) DJ_BIN(X, t##_shl) DJ_BIN(X, t##_shr_s) \
+	DJ_BIN(X, t##_shr_u) DJ_BIN(X, t##_rotl) DJ_BIN(X, t##_rotr)
 
-#define DJ_FLOAT_UNS(X, t)                                              \
-	X(t##_abs)                                                      \
-	X(t##_neg) X(t##_ceil) X(t##_floor) X(t##_trunc) X(t##_nearest) \
-		X(t##_sqrt)
+#define DJ_FLOAT_UNS(X, t) \
+	X(t##_abs) X(t##_neg) X(t##_ceil) X(t##_floor) X(t##_trunc) \
+	X(t##_nearest) X(t##_sqrt)
 
-#define DJ_FLOAT_BINS(X, t)                                      \
-	DJ_BIN(X, t##_add)                                       \
-	DJ_BIN(X, t##_sub) DJ_BIN(X, t##_mul) DJ_BIN(X, t##_div) \
-		DJ_BIN(X, t##_min) DJ_BIN(X, t##_max) DJ_BIN(X, t##_copysign)
+#define DJ_FLOAT_BINS(X, t) \
+	DJ_BIN(X, t##_add) DJ_BIN(X, t##_sub) DJ_BIN(X, t##_mul) \
+	DJ_BIN(X, t##_div) DJ_BIN(X, t##_min) DJ_BIN(X, t##_max) \
+	DJ_BIN(X, t##_copysign)
 
-/* Address in a slot, constant, sum of two slots, slot + scaled slot. */
-#define DJ_LOAD(X, n) X(n##_s) X(n##_abs) X(n##_ss) X(n##_sx)
+/* Address in a slot, constant, sum of two slots, slot + scaled slot, slot +
+ * constant (which wraps, other than the offset). */
+#define DJ_LOAD(X, n) X(n##_s) X(n##_abs) X(n##_ss) X(n##_sx) X(n##_sc)
 enum {
 	DJ_LD_S,
 	DJ_LD_ABS,
 	DJ_LD_SS,
 	DJ_LD_SX,
+	DJ_LD_SC,
 	DJ_LOAD_SIZE
 };
 
-#define DJ_LOADS(X)                                                        \
-	DJ_LOAD(X, i32_load)                                               \
-	DJ_LOAD(X, i64_load) DJ_LOAD(X, f32_load) DJ_LOAD(X, f64_load)     \
-		DJ_LOAD(X, i32_load8_s) DJ_LOAD(X, i32_load8_u) DJ_LOAD(X, \
-			i32_load16_s) DJ_LOAD(X, i32_load16_u) DJ_LOAD(X,  \
-			i64_load8_s) DJ_LOAD(X, i64_load8_u)               \
-			DJ_LOAD(X, i64_load16_s) DJ_LOAD(X, i64_load16_u)  \
-				DJ_LOAD(X, i64_load32_s)                   \
-					DJ_LOAD(X, i64_load32_u)
+#define DJ_LOADS(X) \
+	DJ_LOAD(X, i32_load) DJ_LOAD(X, i64_load) DJ_LOAD(X, f32_load) \
+	DJ_LOAD(X, f64_load) DJ_LOAD(X, i32_load8_s) \
+	DJ_LOAD(X, i32_load8_u) DJ_LOAD(X, i32_load16_s) \
+	DJ_LOAD(X, i32_load16_u) DJ_LOAD(X, i64_load8_s) \
+	DJ_LOAD(X, i64_load8_u) DJ_LOAD(X, i64_load16_s) \
+	DJ_LOAD(X, i64_load16_u) DJ_LOAD(X, i64_load32_s) \
+	DJ_LOAD(X, i64_load32_u)
 
 /* Value in a slot or constant; address as above. */
-#define DJ_STORE(X, n) X(n##_s) X(n##_abs) X(n##_ss) X(n##_sx) X(n##_si)
+#define DJ_STORE(X, n) \
+	X(n##_s) X(n##_abs) X(n##_ss) X(n##_sx) X(n##_sc) X(n##_si)
 enum {
 	DJ_ST_S,
 	DJ_ST_ABS,
 	DJ_ST_SS,
 	DJ_ST_SX,
+	DJ_ST_SC,
 	DJ_ST_SI,
 	DJ_STORE_SIZE
 };
 
-#define DJ_STORES(X)                                                         \
-	DJ_STORE(X, i32_store)                                               \
-	DJ_STORE(X, i64_store) DJ_STORE(X, f32_store) DJ_STORE(X, f64_store) \
-		DJ_STORE(X, i32_store8) DJ_STORE(X, i32_store16)             \
-			DJ_STORE(X, i64_store8) DJ_STORE(X, i64_store16)     \
-				DJ_STORE(X, i64_store32)
+#define DJ_STORES(X) \
+	DJ_STORE(X, i32_store) DJ_STORE(X, i64_store) \
+	DJ_STORE(X, f32_store) DJ_STORE(X, f64_store) \
+	DJ_STORE(X, i32_store8) DJ_STORE(X, i32_store16) \
+	DJ_STORE(X, i64_store8) DJ_STORE(X, i64_store16) \
+	DJ_STORE(X, i64_store32)
 
 #define DJ_INT_UNS(X, t) X(t##_clz) X(t##_ctz) X(t##_popcnt)
 
 /* 0xa7 to 0xbf, 0xc0 to 0xc4, 0xfc 0 to 7. */
-#define DJ_CONVERSIONS(X)                                                   \
-	X(i32_wrap_i64)                                                     \
-	X(i32_trunc_f32_s) X(i32_trunc_f32_u) X(i32_trunc_f64_s) X(         \
-		i32_trunc_f64_u) X(i64_extend_i32_s) X(i64_extend_i32_u)    \
-		X(i64_trunc_f32_s) X(i64_trunc_f32_u) X(i64_trunc_f64_s) X( \
-			i64_trunc_f64_u) X(f32_convert_i32_s)               \
-			X(f32_convert_i32_u) X(f32_convert_i64_s) X(        \
-				f32_convert_i64_u) X(f32_demote_f64)        \
-				X(f64_convert_i32_s) X(f64_convert_i32_u)   \
-					X(f64_convert_i64_s)                \
-						X(f64_convert_i64_u)        \
-							X(f64_promote_f32)
+#define DJ_CONVERSIONS(X) \
+	X(i32_wrap_i64) X(i32_trunc_f32_s) X(i32_trunc_f32_u) \
+	X(i32_trunc_f64_s) X(i32_trunc_f64_u) X(i64_extend_i32_s) \
+	X(i64_extend_i32_u) X(i64_trunc_f32_s) X(i64_trunc_f32_u) \
+	X(i64_trunc_f64_s) X(i64_trunc_f64_u) X(f32_convert_i32_s) \
+	X(f32_convert_i32_u) X(f32_convert_i64_s) X(f32_convert_i64_u) \
+	X(f32_demote_f64) X(f64_convert_i32_s) X(f64_convert_i32_u) \
+	X(f64_convert_i64_s) X(f64_convert_i64_u) X(f64_promote_f32)
 
-#define DJ_EXTENDS(X)    \
-	X(i32_extend8_s) \
-	X(i32_extend16_s) X(i64_extend8_s) X(i64_extend16_s) X(i64_extend32_s)
+#define DJ_EXTENDS(X) \
+	X(i32_extend8_s) X(i32_extend16_s) X(i64_extend8_s) \
+	X(i64_extend16_s) X(i64_extend32_s)
 
-#define DJ_SATURATING(X)                                                    \
-	X(i32_sat_f32_s)                                                    \
-	X(i32_sat_f32_u) X(i32_sat_f64_s) X(i32_sat_f64_u) X(i64_sat_f32_s) \
-		X(i64_sat_f32_u) X(i64_sat_f64_s) X(i64_sat_f64_u)
+#define DJ_SATURATING(X) \
+	X(i32_sat_f32_s) X(i32_sat_f32_u) X(i32_sat_f64_s) \
+	X(i32_sat_f64_u) X(i64_sat_f32_s) X(i64_sat_f32_u) \
+	X(i64_sat_f64_s) X(i64_sat_f64_u)
 
-#define DJ_OTHERS(X)                                                          \
-	X(compile)                                                            \
-	X(exit) X(unreachable) X(mov) X(mov2) X(moven) X(const32) X(const64)  \
-		X(br) X(bk) X(br_table) X(ret) X(ret1) X(retn) X(call) X(     \
-			call_far) X(call_host) X(call_indirect) X(select)     \
-			X(global_get) X(global_set) X(memory_size) X(         \
-				memory_grow) X(memory_init) X(data_drop)      \
-				X(memory_copy) X(memory_fill) X(table_get) X( \
-					table_set) X(table_init) X(elem_drop) \
-					X(table_copy) X(table_grow)           \
-						X(table_size) X(table_fill)   \
-							X(i32_add_shl)        \
-								X(i32_mul_add)
+#define DJ_OTHERS(X) \
+	X(compile) X(exit) X(unreachable) X(mov) X(mov2) X(moven) \
+	X(const32) X(const64) X(br) X(bk) X(br_table) X(ret) X(ret1) \
+	X(retn) X(call) X(call_far) X(call_host) X(call_indirect) \
+	X(select) X(global_get) X(global_set) X(memory_size) \
+	X(memory_grow) X(memory_init) X(data_drop) X(memory_copy) \
+	X(memory_fill) X(table_get) X(table_set) X(table_init) \
+	X(elem_drop) X(table_copy) X(table_grow) X(table_size) \
+	X(table_fill) X(i32_add_shl) X(i32_mul_add)
 
-#define DJ_ENGINE_OPS(X)                                                       \
-	DJ_OTHERS(X)                                                           \
-	DJ_INT_CMPS(X, i32)                                                    \
-	DJ_INT_CMPS(X, i64) DJ_FLOAT_CMPS(X, f32) DJ_FLOAT_CMPS(X,             \
-		f64) DJ_INT_UNS(X, i32) DJ_INT_BINS(X, i32) DJ_INT_UNS(X, i64) \
-		DJ_INT_BINS(X, i64) DJ_FLOAT_UNS(X, f32) DJ_FLOAT_BINS(X, f32) \
-			DJ_FLOAT_UNS(X, f64) DJ_FLOAT_BINS(X, f64)             \
-				DJ_CONVERSIONS(X) DJ_EXTENDS(X)                \
-					DJ_SATURATING(X) DJ_LOADS(X)           \
-						DJ_STORES(X)
+#define DJ_ENGINE_OPS(X) \
+	DJ_OTHERS(X) DJ_INT_CMPS(X, i32) DJ_INT_CMPS(X, i64) \
+	DJ_FLOAT_CMPS(X, f32) DJ_FLOAT_CMPS(X, f64) DJ_INT_UNS(X, i32) \
+	DJ_INT_BINS(X, i32) DJ_INT_UNS(X, i64) DJ_INT_BINS(X, i64) \
+	DJ_FLOAT_UNS(X, f32) DJ_FLOAT_BINS(X, f32) \
+	DJ_FLOAT_UNS(X, f64) DJ_FLOAT_BINS(X, f64) DJ_CONVERSIONS(X) \
+	DJ_EXTENDS(X) DJ_SATURATING(X) DJ_LOADS(X) DJ_STORES(X)
+/* clang-format on */
 
 #define DJ_ENUM(n) DJ_I_##n,
 enum dj_engine_op {
