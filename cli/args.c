@@ -72,6 +72,10 @@ static bool unknown_option(const struct dj_verb *verb, const struct tables *t,
 		memcpy(name, word + 2, len - 2);
 		name[len - 2] = '\0';
 		near = dj_suggest(name, t->names);
+		for (size_t i = 0; near == NULL && i < t->count; i++) {
+			if (strncmp(t->names[i], name, strlen(name)) == 0)
+				near = t->names[i];
+		}
 	}
 	dj_clean(shown, sizeof(shown), word, len);
 	(void)dj_err_set(err, "usage.option", "%s%sthere is no option %s%s%s%s",

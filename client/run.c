@@ -313,6 +313,27 @@ static size_t choose_suites(const struct dj_policy *p, uint16_t ret[static 2])
 	return n;
 }
 
+/*
+ * All formats of the TEEs asked for, also those that the policy refuses: then
+ * the judge says so by its name, instead of the Keep's having none of ours.
+ */
+static size_t choose_formats(const struct dj_visit *v,
+	uint16_t ret[static DJ_FORMATS_MAX])
+{
+	struct dj_policy *all = malloc(sizeof(*all));
+	size_t n = 0;
+
+	if (all == NULL)
+		return 0;
+	*all = *v->policy;
+	all->development = true;
+	for (size_t i = 0; i < v->tee_count; i++)
+		n += dj_judge_formats(all, v->tees[i].tee, v->tees[i].emulated,
+			ret + n, DJ_FORMATS_MAX - n);
+	free(all);
+	return n;
+}
+
 static bool challenge(struct dj_visit *v, struct dj_err *err)
 {
 	uint16_t suites[2], formats[DJ_FORMATS_MAX];
@@ -325,10 +346,7 @@ static bool challenge(struct dj_visit *v, struct dj_err *err)
 		return dj_err_set(err, "policy.invalid",
 			"%s:%u: none of its cipher suites is in this build",
 			v->policy->file, v->policy->suites_line);
-	for (size_t i = 0; i < v->tee_count; i++)
-		c.format_count += dj_judge_formats(v->policy, v->tees[i].tee,
-			v->tees[i].emulated, formats + c.format_count,
-			DJ_FORMATS_MAX - c.format_count);
+	c.format_count = choose_formats(v, formats);
 	c.minclass = v->o->one_size ? DJ_CLASS_MAX : v->policy->minclass;
 	(void)snprintf(path, sizeof(path), "/v1/keeps/%s/session", v->keep);
 	return dj_host_upgrade(v->host, path, &link, err) &&
