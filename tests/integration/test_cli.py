@@ -11,6 +11,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -283,7 +284,46 @@ t.ok(b"nothing was sent" in r.stderr and b"NO " in r.stderr, "it lists the check
 hint = re.search(rb"next: donjon (.*)", r.stderr)
 r = donjon(*(hint.group(1).decode().split() if hint else ["false"]))
 t.ok(r.returncode == 1 and b"evidence.development" in r.stdout + r.stderr, "and its hint judges what was saved", r.stdout + r.stderr)
-agent.stop() if hasattr(agent, "stop") else agent.proc.terminate()
+put("other.toml", re.sub('sha256 = "[0-9a-f]*"', 'sha256 = "%s"' % ("00" * 32), open(work + "/agent.toml").read()))
+refused(123, "evidence.measurement", "an image that the policy does not name", "-H", "unix:" + agent.sock, "-p", "other.toml", "run", echo,
+        part=b"other.toml:")
+put("sum/Donjon.toml", '[program]\nmodule = "%s"\nsha256 = "%s"\n' % (echo, "ab" * 32))
+refused(126, "module.sha256", "another module than the configured one", "run", cwd=work + "/sum")
+p = subprocess.Popen([program("donjon"), "-v", "-H", "unix:" + agent.sock, "-p", "agent.toml", "run", spin], env=ENV, cwd=work,
+                     stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+seen = b""
+while b"send " not in seen:
+    seen += p.stderr.readline() or b"send "
+agent.proc.kill()
+seen += p.stderr.read()
+t.ok(p.wait(20) == 122 and b"error[session.cut]" in seen, "a host that goes away: session.cut, exit 122", seen.decode(errors="replace"))
+provoked.add("session.cut")
+agent.proc.wait()
+agent = Agent("--max-keeps", "1")
+put("agent.toml", re.sub('root = "[^"]*"', 'root = "%s/root.pem"' % agent.emu, open(work + "/agent.toml").read()))
+agent.create()
+refused(125, "host.busy", "a host that is full", "-H", "unix:" + agent.sock, "-p", "agent.toml", "run", echo)
+agent.proc.terminate()
+agent.proc.wait()
+
+# ---------------------------------------------------------------------- TLS
+subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "k.pem", "-out",
+                "c.pem", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], cwd=work, check=True,
+               stderr=subprocess.DEVNULL)
+put("tokens", "me " + "s" * 40 + "\n")
+put("token", "s" * 40 + "\n")
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    url = "https://localhost:%d" % s.getsockname()[1]
+p = subprocess.Popen([program("donjond"), "--listen", "127.0.0.1:" + url.rsplit(":", 1)[1], "--tls-cert", "c.pem", "--tls-key", "k.pem",
+                      "--token-file", "tokens", "--emulation", agent.emu], cwd=work, stderr=subprocess.PIPE)
+p.stderr.readline()
+r = donjon("-H", url, "--ca", "c.pem", "--token-file", "token", "-p", "agent.toml", "run", echo, stdin=data)
+t.ok(r.returncode == 0 and r.stdout == data, "3 MiB go to a host over TLS and back", r.stderr)
+refused(125, "host.tls", "a host whose certificate nobody vouches for", "-H", url, "--token-file", "token", "-p", "agent.toml", "run", echo)
+refused(125, "host.denied", "a host that wants a token", "-H", url, "--ca", "c.pem", "-p", "agent.toml", "run", echo)
+p.terminate()
+p.wait()
 
 # --------------------------------------------------------------------- JSON
 for want, args, code in (("donjon.version/1", ["version"], 0), ("donjon.config/1", ["config"], 0), ("donjon.doctor/1", ["doctor"], 0),
