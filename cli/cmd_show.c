@@ -15,7 +15,7 @@
 #define ARENA_SIZE ((size_t)4 << 30)
 #define WASI       "wasi_snapshot_preview1"
 
-static const char *type_name(uint8_t t)
+static const char *type_name(unsigned t)
 {
 	switch ((enum dj_wasm_valtype)t) {
 	case DJ_WASM_I32:

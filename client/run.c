@@ -169,7 +169,10 @@ static bool first_run_policy(struct dj_visit *v, struct dj_err *err)
 bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
 	dj_visit_watch *watch, void *ctx, struct dj_err *err)
 {
-	*v = (struct dj_visit){ .o = o, .watch = watch, .watch_ctx = ctx };
+	*v = (struct dj_visit){ .options = *o,
+		.watch = watch,
+		.watch_ctx = ctx };
+	v->o = &v->options;
 	v->agent.fd = v->agent.log = -1;
 	dj_crypto_cpu(dj_crypto_cpu_detect());
 	v->policy = calloc(1, sizeof(*v->policy));

@@ -55,6 +55,7 @@ typedef void dj_visit_watch(void *ctx, enum dj_visit_phase phase,
 	const char *text, int64_t ms);
 
 struct dj_visit {
+	struct dj_visit_options options; /* strings borrowed */
 	const struct dj_visit_options *o;
 	dj_visit_watch *watch; /* may be NULL */
 	void *watch_ctx;
@@ -77,7 +78,7 @@ struct dj_visit {
 	bool is_released;
 };
 
-/* Zeroes *v first. */
+/* Zeroes *v first. The strings in o must outlive the visit. */
 DJ_NODISCARD bool dj_visit_prepare(struct dj_visit *v,
 	const struct dj_visit_options *o, dj_visit_watch *watch, void *ctx,
 	struct dj_err *err);
