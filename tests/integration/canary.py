@@ -102,8 +102,9 @@ def dump_memory(pid, path):
 
 def session(agent, suite):
     """One session; returns the canaries and the files to scan."""
-    rnd = lambda: os.urandom(32)  # noqa: E731
-    can = {k: rnd() for k in ("program", "argument", "environment", "stdin", "file")}
+    can = {k: os.urandom(32) for k in ("program", "stdin", "file")}
+    # Arguments are text: 32 printable characters.
+    can.update({k: bytes(33 + x % 90 for x in os.urandom(32)) for k in ("argument", "environment")})
     files = []
     keep = agent.create()
     wire = os.path.join(agent.dir, "wire")
@@ -120,9 +121,7 @@ def session(agent, suite):
     remember(c.sess.k2c, "k2c")
     secrets.update(ticket=c.sess.ticket, again=c.sess.again, auth=c.sess.auth, exporter=c.sess.hpke.exporter_secret)
     c.claim()
-    hexed = lambda b: b.hex()[:0] + "".join("%c" % (33 + x % 90) for x in b)  # noqa: E731
-    arg, env = hexed(can["argument"]), hexed(can["environment"])
-    can["argument"], can["environment"] = arg.encode(), env.encode()
+    arg, env = can["argument"].decode(), can["environment"].decode()
     be = ref.be
     item = bytes([1, 0, 16, 0]) + b"/data"
     mod = echo_module(can["program"])
