@@ -233,6 +233,40 @@ for second, code, error in ((False, 143, b"program.stopped"), (True, 137, b"prog
          % ("a second" if second else "a first", error.decode(), code), seen.decode(errors="replace"))
     provoked.add(error.decode())
 
+# ------------------------------------------------- a client that is no more
+def children(pid):
+    out = []
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(stat) as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            out.append(int(stat.split("/")[2]))
+    return out + [y for x in out for y in children(x)]
+
+
+def is_alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+p = subprocess.Popen([program("donjon"), "-v", "run", spin], env=ENV, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+seen = b""
+while b"send " not in seen:
+    seen += p.stderr.readline() or b"send "
+family = children(p.pid)
+p.kill()
+p.wait()
+end = time.time() + 5
+while time.time() < end and any(is_alive(x) for x in family):
+    time.sleep(0.05)
+t.ok(len(family) >= 3 and not any(is_alive(x) for x in family), "a killed client leaves no agent, launcher or Keep behind", family)
+
 # --------------------------------------------------------------- what works
 r = donjon("run", echo, stdin=b"hello\n")
 t.ok(r.returncode == 0 and r.stdout == b"hello\n", "a program runs with one command", r.stderr)
