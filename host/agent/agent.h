@@ -34,6 +34,7 @@ struct dj_agent {
 	char emulator[4096];
 	time_t started;
 	bool is_stopping;
+	bool is_private_over;
 
 	LIST_HEAD(, dj_keep) keeps;   /* also those that ended */
 	LIST_HEAD(, dj_grave) graves; /* deleted ones, for 410 */

@@ -53,7 +53,8 @@ static void leave_if_done(struct dj_agent *a)
 	LIST_FOREACH(k, &a->keeps, next)
 	if (k->launcher != 0 || k->emulator != 0)
 		return;
-	event_base_loopexit(a->base, &tv);
+	/* A private agent's only link has ended: nobody waits for bytes. */
+	event_base_loopexit(a->base, a->is_private_over ? NULL : &tv);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -88,6 +89,9 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
 static void on_private_end(void *arg)
 {
+	struct dj_agent *a = arg;
+
+	a->is_private_over = true;
 	stop(arg, "the private connection ended");
 	leave_if_done(arg);
 }
