@@ -46,7 +46,7 @@ KEEP_SRC := $(wildcard keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
 ATTEST_SRC := $(wildcard attest/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/*.c))
-EMU_SRC := $(filter-out emu/main.c,$(wildcard emu/*.c emu/*/*.c))
+EMU_SRC := $(filter-out emu/main.c emu/main_init.c,$(wildcard emu/*.c emu/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 LAUNCH_SRC := $(wildcard host/launch/*.c)
 
@@ -82,7 +82,8 @@ KEEP_INC = $(shell $(KEEP_CC) -print-resource-dir)/include
 include mk/image.mk
 $(eval $(call keep_image,process,x86_64))
 
-PROGRAMS := build/donjon build/donjond build/donjon-launch build/donjon-emu
+PROGRAMS := build/donjon build/donjond build/donjon-launch build/donjon-emu \
+	build/donjon-emu-init
 ifeq ($(SAN),1)
 PROGRAMS := $(patsubst build/%,build/san/%,$(PROGRAMS))
 endif
@@ -92,15 +93,16 @@ $(P)/donjon: $(call obj,$(CLI_SRC)) $(B)/client.a $(B)/attest.a $(B)/lib.a $(B)/
 	$(link) -lcurl -ljansson -lssl -lcrypto
 $(P)/donjond: $(call obj,host/agent/main.c) $(B)/host.a $(B)/lib.a
 	$(link) -levent -levent_openssl -ljansson -lssl -lcrypto
-# Static: a launcher stays as long as its Keep, so what it weighs counts.
+# Static, and for fixed addresses: both stay as long as a Keep does, and pages
+# that relocation has written to are shared with nobody.
+SMALL_LD := $(if $(filter 1,$(SAN)),$(HOSTED_LD),-static -no-pie \
+	-Wl,-z,noexecstack,-z,separate-code,-z,relro,-z,now)
 $(P)/donjon-launch: $(call obj,$(LAUNCH_SRC)) $(B)/lib.a $(B)/bearssl.a
-	$(Q)$(CC) $(if $(SAN),$(HOSTED_LD),-static-pie -Wl,-z,relro,-z,now) \
-		$(LDFLAGS) -o $@ $(filter %.o %.a,$^)
-# Static too: one runs beside each emulated Keep and never starts OpenSSL.
-# The linker warns of name lookups in libcrypto that nothing here calls.
+	$(Q)$(CC) $(SMALL_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 $(P)/donjon-emu: $(call obj,emu/main.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
-	$(Q)$(CC) $(if $(SAN),$(HOSTED_LD),-static-pie -Wl,-z,relro,-z,now) \
-		$(LDFLAGS) -Wl,--no-warnings -o $@ $(filter %.o %.a,$^) -lcrypto
+	$(Q)$(CC) $(SMALL_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(P)/donjon-emu-init: $(call obj,emu/main_init.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
+	$(link) -lcrypto
 
 .PHONY: all images
 all: $(PROGRAMS) $(IMAGES)

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "emu/emu.h"
 
@@ -38,13 +41,33 @@ static int wrong(const char *what, const char *arg)
 	return EX_USAGE;
 }
 
+/*
+ * Making keys takes OpenSSL, serving a Keep does not: so it is a program
+ * beside this one, and what stays as long as a Keep is small.
+ */
+static int run_init(char *dir)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 6);
+	char name[] = "donjon-emu-init";
+	char *const args[] = { name, dir, NULL };
+
+	if (n > 0) {
+		memcpy(path + n, "-init", 6);
+		(void)execv(path, args);
+	}
+	(void)fprintf(stderr, "donjon-emu: init: cannot run %s: %s\n",
+		n > 0 ? path : name, strerror(errno));
+	return EX_OSFILE;
+}
+
 static int cmd_init(int argc, char **argv)
 {
 	if (argc == 1 && strcmp(argv[0], "--help") == 0)
 		return fputs(init_help, stdout) < 0;
 	if (argc != 1 || argv[0][0] == '-' || argv[0][0] == '\0')
 		return wrong("init takes one folder", NULL);
-	return dj_emu_init(argv[0]);
+	return run_init(argv[0]);
 }
 
 static int cmd_serve(int argc, char **argv)
