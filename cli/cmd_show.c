@@ -3,17 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "cli/cli.h"
 #include "cli/verbs.h"
+#include "client/module.h"
 #include "client/policy_file.h"
 #include "client/program.h"
-#include "lib/wasm/module.h"
 
-/* Address space only; pages come as they are used. */
-#define ARENA_SIZE ((size_t)4 << 30)
-#define WASI       "wasi_snapshot_preview1"
+#define WASI "wasi_snapshot_preview1"
 
 static const char *type_name(unsigned t)
 {
@@ -245,50 +242,22 @@ static json_t *module_json(const struct dj_wasm_module *m, const char *path,
 	return o;
 }
 
-static int refuse(const struct dj_cli *cli, const char *path, dj_status st,
-	const struct dj_wasm_error *why)
-{
-	char shown[300];
-
-	dj_clean(shown, sizeof(shown), path, strlen(path));
-	if (st == DJ_E_NOMEM)
-		return dj_cli_failf(cli, "internal.memory",
-			"decoding %s: no memory", shown);
-	return dj_cli_failf(cli,
-		st == DJ_E_UNSUPPORTED ? "module.unsupported"
-				       : "module.invalid",
-		"decoding %s: %s: %s at byte %zu", shown,
-		st != DJ_E_INPUT         ? "not taken"
-			: why->malformed ? "malformed"
-					 : "invalid",
-		why->text == NULL ? "no reason" : why->text, why->offset);
-}
-
 static int show(const struct dj_cli *cli, const char *path,
 	const uint8_t *bytes, size_t len)
 {
-	void *base = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct dj_wasm_error why = { 0 };
-	struct dj_wasm_module *m;
-	struct dj_arena arena;
-	dj_status st;
+	struct dj_module_view v;
+	struct dj_err err = { 0 };
 	int status;
 
-	if (base == MAP_FAILED)
-		return dj_cli_failf(cli, "internal.memory",
-			"decoding the module: %s", strerror(errno));
-	dj_arena_init(&arena, base, ARENA_SIZE, NULL);
-	st = dj_wasm_load(bytes, len, &arena, &m, &why);
-	if (st != DJ_OK) {
-		status = refuse(cli, path, st, &why);
+	if (!dj_module_view(&v, path, bytes, len, &err)) {
+		status = dj_cli_fail(cli, &err);
 	} else if (cli->json) {
-		status = dj_cli_json(cli, module_json(m, path, len), 0);
+		status = dj_cli_json(cli, module_json(v.module, path, len), 0);
 	} else {
-		print_module(m, path, len);
+		print_module(v.module, path, len);
 		status = dj_cli_end(cli, 0);
 	}
-	(void)munmap(base, ARENA_SIZE);
+	dj_module_view_done(&v);
 	return status;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/module.h"
 #include "client/policy_file.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/sha256.h"
@@ -98,10 +99,11 @@ static bool read_env_file(struct list *l, const char *path, struct dj_err *err)
 static bool load_module(struct dj_program *p,
 	const struct dj_program_options *o, struct dj_err *err)
 {
-	static const uint8_t magic[8] = { 0, 'a', 's', 'm', 1, 0, 0, 0 };
+	struct dj_module_view view;
 	const char *name = "module.read";
 	char shown[512], hex[65];
 	char *bytes;
+	bool good;
 
 	dj_clean(shown, sizeof(shown), o->module, strlen(o->module));
 	if (dj_file_read(o->module, DJ_MODULE_MAX, &bytes, &p->module_len) !=
@@ -114,11 +116,10 @@ static bool load_module(struct dj_program *p,
 			strerror(errno));
 	}
 	p->module = (uint8_t *)bytes;
-	if (p->module_len < sizeof(magic) ||
-		memcmp(bytes, magic, sizeof(magic)) != 0)
-		return dj_err_set(err, "module.invalid",
-			"reading the module %s: it does not begin as a WebAssembly 1.0 binary does",
-			shown);
+	good = dj_module_view(&view, o->module, p->module, p->module_len, err);
+	dj_module_view_done(&view);
+	if (!good)
+		return false;
 	dj_sha256(p->module, p->module_len, p->module_hash);
 	for (size_t i = 0; i < 32; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", p->module_hash[i]);
