@@ -116,7 +116,9 @@ static bool too_deep(struct parser *ps)
  * anything is parsed. */
 static char peek(const struct parser *ps, size_t i)
 {
-	return (size_t)(ps->end - ps->p) > i ? ps->p[i] : '\0';
+	if ((size_t)(ps->end - ps->p) <= i)
+		return '\0';
+	return ps->p[i];
 }
 
 static bool starts(const struct parser *ps, const char *s)
@@ -527,7 +529,7 @@ static struct dj_toml_value *open_element(struct parser *ps,
 static bool read_header(struct parser *ps, struct dj_toml_value **ret,
 	unsigned *ret_depth)
 {
-	struct key parts[DJ_TOML_DEPTH_MAX];
+	struct key parts[DJ_TOML_DEPTH_MAX] = { 0 };
 	struct dj_toml_value *at = ps->doc->root;
 	bool element = starts(ps, "[[");
 	size_t n = 0;
@@ -558,7 +560,7 @@ static bool read_value(struct parser *ps, struct dj_toml_value *v,
 static bool read_pair(struct parser *ps, struct dj_toml_value *table,
 	unsigned depth)
 {
-	struct key parts[DJ_TOML_DEPTH_MAX];
+	struct key parts[DJ_TOML_DEPTH_MAX] = { 0 };
 	struct dj_toml_value *at = table, *v;
 	size_t n = 0;
 

@@ -181,7 +181,7 @@ static json_t *outcome_json(const struct dj_visit *v,
 	part = json_object();
 	(void)json_object_set_new(part, "in", json_integer((json_int_t)o->in));
 	(void)json_object_set_new(part, "out",
-		json_integer((json_int_t)(o->out + o->err)));
+		json_integer((json_int_t)o->out + (json_int_t)o->err));
 	(void)json_object_set_new(j, "bytes", part);
 	part = json_object();
 	(void)json_object_set_new(part, "sha256",

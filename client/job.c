@@ -372,7 +372,8 @@ static bool on_end(struct run *r, const struct dj_inner *in)
 
 static bool on_ack(struct run *r, const struct dj_inner *in)
 {
-	struct source *to = NULL;
+	const char *const what = "it acknowledges what was not sent";
+	struct source *to;
 	uint64_t limit;
 
 	if (in->stream == 0)
@@ -380,9 +381,10 @@ static bool on_ack(struct run *r, const struct dj_inner *in)
 	else if (in->stream >= DJ_STREAM_TREE_FIRST &&
 		in->stream < DJ_STREAM_TREE_FIRST + r->job->tree_count)
 		to = &r->trees_to[in->stream - DJ_STREAM_TREE_FIRST];
-	if (to == NULL || dj_ack_parse(in, &limit) != DJ_OK ||
-		in->off > to->sent)
-		return bad(r, "it acknowledges what was not sent");
+	else
+		return bad(r, what);
+	if (dj_ack_parse(in, &limit) != DJ_OK || in->off > to->sent)
+		return bad(r, what);
 	if (limit > to->limit)
 		to->limit = limit;
 	return true;

@@ -105,7 +105,7 @@ bool dj_tee_choose(const char *const *words, size_t count,
 
 		for (char *w = good ? strtok_r(list, ",", &save) : NULL;
 			w != NULL && good; w = strtok_r(NULL, ",", &save)) {
-			struct dj_judge_tee tee;
+			struct dj_judge_tee tee = { 0 };
 
 			good = choose_one(w, &tee, &got, err);
 			if (good && n < cap &&
@@ -249,7 +249,7 @@ static bool take_name(struct dj_visit *v, const json_t *keep,
 		return dj_err_set(err, "host.answer",
 			"asking %s for a Keep: its answer names none",
 			dj_host_name(v->host));
-	(void)strcpy(v->keep, id);
+	memcpy(v->keep, id, len + 1);
 	return true;
 }
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK      512
+#define BLOCK      ((size_t)512)
 /* Two x-header blocks' worth of records: path and linkpath of PATH_MAX. */
 #define HEADER_MAX (BLOCK * 24)
 
@@ -228,6 +228,7 @@ static void octal(uint8_t *dst, size_t width, uint64_t v)
 static void header(uint8_t *h, const char *name, const char *link, char type,
 	uint64_t size, int64_t mtime, unsigned mode)
 {
+	static const char magic[8] = "ustar\00000";
 	unsigned sum = 0;
 
 	memset(h, 0, BLOCK);
@@ -241,7 +242,7 @@ static void header(uint8_t *h, const char *name, const char *link, char type,
 	h[156] = (uint8_t)type;
 	if (link != NULL)
 		memcpy(h + 157, link, strnlen(link, 100));
-	memcpy(h + 257, "ustar\00000", 8);
+	memcpy(h + 257, magic, sizeof(magic));
 	octal(h + 329, 8, 0);
 	octal(h + 337, 8, 0);
 	for (size_t i = 0; i < BLOCK; i++)
@@ -397,7 +398,7 @@ bool dj_tar_read(struct dj_tar *t, void *buf, size_t cap, size_t *ret_len,
 	struct dj_err *err)
 {
 	uint8_t *p = buf;
-	size_t len = 0, n;
+	size_t len = 0, n = 0;
 
 	while (len < cap) {
 		if (t->head_at < t->head_len) {

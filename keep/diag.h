@@ -25,9 +25,9 @@
 #define DJ_DIAG_NAME      160
 
 /* name: of an import, a feature, a file; NULL: none. Any bytes. */
-void dj_diag_refused(const char *text, const char *name, size_t name_len,
+void dj_diag_refused(const char *what, const char *name, size_t name_len,
 	size_t offset);
 /* frames: innermost first, all of instances whose module is m. */
-void dj_diag_trap(const char *text, unsigned code,
+void dj_diag_trap(const char *what, unsigned code,
 	const struct dj_frame *frames, size_t count);
 void dj_diag_counters(uint64_t fuel, uint64_t memory, uint64_t stdin_len);

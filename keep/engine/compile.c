@@ -296,7 +296,7 @@ static uint32_t take_last(struct compiler *c, uint32_t out[8])
 {
 	uint32_t n = c->len - c->last;
 
-	memcpy(out, c->code + c->last, n * 4);
+	memcpy(out, c->code + c->last, n * sizeof(*out));
 	c->len = c->last;
 	forget_last(c);
 	return n;

@@ -159,11 +159,11 @@ static uint32_t collect(struct call *c, const uint8_t *in, uint8_t *out,
 
 	*deadline = UINT64_MAX;
 	for (uint32_t i = 0; i < n; i++) {
-		struct subscription s = decode(c, in + i * sub_len(c));
+		struct subscription s = decode(c, in + (size_t)i * sub_len(c));
 		struct event e;
 
 		if (is_ready(c, &s, start, deadline, &e))
-			put_event(out + EVENT_LEN * events++, &s, &e);
+			put_event(out + (size_t)EVENT_LEN * events++, &s, &e);
 	}
 	return events;
 }
