@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests: unit programs, integration scripts, fuzz targets, constant time, lint.
+# Definitions first, goals last: a goal's list is read where it stands.
 JOBS := $(shell nproc)
 SCRIPTS := $(wildcard tests/integration/*.sh tests/integration/*.py)
 TEST_TOOLS :=
@@ -15,16 +16,6 @@ build/tests/scan: build/host/tests/scan/scan.c.o
 build/tests/region_tap.so: tests/scan/region_tap.c lib/proto/hostcall.h | deps
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fPIE,$(HOSTED)) -fPIC -shared -o $@ $< -ldl
-
-.PHONY: check check-long unit lint fuzz bench ct
-unit: $(UNIT) $(if $(SAN),,$(TEST_TOOLS))
-	@tools/run-tests -j$(JOBS) $(UNIT)
-
-# Everything, with short counts. The last line says how it went.
-check: all $(UNIT) $(TEST_TOOLS) $(FUZZERS) | deps
-	@tools/check-includes
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-2} \
-		tools/run-tests -j$(JOBS) $(UNIT) $(SCRIPTS)
 
 # Constant time: lib and BearSSL by the keep's compiler, secrets marked
 # undefined, run under valgrind by tests/integration/ct.sh (lib/crypto/ct.h).
@@ -46,8 +37,6 @@ build/ct/session: $(CT_OBJ) $(CT_BEARSSL)
 ifeq ($(shell uname -m),x86_64)
 TEST_TOOLS += build/ct/session
 endif
-ct: build/ct/session
-	@V=1 tools/run-tests tests/integration/ct.sh
 
 # Fuzzers: one per parser, all of our code instrumented, clang's libFuzzer.
 FUZZ_CC := clang-19
@@ -70,9 +59,7 @@ build/fuzz/bin/%: build/fuzz/o/fuzz/%.c.o $(patsubst %,build/fuzz/o/%.o,$(TEST_S
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		-levent -levent_openssl -lcurl -ljansson -lssl -lcrypto -lm
-fuzz: $(FUZZERS)
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} V=1 tools/run-tests tests/integration/fuzz.sh
+		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
 
 # Benchmarks: medians in one run, against native or a bare loop.
 BENCH_WASM := $(patsubst tests/bench/%.c,build/bench/%.wasm,$(filter-out \
@@ -107,11 +94,10 @@ build/lint/%.c.ok: %.c .clang-tidy | deps $(BEARSSL_STAMP)
 		{ cat $@.err; exit 1; }
 	$(Q)case $< in lib/*|keep/*) gcc -fanalyzer $(HOSTED) \
 		-isystem $(BEARSSL)/inc -c -o /dev/null $< ;; esac
+	$(Q)gcc $(HOSTED) -isystem $(BEARSSL)/inc -MM -MP -MT $@ \
+		-MF $(@:.ok=.d) $<
 	@touch $@
-lint: $(LINT)
-	@tools/check-includes
-	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
-	@shellcheck $$(git grep -lE '^#!/bin/(ba)?sh' -- tools tests .ci)
+-include $(shell find build/lint -name '*.d' 2>/dev/null)
 
 # Developer tools that are tests too: the Wasm suite's runner (FILE.json or
 # folders), and a program on our engine and WASI without a Keep.
@@ -124,7 +110,7 @@ $(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
 endef
 $(eval $(call test_tool,spectest))
 $(eval $(call test_tool,wasirun))
-check: $(P)/spectest $(P)/wasirun
+TEST_TOOLS += $(P)/spectest $(P)/wasirun
 
 # The process shim under a core that does as it is told (tests/keep/probe.c).
 PROBE := build/keep-test/process.elf
@@ -144,3 +130,30 @@ build/tests/fake_launch: build/host/tests/agent/fake_launch.c.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
 TEST_TOOLS += build/tests/fake_launch
+
+# Goals.
+.PHONY: check check-long unit lint fuzz bench ct
+unit: $(UNIT) $(if $(SAN),,$(TEST_TOOLS))
+	@tools/run-tests -j$(JOBS) $(UNIT)
+
+# Everything, with short counts. The last line says how it went.
+check: all $(UNIT) $(TEST_TOOLS) $(FUZZERS) | deps
+	@tools/check-includes
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-2} \
+		tools/run-tests -j$(JOBS) $(UNIT) $(SCRIPTS)
+
+# The same with everything's long counts: hours.
+check-long: all $(UNIT) $(TEST_TOOLS) $(FUZZERS) | deps
+	@DONJON_LONG=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-1800} \
+		tools/run-tests -j$(JOBS) $(UNIT) $(SCRIPTS)
+
+ct: build/ct/session
+	@V=1 tools/run-tests tests/integration/ct.sh
+
+fuzz: $(FUZZERS)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} V=1 tools/run-tests tests/integration/fuzz.sh
+
+lint: $(LINT)
+	@tools/check-includes
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@shellcheck $$(git grep -lE '^#!/bin/(ba)?sh' -- tools tests .ci)
