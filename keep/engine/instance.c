@@ -277,11 +277,35 @@ static dj_status make_elems(struct dj_instance *inst)
 	return DJ_OK;
 }
 
+/* 1.0 looked at all segments before it wrote any. */
+static enum dj_trap check_segments(const struct dj_instance *inst)
+{
+	const struct dj_wasm_module *m = inst->module;
+
+	for (uint32_t i = 0; i < m->elem_count; i++) {
+		const struct dj_wasm_elem *e = &m->elems[i];
+
+		if (!dj_range_ok((uint32_t)eval(inst, &e->offset), e->count,
+			    inst->tables[e->table]->count))
+			return DJ_TRAP_TABLE;
+	}
+	for (uint32_t i = 0; i < m->data_count; i++) {
+		const struct dj_wasm_data *d = &m->datas[i];
+
+		if (!dj_range_ok((uint32_t)eval(inst, &d->offset), d->len,
+			    inst->mem->len))
+			return DJ_TRAP_MEMORY;
+	}
+	return DJ_TRAP_NONE;
+}
+
 static enum dj_trap run_segments(struct dj_instance *inst)
 {
 	const struct dj_wasm_module *m = inst->module;
 	enum dj_trap t = DJ_TRAP_NONE;
 
+	if ((m->features & DJ_WASM_BIT(BULK_MEMORY)) == 0)
+		t = check_segments(inst);
 	for (uint32_t i = 0; i < m->elem_count && t == DJ_TRAP_NONE; i++) {
 		const struct dj_wasm_elem *e = &m->elems[i];
 

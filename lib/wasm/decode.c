@@ -67,12 +67,15 @@ static void read_type(struct decoder *d, struct dj_wasm_functype *t)
 
 	if (form == 0x5f || form == 0x5e || form == 0x50 || form == 0x4f ||
 		form == 0x4e)
-		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED,
-			"garbage collection");
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_GC,
+			"malformed form of type");
 	else if (form != 0x60)
 		dj_wasm_rd_malformed(&d->r, "integer representation too long");
 	t->params = read_types(d, &t->param_count);
 	t->results = read_types(d, &t->result_count);
+	if (t->result_count > 1 &&
+		!dj_wasm_rd_knows(&d->r, DJ_WASM_F_MULTI_VALUE))
+		dj_wasm_rd_invalid(&d->r, "invalid result arity");
 }
 
 static void read_type_section(struct decoder *d)
@@ -103,9 +106,11 @@ static struct dj_wasm_limits read_limits(struct decoder *d, uint64_t most,
 	uint8_t flags = dj_wasm_rd_u8(&d->r);
 
 	if (flags == 2 || flags == 3)
-		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED, "threads");
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_THREADS,
+			"malformed limits flags");
 	else if (flags >= 4 && flags <= 7)
-		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED, "memory64");
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_MEMORY64,
+			"malformed limits flags");
 	else if (flags > 1)
 		dj_wasm_rd_malformed(&d->r, "malformed limits flags");
 	l.min = dj_wasm_rd_u32(&d->r);
@@ -178,8 +183,8 @@ static void read_import(struct decoder *d, struct dj_wasm_import *im)
 		m->imported_globals++;
 		break;
 	case 4:
-		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED,
-			"exception handling");
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_EXCEPTIONS,
+			"malformed import kind");
 		break;
 	default:
 		dj_wasm_rd_malformed(&d->r, "malformed import kind");
@@ -222,6 +227,11 @@ static void open_tables(struct decoder *d, uint32_t own)
 	struct dj_wasm_module *m = d->m;
 	uint32_t n = 0;
 
+	if ((uint64_t)m->imported_tables + own > 1 &&
+		!dj_wasm_rd_knows(&d->r, DJ_WASM_F_REF_TYPES)) {
+		dj_wasm_rd_invalid(&d->r, "multiple tables");
+		return;
+	}
 	m->tables =
 		alloc(d, (size_t)m->imported_tables + own, sizeof(*m->tables));
 	if (failed(d))
@@ -488,12 +498,28 @@ static void read_elem_items(struct decoder *d, struct dj_wasm_elem *e)
 	}
 }
 
+/* Before there were flags, their place was the table's. */
+static void read_elem_1_0(struct decoder *d, struct dj_wasm_elem *e,
+	uint32_t table)
+{
+	e->type = DJ_WASM_FUNCREF;
+	e->table = table;
+	if (table >= d->m->table_count)
+		dj_wasm_rd_invalid(&d->r, "unknown table");
+	e->offset = read_const(d, DJ_WASM_I32);
+	read_elem_items(d, e);
+}
+
 /* The flags: 1 not active, 2 explicit index or declared, 4 expressions. */
 static void read_elem(struct decoder *d, struct dj_wasm_elem *e)
 {
 	uint32_t flags = dj_wasm_rd_u32(&d->r);
 	bool active = (flags & 1) == 0;
 
+	if (!dj_wasm_rd_knows(&d->r, DJ_WASM_F_BULK_MEMORY)) {
+		read_elem_1_0(d, e, flags);
+		return;
+	}
 	if (flags > 7) {
 		dj_wasm_rd_malformed(&d->r, "malformed elements segment kind");
 		return;
@@ -542,6 +568,7 @@ static void read_body(struct decoder *d, struct dj_wasm_validator *v,
 	f->body = (uint32_t)(p - d->m->bytes);
 	f->len = len;
 	r = dj_wasm_rd_of(d->m->bytes, f->body, len);
+	r.features = d->r.features;
 	dj_wasm_validate_body(v, &r, &d->m->types[f->type]);
 	if (r.st != DJ_OK) {
 		d->r.st = r.st;
@@ -574,15 +601,18 @@ static void read_code_section(struct decoder *d)
 
 static void read_data(struct decoder *d, struct dj_wasm_data *s)
 {
+	bool has_flags = dj_wasm_rd_knows(&d->r, DJ_WASM_F_BULK_MEMORY);
 	uint32_t flags = dj_wasm_rd_u32(&d->r);
 
-	if (flags > 2) {
+	if (has_flags && flags > 2) {
 		dj_wasm_rd_malformed(&d->r, "malformed data segment kind");
 		return;
 	}
-	s->mode = flags == 1 ? DJ_WASM_PASSIVE : DJ_WASM_ACTIVE;
+	s->mode = has_flags && flags == 1 ? DJ_WASM_PASSIVE : DJ_WASM_ACTIVE;
 	if (s->mode == DJ_WASM_ACTIVE) {
-		uint32_t mem = flags == 2 ? dj_wasm_rd_u32(&d->r) : 0;
+		uint32_t mem = has_flags && flags == 2 ? dj_wasm_rd_u32(&d->r)
+			: has_flags                    ? 0
+						       : flags;
 
 		if (mem >= d->m->memory_count)
 			dj_wasm_rd_invalid(&d->r, "unknown memory");
@@ -689,8 +719,11 @@ static void read_section(struct decoder *d, uint8_t *last)
 	uint32_t len = dj_wasm_rd_u32(&d->r);
 
 	if (id == SECTION_TAG)
-		dj_wasm_rd_refuse(&d->r, DJ_E_UNSUPPORTED,
-			"exception handling");
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_EXCEPTIONS,
+			"malformed section id");
+	else if (id == SECTION_DATA_COUNT &&
+		!dj_wasm_rd_knows(&d->r, DJ_WASM_F_BULK_MEMORY))
+		dj_wasm_rd_malformed(&d->r, "malformed section id");
 	else if (id >= SECTIONS)
 		dj_wasm_rd_malformed(&d->r, "malformed section id");
 	else if (len > dj_wasm_rd_left(&d->r))
@@ -738,15 +771,24 @@ static void read_sections(struct decoder *d)
 dj_status dj_wasm_load(const uint8_t *bytes, size_t len, struct dj_arena *arena,
 	struct dj_wasm_module **ret, struct dj_wasm_error *err)
 {
+	return dj_wasm_load_as(DJ_WASM_ANY, bytes, len, arena, ret, err);
+}
+
+dj_status dj_wasm_load_as(uint64_t features, const uint8_t *bytes, size_t len,
+	struct dj_arena *arena, struct dj_wasm_module **ret,
+	struct dj_wasm_error *err)
+{
 	struct decoder d = { .arena = arena };
 
 	d.r = dj_wasm_rd_of(bytes, 0, len);
+	d.r.features = features;
 	if (len > UINT32_MAX)
 		dj_wasm_rd_refuse(&d.r, DJ_E_LIMIT, "module too large");
 	d.m = alloc(&d, 1, sizeof(*d.m));
 	if (d.m != NULL) {
 		d.m->bytes = bytes;
 		d.m->len = len;
+		d.m->features = features;
 		d.last_custom = &d.m->customs;
 		read_sections(&d);
 	}

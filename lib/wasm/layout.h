@@ -71,6 +71,7 @@ struct dj_wasm_custom_section {
 struct dj_wasm_module {
 	const uint8_t *bytes;
 	size_t len;
+	uint64_t features; /* the language it was judged by */
 
 	/* Index spaces: the imported ones come first. */
 	uint32_t type_count, import_count, func_count, table_count;

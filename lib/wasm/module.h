@@ -7,6 +7,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/status.h"
+#include "lib/wasm/feature.h"
 
 /*
  * A WebAssembly module, decoded and validated: the one front end of `donjon
@@ -97,6 +98,15 @@ struct dj_wasm_module; /* the rest is lib/wasm's and keep/engine's business */
  */
 dj_status dj_wasm_load(const uint8_t *bytes, size_t len, struct dj_arena *arena,
 	struct dj_wasm_module **ret, struct dj_wasm_error *err);
+/*
+ * The same by the rules of an older or narrower language: features has the
+ * bits of what it knows, DJ_WASM_1_0 for one. What it does not know is
+ * malformed or invalid, as it was then; what it knows and we lack is
+ * DJ_E_UNSUPPORTED. dj_wasm_load() takes DJ_WASM_ANY.
+ */
+dj_status dj_wasm_load_as(uint64_t features, const uint8_t *bytes, size_t len,
+	struct dj_arena *arena, struct dj_wasm_module **ret,
+	struct dj_wasm_error *err);
 
 size_t dj_wasm_import_count(const struct dj_wasm_module *m);
 const struct dj_wasm_import *dj_wasm_import(const struct dj_wasm_module *m,

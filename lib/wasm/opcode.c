@@ -80,55 +80,75 @@ const struct dj_wasm_op dj_wasm_ops[DJ_OP_COUNT] = {
 	[0x106 ... 0x107] = UNARY(D, L),
 };
 
-/* Opcodes of later standards, so that a message can name what is missing. */
-static const char *feature_of(uint8_t op)
+/* The feature that an opcode came with. */
+static enum dj_wasm_feature feature_of(uint8_t op)
 {
 	switch (op) {
 	case 0x06 ... 0x0a:
 	case 0x18 ... 0x19:
 	case 0x1f:
-		return "exception handling";
+		return DJ_WASM_F_EXCEPTIONS;
 	case 0x12 ... 0x13:
-		return "tail calls";
+		return DJ_WASM_F_TAIL_CALL;
 	case 0x14 ... 0x15:
-	case 0xd3 ... 0xd6:
-		return "typed function references";
+	case 0xd4 ... 0xd6:
+		return DJ_WASM_F_FUNC_REFS;
+	case DJ_OP_SELECT_T:
+	case DJ_OP_TABLE_GET ... DJ_OP_TABLE_SET:
+	case DJ_OP_REF_NULL ... DJ_OP_REF_FUNC:
+		return DJ_WASM_F_REF_TYPES;
+	case 0xc0 ... 0xc4:
+		return DJ_WASM_F_SIGN_EXT;
+	case 0xd3:
 	case 0xfb:
-		return "garbage collection";
+		return DJ_WASM_F_GC;
 	case 0xfd:
-		return "SIMD";
+		return DJ_WASM_F_SIMD;
 	case 0xfe:
-		return "threads";
+		return DJ_WASM_F_THREADS;
 	default:
-		return NULL;
+		return DJ_WASM_F_MVP;
 	}
+}
+
+static uint32_t read_misc(struct dj_wasm_rd *r)
+{
+	uint32_t op = dj_wasm_rd_u32(r);
+	enum dj_wasm_feature f = DJ_WASM_F_REF_TYPES; /* table.grow and on */
+
+	if (op >= DJ_OP_COUNT - 0x100) {
+		dj_wasm_rd_malformed(r, "illegal opcode");
+		return 0;
+	}
+	op += 0x100;
+	if (op <= DJ_OP_TRUNC_SAT_LAST)
+		f = DJ_WASM_F_SAT_TRUNC;
+	else if (op <= DJ_OP_TABLE_COPY)
+		f = DJ_WASM_F_BULK_MEMORY;
+	return dj_wasm_rd_needs(r, f, "illegal opcode") ? op : 0;
 }
 
 uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r)
 {
+	enum dj_wasm_feature f;
 	uint8_t b;
-	uint32_t n;
 
 	if (r->p == r->end) {
 		dj_wasm_rd_malformed(r, "END opcode expected");
 		return 0;
 	}
 	b = *r->p++;
-	if (b == DJ_OP_PREFIX) {
-		n = dj_wasm_rd_u32(r);
-		if (n >= DJ_OP_COUNT - 0x100)
-			dj_wasm_rd_malformed(r, "illegal opcode");
-		return r->st == DJ_OK ? 0x100 + n : 0;
-	}
-	if (feature_of(b) != NULL) {
-		dj_wasm_rd_refuse(r, DJ_E_UNSUPPORTED, feature_of(b));
+	if (b == DJ_OP_PREFIX)
+		return read_misc(r);
+	f = feature_of(b);
+	if (f != DJ_WASM_F_MVP && !dj_wasm_rd_needs(r, f, "illegal opcode"))
 		return 0;
-	}
 	return b;
 }
 
 enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r)
 {
+	static const char text[] = "malformed value type";
 	uint8_t b = dj_wasm_rd_u8(r);
 
 	switch (b) {
@@ -136,14 +156,16 @@ enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r)
 	case L:
 	case F:
 	case D:
+		break;
 	case DJ_WASM_FUNCREF:
 	case DJ_WASM_EXTERNREF:
+		(void)dj_wasm_rd_needs(r, DJ_WASM_F_REF_TYPES, text);
 		break;
 	case DJ_WASM_V128:
-		dj_wasm_rd_refuse(r, DJ_E_UNSUPPORTED, "SIMD");
+		(void)dj_wasm_rd_needs(r, DJ_WASM_F_SIMD, text);
 		break;
 	default:
-		dj_wasm_rd_malformed(r, "malformed value type");
+		dj_wasm_rd_malformed(r, text);
 	}
 	return (enum dj_wasm_valtype)b;
 }
@@ -154,6 +176,9 @@ enum dj_wasm_valtype dj_wasm_rd_reftype(struct dj_wasm_rd *r)
 
 	if (b != DJ_WASM_FUNCREF && b != DJ_WASM_EXTERNREF)
 		dj_wasm_rd_malformed(r, "malformed reference type");
+	if (b == DJ_WASM_EXTERNREF)
+		(void)dj_wasm_rd_needs(r, DJ_WASM_F_REF_TYPES,
+			"malformed element type");
 	return (enum dj_wasm_valtype)b;
 }
 
@@ -174,6 +199,8 @@ struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
 		(void)dj_wasm_rd_valtype(r);
 		return bt;
 	}
+	if (!dj_wasm_rd_needs(r, DJ_WASM_F_MULTI_VALUE, "malformed block type"))
+		return bt;
 	i = dj_wasm_rd_signed(r, 33);
 	if (r->st != DJ_OK)
 		return bt;

@@ -8,6 +8,7 @@ struct dj_wasm_rd dj_wasm_rd_of(const uint8_t *bytes, size_t off, size_t len)
 		.p = bytes + off,
 		.end = bytes + off + len,
 		.st = DJ_OK,
+		.features = DJ_WASM_ANY,
 	};
 }
 
@@ -36,6 +37,38 @@ void dj_wasm_rd_invalid(struct dj_wasm_rd *r, const char *text)
 void dj_wasm_rd_refuse(struct dj_wasm_rd *r, dj_status st, const char *text)
 {
 	fail(r, st, false, text);
+}
+
+static const char *const feature_names[] = {
+	[DJ_WASM_F_MVP] = "WebAssembly 1.0",
+	[DJ_WASM_F_SIGN_EXT] = "sign extension",
+	[DJ_WASM_F_SAT_TRUNC] = "saturating truncation",
+	[DJ_WASM_F_MULTI_VALUE] = "multiple values",
+	[DJ_WASM_F_BULK_MEMORY] = "bulk memory operations",
+	[DJ_WASM_F_REF_TYPES] = "reference types",
+	[DJ_WASM_F_SIMD] = "SIMD",
+	[DJ_WASM_F_MUT_GLOBALS] = "import of mutable globals",
+	[DJ_WASM_F_EXTENDED_CONST] = "extended constants",
+	[DJ_WASM_F_TAIL_CALL] = "tail calls",
+	[DJ_WASM_F_RELAXED_SIMD] = "relaxed SIMD",
+	[DJ_WASM_F_MULTI_MEMORY] = "multiple memories",
+	[DJ_WASM_F_MEMORY64] = "memory64",
+	[DJ_WASM_F_FUNC_REFS] = "typed function references",
+	[DJ_WASM_F_GC] = "garbage collection",
+	[DJ_WASM_F_EXCEPTIONS] = "exception handling",
+	[DJ_WASM_F_THREADS] = "threads",
+};
+
+bool dj_wasm_rd_needs(struct dj_wasm_rd *r, enum dj_wasm_feature f,
+	const char *malformed)
+{
+	if (r->st != DJ_OK)
+		return false;
+	if (!dj_wasm_rd_knows(r, f))
+		dj_wasm_rd_malformed(r, malformed);
+	else if ((DJ_WASM_HAVE >> f & 1) == 0)
+		dj_wasm_rd_refuse(r, DJ_E_UNSUPPORTED, feature_names[f]);
+	return r->st == DJ_OK;
 }
 
 uint32_t dj_wasm_rd_u32_long(struct dj_wasm_rd *r)

@@ -14,6 +14,7 @@
 struct dj_wasm_rd {
 	const uint8_t *start, *p, *end;
 	dj_status st;
+	uint64_t features; /* of the language that is read */
 	struct dj_wasm_error err;
 };
 
@@ -23,6 +24,18 @@ struct dj_wasm_rd dj_wasm_rd_of(const uint8_t *bytes, size_t off, size_t len);
 void dj_wasm_rd_malformed(struct dj_wasm_rd *r, const char *text);
 void dj_wasm_rd_invalid(struct dj_wasm_rd *r, const char *text);
 void dj_wasm_rd_refuse(struct dj_wasm_rd *r, dj_status st, const char *text);
+/*
+ * What comes needs a feature: false, and a failure, if the language does not
+ * know it (malformed, in the given words) or we lack it (by its name).
+ */
+bool dj_wasm_rd_needs(struct dj_wasm_rd *r, enum dj_wasm_feature f,
+	const char *malformed);
+
+static inline bool dj_wasm_rd_knows(const struct dj_wasm_rd *r,
+	enum dj_wasm_feature f)
+{
+	return (r->features >> f & 1) != 0;
+}
 
 static inline size_t dj_wasm_rd_left(const struct dj_wasm_rd *r)
 {

@@ -259,17 +259,23 @@ static void on_br(struct dj_wasm_validator *v, uint32_t op)
 static void on_br_table(struct dj_wasm_validator *v)
 {
 	uint32_t count = dj_wasm_rd_count(v->r, 1), n, arity = 0;
-	const uint8_t *types;
+	const uint8_t *types, *before = NULL;
+	/* Until there were subtypes, all labels had one type. */
+	bool one = !dj_wasm_rd_knows(v->r, DJ_WASM_F_REF_TYPES);
 
 	pop_of(v, DJ_WASM_I32);
 	for (uint32_t i = 0; i <= count; i++) {
 		if (!label_types(v, dj_wasm_rd_u32(v->r), &types, &n))
 			return;
-		if (i != 0 && n != arity) {
+		if (i != 0 &&
+			(n != arity ||
+				(one && n != 0 &&
+					memcmp(types, before, n) != 0))) {
 			invalid(v, "type mismatch");
 			return;
 		}
 		arity = n;
+		before = types;
 		check_top(v, types, n);
 	}
 	if (!failed(v))
@@ -289,6 +295,12 @@ static void call_type(struct dj_wasm_validator *v,
 {
 	pop_all(v, t->params, t->param_count);
 	push_all(v, t->results, t->result_count);
+}
+
+static void zero_byte(struct dj_wasm_validator *v)
+{
+	if (dj_wasm_rd_u8(v->r) != 0)
+		dj_wasm_rd_malformed(v->r, "zero byte expected");
 }
 
 static const struct dj_wasm_table *table_at(struct dj_wasm_validator *v,
@@ -314,7 +326,12 @@ static void on_call(struct dj_wasm_validator *v, uint32_t op)
 			call_type(v, &m->types[m->funcs[i].type]);
 		return;
 	}
-	t = table_at(v, dj_wasm_rd_u32(v->r));
+	if (dj_wasm_rd_knows(v->r, DJ_WASM_F_REF_TYPES)) {
+		t = table_at(v, dj_wasm_rd_u32(v->r));
+	} else {
+		zero_byte(v);
+		t = table_at(v, 0);
+	}
 	if (t != NULL && t->elem != DJ_WASM_FUNCREF)
 		invalid(v, "type mismatch");
 	if (i >= m->type_count)
@@ -391,12 +408,6 @@ static void need_memory(struct dj_wasm_validator *v)
 {
 	if (v->m->memory_count == 0)
 		invalid(v, "unknown memory 0");
-}
-
-static void zero_byte(struct dj_wasm_validator *v)
-{
-	if (dj_wasm_rd_u8(v->r) != 0)
-		dj_wasm_rd_malformed(v->r, "zero byte expected");
 }
 
 static void memarg(struct dj_wasm_validator *v, uint8_t width)

@@ -28,17 +28,10 @@ result()
 	fi
 }
 
-for group in 2.0/core 2.0/simd; do
+for group in 1.0 2.0/core 2.0/simd; do
 	build/spectest "$suite/$group" >"$out" 2>&1
 	result $? "$group"
 done
 
-# 2.0 took back what these three of 1.0 refuse: several results, and a
-# stricter type of unreachable code.
-build/spectest "$suite/1.0" >"$out" 2>&1
-grep json: "$out" | grep -vqE \
-	'/func\.json:49[37]: .*invalid result arity|/unreached-invalid\.json:539: '
-[ $? = 1 ] && tail -n 1 "$out" | grep -qE '^1[0-9]{4} passed, 3 failed'
-result $? "1.0, all but what 2.0 allows"
 echo "1..$n"
 exit $bad

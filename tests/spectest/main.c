@@ -67,8 +67,16 @@ int main(int argc, char **argv)
 		t.verbose = true;
 		i++;
 	}
-	if (i == argc) {
-		fprintf(stderr, "usage: spectest [-v] FILE.json|FOLDER...\n");
+	if (i + 1 < argc && strcmp(argv[i], "--wasm") == 0) {
+		t.features = spectest_version(argv[i + 1], strlen(argv[i + 1]));
+		i = t.features == 0 ? argc : i + 2;
+	}
+	if (i >= argc) {
+		fprintf(stderr,
+			"usage: spectest [-v] [--wasm 1.0|2.0|3.0] "
+			"FILE.json|FOLDER...\n"
+			"Without --wasm a folder in the path named so "
+			"says it.\n");
 		return 2;
 	}
 	for (; i < argc; i++)

@@ -153,7 +153,8 @@ static enum outcome load(struct script *s, const json_t *cmd, struct unit *u)
 	u->bytes = read_module(s, cmd, &len);
 	if (u->bytes == NULL)
 		return FAILED;
-	st = dj_wasm_load(u->bytes, len, &s->arena, &u->module, &err);
+	st = dj_wasm_load_as(s->features, u->bytes, len, &s->arena, &u->module,
+		&err);
 	if (st == DJ_E_UNSUPPORTED) {
 		u->skip = err.text;
 		return lacking(s, err.text);
@@ -499,7 +500,8 @@ static enum outcome on_refused(struct script *s, const json_t *cmd)
 	if (exact == NULL || !hostmem_arena(&arena, ARENA_SIZE))
 		abort();
 	memcpy(exact, bytes, len);
-	o = judge_refusal(s, cmd, dj_wasm_load(exact, len, &arena, &m, &err),
+	o = judge_refusal(s, cmd,
+		dj_wasm_load_as(s->features, exact, len, &arena, &m, &err),
 		&err);
 	hostmem_arena_done(&arena);
 	free(exact);
@@ -644,9 +646,44 @@ static void release(struct script *s)
 	free(s->dir);
 }
 
+uint64_t spectest_version(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		uint64_t features;
+	} versions[] = { { "1.0", DJ_WASM_1_0 }, { "2.0", DJ_WASM_2_0 },
+		{ "3.0", DJ_WASM_3_0 } };
+
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (strlen(versions[i].name) == len &&
+			memcmp(versions[i].name, name, len) == 0)
+			return versions[i].features;
+	return 0;
+}
+
+/* The part of the path nearest to the script that names a version. */
+static uint64_t features_of(const char *path)
+{
+	uint64_t features = DJ_WASM_ANY;
+
+	while (*path != '\0') {
+		size_t n = strcspn(path, "/");
+		uint64_t f = spectest_version(path, n);
+
+		if (f != 0)
+			features = f;
+		path += n + (path[n] == '/');
+	}
+	return features;
+}
+
 void spectest_run(const char *path, struct totals *t)
 {
-	struct script s = { .path = path, .totals = t };
+	struct script s = {
+		.path = path,
+		.totals = t,
+		.features = t->features != 0 ? t->features : features_of(path),
+	};
 	const char *slash = strrchr(path, '/');
 	json_error_t err;
 	json_t *root;

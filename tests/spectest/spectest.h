@@ -18,7 +18,8 @@
  *   value.c   values of the JSON to and from the engine's
  *   host.c    the "spectest" module
  *
- * One script is one store; everything of it is released at its end.
+ * A script is judged by the rules of the version that its path names, or that
+ * --wasm says. One script is one store; everything of it is released at its end.
  */
 enum outcome {
 	PASSED,
@@ -29,6 +30,7 @@ enum outcome {
 struct totals {
 	uint64_t count[3];
 	bool verbose;
+	uint64_t features; /* judge by these; 0: what the path's version says */
 };
 
 /* A module of the script, and usually its instance. */
@@ -50,6 +52,7 @@ struct script {
 	const char *path;
 	char *dir;
 	struct totals *totals;
+	uint64_t features; /* the language that modules are judged by */
 	struct dj_arena arena;
 	struct dj_store *store;
 	struct unit **units;
@@ -63,6 +66,8 @@ struct script {
 };
 
 void spectest_run(const char *path, struct totals *t);
+/* The features of "1.0" and so on, len bytes; 0 if there is none such. */
+uint64_t spectest_version(const char *name, size_t len);
 
 /* The named skip reason's count goes up; printed at the end. */
 void spectest_count_skip(const char *reason);

@@ -44,6 +44,7 @@ static const uint8_t good[] = {
 static struct dj_arena arena;
 static struct dj_wasm_module *m;
 static struct dj_wasm_error err;
+static uint64_t features = DJ_WASM_ANY;
 
 /* An exact copy, so that a sanitizer sees a read past the end. */
 static dj_status load(const uint8_t *p, size_t len)
@@ -57,7 +58,7 @@ static dj_status load(const uint8_t *p, size_t len)
 	if (!hostmem_arena(&arena, (size_t)1 << 20))
 		abort();
 	err = (struct dj_wasm_error){ .text = "" };
-	return dj_wasm_load(copy, len, &arena, &m, &err);
+	return dj_wasm_load_as(features, copy, len, &arena, &m, &err);
 }
 
 /* Header and one section. */
@@ -219,6 +220,77 @@ static void bodies_are_judged(void)
 	}
 }
 
+/* Each is 2.0; 1.0 refused it, as malformed or as invalid. */
+static void an_older_language_refuses_what_came_later(void)
+{
+	static const struct {
+		const char *text;
+		uint8_t id, len;
+		uint8_t p[24];
+		bool malformed;
+	} sections[] = {
+		{ "invalid result arity", 1, 6, { 1, 0x60, 0, 2, 0x7f, 0x7f },
+			false },
+		{ "malformed value type", 1, 5, { 1, 0x60, 1, 0x70, 0 }, true },
+		{ "malformed element type", 4, 4, { 1, 0x6f, 0, 0 }, true },
+		{ "multiple tables", 4, 7, { 2, 0x70, 0, 0, 0x70, 0, 0 },
+			false },
+		{ "malformed section id", 12, 1, { 0 }, true },
+		{ .len = 0 },
+	};
+	static const struct {
+		const char *text;
+		uint8_t len;
+		uint8_t p[24];
+	} bodies[] = {
+		{ "illegal opcode", 6, { 0, 0x41, 0, 0xc0, 0x1a, 0x0b } },
+		{ "illegal opcode", 10,
+			{ 0, 0x43, 0, 0, 0, 0, 0xfc, 0, 0x1a, 0x0b } },
+		{ "illegal opcode", 5, { 0, 0xd0, 0x70, 0x1a, 0x0b } },
+		{ "illegal opcode", 11,
+			{ 0, 0x41, 0, 0x41, 0, 0x41, 0, 0x1c, 1, 0x7f, 0x0b } },
+		{ "malformed block type", 5, { 0, 0x02, 0, 0x0b, 0x0b } },
+		/* Unreachable: labels of two types. */
+		{ "type mismatch", 19,
+			{ 0, 0x02, 0x7f, 0x02, 0x7d, 0x00, 0x41, 0, 0x0e, 1, 0,
+				1, 0x0b, 0x1a, 0x41, 0, 0x0b, 0x1a, 0x0b } },
+	};
+
+	for (size_t i = 0; sections[i].len != 0; i++) {
+		features = DJ_WASM_2_0;
+		eq_u64(load_section(sections[i].id, sections[i].p,
+			       sections[i].len),
+			DJ_OK);
+		features = DJ_WASM_1_0;
+		eq_u64(load_section(sections[i].id, sections[i].p,
+			       sections[i].len),
+			DJ_E_INPUT);
+		eq_u64(err.malformed, sections[i].malformed);
+		eq_str(err.text, sections[i].text);
+	}
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		features = DJ_WASM_1_0;
+		eq_u64(load_body(bodies[i].p, bodies[i].len), DJ_E_INPUT);
+		eq_str(err.text, bodies[i].text);
+	}
+	features = DJ_WASM_2_0;
+	eq_u64(load_body(bodies[5].p, 19), DJ_OK);
+	features = DJ_WASM_ANY;
+}
+
+/* A limits flag of threads: a name for who asks for all, else nonsense. */
+static void what_a_language_does_not_know_is_malformed_not_unsupported(void)
+{
+	static const uint8_t shared[] = { 1, 3, 0, 1 };
+
+	eq_u64(load_section(5, shared, sizeof(shared)), DJ_E_UNSUPPORTED);
+	eq_str(err.text, "threads");
+	features = DJ_WASM_3_0;
+	eq_u64(load_section(5, shared, sizeof(shared)), DJ_E_INPUT);
+	ok(err.malformed);
+	features = DJ_WASM_ANY;
+}
+
 static void a_full_arena_is_no_memory(void)
 {
 	static uint8_t small[64];
@@ -235,6 +307,8 @@ int main(void)
 	RUN(no_single_bad_byte_crashes_the_loader);
 	RUN(each_rule_has_its_words);
 	RUN(bodies_are_judged);
+	RUN(an_older_language_refuses_what_came_later);
+	RUN(what_a_language_does_not_know_is_malformed_not_unsupported);
 	RUN(a_full_arena_is_no_memory);
 	return done();
 }
