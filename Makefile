@@ -90,7 +90,7 @@ endif
 P := $(if $(filter 1,$(SAN)),build/san,build)
 
 $(P)/donjon: $(call obj,$(CLI_SRC)) $(B)/client.a $(B)/attest.a $(B)/lib.a $(B)/bearssl.a
-	$(link) -lcurl -ljansson -lssl -lcrypto
+	$(link) -ljansson -lcrypto
 $(P)/donjond: $(call obj,host/agent/main.c) $(B)/host.a $(B)/lib.a
 	$(link) -levent -levent_openssl -ljansson -lssl -lcrypto
 # Static, and for fixed addresses: both stay as long as a Keep does, and pages
@@ -116,7 +116,7 @@ $(P)/tests/%: $(B)/tests/%.c.o $(call obj,$(TEST_SUPPORT)) $(B)/client.a \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		-levent -levent_openssl -lcurl -ljansson -lssl -lcrypto -lm
+		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
 include mk/tests.mk
 
 .PHONY: demo

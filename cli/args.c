@@ -40,11 +40,21 @@ static void add_options(struct tables *t, const struct dj_option *o)
 	*s = '\0';
 }
 
+/* Before the verb, and where the operands may be a program's own. */
+static bool takes_all(const struct dj_verb *verb)
+{
+	return verb == NULL || verb->max_operands == SIZE_MAX;
+}
+
 static void make_tables(struct tables *t, const struct dj_verb *verb)
 {
 	memset(t, 0, sizeof(*t));
-	/* '+': stop at the first operand; ':': tell a missing argument. */
-	strcpy(t->shorts, "+:");
+	/*
+	 * '+': stop at the first operand, since what follows may be for the
+	 * program; '-': operands come as option 1, in their place, where the
+	 * verb knows how many it takes. ':': tell a missing argument.
+	 */
+	strcpy(t->shorts, takes_all(verb) ? "+:" : "-:");
 	add_options(t, dj_common_options);
 	if (verb != NULL)
 		add_options(t, verb->options);
@@ -114,11 +124,15 @@ static bool take(struct dj_cli *cli, const struct dj_option *o, char *value)
 	return true;
 }
 
-/* Options up to the first operand; argv[0] is skipped. *ret_next: where. */
+/*
+ * Options up to the first operand, or among them; argv[0] is skipped. Operands
+ * end up side by side from argv[*ret_next] on.
+ */
 static bool read_options(struct dj_cli *cli, int argc, char **argv,
 	int *ret_next, struct dj_err *err)
 {
 	struct tables t;
+	int operands = 0;
 	int c;
 
 	make_tables(&t, cli->verb);
@@ -134,6 +148,11 @@ static bool read_options(struct dj_cli *cli, int argc, char **argv,
 		c = getopt_long(argc, argv, t.shorts, t.longs, NULL);
 		if (c == -1)
 			break;
+		if (c == 1) {
+			/* Slots up to here are read already. */
+			argv[1 + operands++] = optarg;
+			continue;
+		}
 		if (c == ':') {
 			(void)dj_err_set(err, "usage.value",
 				"option %s needs a value", word);
@@ -156,7 +175,9 @@ static bool read_options(struct dj_cli *cli, int argc, char **argv,
 			return dj_err_set(err, "internal.memory",
 				"reading the command line: no memory");
 	}
-	*ret_next = optind;
+	memmove(argv + optind - operands, argv + 1,
+		(size_t)operands * sizeof(*argv));
+	*ret_next = optind - operands;
 	return true;
 }
 

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <curl/curl.h>
 #include <openssl/crypto.h>
 
 #include "cli/cli.h"
 #include "cli/verbs.h"
+#include "client/curl.h"
 
 static int run(struct dj_cli *cli)
 {
-	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+	struct dj_err err = { 0 };
+	const struct dj_curl *lib;
+	const char *curl;
 	json_t *o;
 
+	if (!cli->json && cli->verbose == 0) {
+		dj_cli_print("donjon %s\n", DJ_VERSION);
+		return dj_cli_end(cli, 0);
+	}
+	lib = dj_curl_load(&err);
+	curl = lib == NULL ? "not installed" : lib->version();
 	if (!cli->json) {
 		dj_cli_print("donjon %s\n", DJ_VERSION);
-		if (cli->verbose > 0)
-			dj_cli_print("session protocol KSP/1\n%s\ncurl %s\n",
-				OpenSSL_version(OPENSSL_VERSION),
-				curl->version);
+		dj_cli_print("session protocol KSP/1\n%s\n%s\n",
+			OpenSSL_version(OPENSSL_VERSION), curl);
 		return dj_cli_end(cli, 0);
 	}
 	o = json_object();
@@ -24,7 +30,7 @@ static int run(struct dj_cli *cli)
 	(void)json_object_set_new(o, "protocol", json_string("KSP/1"));
 	(void)json_object_set_new(o, "openssl",
 		json_string(OpenSSL_version(OPENSSL_VERSION)));
-	(void)json_object_set_new(o, "curl", json_string(curl->version));
+	(void)json_object_set_new(o, "curl", json_string(curl));
 	return dj_cli_json(cli, o, 0);
 }
 

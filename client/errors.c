@@ -229,6 +229,11 @@ const struct dj_err_info dj_errs[] = {
 	"donjon found a mistake in itself",
 	"This should not happen. Please report what you did and the text.",
 	"donjon version" },
+{ "internal.library", 70, 70,
+	"a library that is needed here is not installed",
+	"Hosts named by https: are reached with libcurl, which is loaded only "
+	"then. On Debian it is the package libcurl4.",
+	"donjon version -v" },
 { "internal.memory", 70, 70,
 	"this machine has no memory left",
 	"An allocation failed on this side; the Keep is not involved.",

@@ -2,7 +2,6 @@
 #include "client/http.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
@@ -16,14 +15,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/curl.h"
 #include "client/policy_file.h"
 #include "lib/base/secret.h"
 
 #define ANSWER_MAX ((size_t)1 << 20)
 #define HEAD_MAX   16384
 #define TOKEN_MAX  4096
+#define KEY_SIZE   64
 
 struct dj_host {
+	const struct dj_curl *lib; /* NULL: not by https */
 	CURL *curl;
 	char name[256];
 	char base[256]; /* scheme and authority of request URLs */
@@ -43,7 +45,8 @@ void dj_host_free(struct dj_host *h)
 {
 	if (h == NULL)
 		return;
-	curl_easy_cleanup(h->curl);
+	if (h->curl != NULL)
+		h->lib->cleanup(h->curl);
 	if (h->auth != NULL)
 		dj_wipe(h->auth, strlen(h->auth));
 	free(h->auth);
@@ -126,26 +129,30 @@ static char *copy(const char *s)
 	return s == NULL ? NULL : strdup(s);
 }
 
+static bool use_curl(struct dj_host *h, struct dj_err *err)
+{
+	h->lib = dj_curl_load(err);
+	if (h->lib == NULL)
+		return false;
+	h->curl = h->lib->init();
+	return h->curl != NULL ||
+		dj_err_set(err, "internal.memory", "no memory");
+}
+
 struct dj_host *dj_host_open(const struct dj_host_options *o,
 	struct dj_err *err)
 {
 	struct dj_host *h = calloc(1, sizeof(*h));
 
-	if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+	if (h == NULL) {
 		(void)dj_err_set(err, "internal.memory",
 			"preparing to reach the host: no memory");
-		free(h);
 		return NULL;
 	}
 	h->private_fd = o->private_fd;
-	h->curl = curl_easy_init();
 	h->ca = copy(o->ca);
 	h->cert = copy(o->cert);
 	h->key = copy(o->key);
-	if (h->curl == NULL) {
-		(void)dj_err_set(err, "internal.memory", "no memory");
-		goto fail;
-	}
 	if (o->private_fd >= 0) {
 		(void)strcpy(h->name, "private agent");
 		(void)strcpy(h->base, "http://127.0.0.1");
@@ -153,6 +160,8 @@ struct dj_host *dj_host_open(const struct dj_host_options *o,
 		goto fail;
 	}
 	if (o->token_file != NULL && !read_token(h, o->token_file, err))
+		goto fail;
+	if (o->private_fd < 0 && h->socket == NULL && !use_curl(h, err))
 		goto fail;
 	return h;
 
@@ -181,32 +190,28 @@ static size_t take_answer(char *p, size_t size, size_t count, void *ctx)
 
 static void set_transport(struct dj_host *h, CURL *c)
 {
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->error);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 10L);
-	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
-	if (h->socket != NULL)
-		curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, h->socket);
-	if (h->socket != NULL)
-		curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
+	h->lib->setopt(c, CURLOPT_ERRORBUFFER, h->error);
+	h->lib->setopt(c, CURLOPT_NOSIGNAL, 1L);
+	h->lib->setopt(c, CURLOPT_CONNECTTIMEOUT, 10L);
+	h->lib->setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	h->lib->setopt(c, CURLOPT_PROTOCOLS_STR, "https");
+	h->lib->setopt(c, CURLOPT_TCP_NODELAY, 1L);
+	h->lib->setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
 	if (h->ca != NULL) {
-		curl_easy_setopt(c, CURLOPT_CAINFO, h->ca);
-		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+		h->lib->setopt(c, CURLOPT_CAINFO, h->ca);
+		h->lib->setopt(c, CURLOPT_CAPATH, (char *)NULL);
 	}
 	if (h->cert != NULL)
-		curl_easy_setopt(c, CURLOPT_SSLCERT, h->cert);
+		h->lib->setopt(c, CURLOPT_SSLCERT, h->cert);
 	if (h->key != NULL)
-		curl_easy_setopt(c, CURLOPT_SSLKEY, h->key);
+		h->lib->setopt(c, CURLOPT_SSLKEY, h->key);
 }
 
 static bool fail_transport(const struct dj_host *h, CURLcode code,
 	struct dj_err *err)
 {
 	const char *why =
-		h->error[0] != '\0' ? h->error : curl_easy_strerror(code);
+		h->error[0] != '\0' ? h->error : h->lib->strerror(code);
 	char shown[CURL_ERROR_SIZE];
 	const char *name = "host.absent";
 
@@ -293,25 +298,31 @@ static bool judge_answer(const struct dj_host *h, const char *what, long status,
 	return true;
 }
 
+/* A request that was sent twice makes one Keep. */
+static void idempotency_key(char dst[static KEY_SIZE])
+{
+	uint8_t random[16];
+
+	(void)strcpy(dst, "Idempotency-Key: ");
+	if (RAND_bytes(random, sizeof(random)) != 1)
+		memset(random, 0, sizeof(random));
+	for (size_t i = 0; i < sizeof(random); i++)
+		(void)snprintf(dst + strlen(dst), 3, "%02x", random[i]);
+}
+
 static struct curl_slist *headers(const struct dj_host *h, bool has_body)
 {
-	struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-	char key[64] = "Idempotency-Key: ";
-	uint8_t random[16];
-	size_t at = strlen(key);
+	struct curl_slist *list = h->lib->slist_append(NULL, "Expect:");
+	char key[KEY_SIZE];
 
-	list = curl_slist_append(list, "Accept: application/json");
+	list = h->lib->slist_append(list, "Accept: application/json");
 	if (h->auth != NULL)
-		list = curl_slist_append(list, h->auth);
+		list = h->lib->slist_append(list, h->auth);
 	if (!has_body)
 		return list;
-	list = curl_slist_append(list, "Content-Type: application/json");
-	if (RAND_bytes(random, sizeof(random)) == 1) {
-		for (size_t i = 0; i < sizeof(random); i++, at += 2)
-			(void)snprintf(key + at, 3, "%02x", random[i]);
-		list = curl_slist_append(list, key);
-	}
-	return list;
+	idempotency_key(key);
+	list = h->lib->slist_append(list, "Content-Type: application/json");
+	return h->lib->slist_append(list, key);
 }
 
 enum dj_link_got dj_link_recv(struct dj_link *l, void *buf, size_t cap,
@@ -323,7 +334,7 @@ enum dj_link_got dj_link_recv(struct dj_link *l, void *buf, size_t cap,
 		return DJ_LINK_CLOSED;
 	if (l->curl != NULL) {
 		size_t got = 0;
-		CURLcode code = curl_easy_recv(l->curl, buf, cap, &got);
+		CURLcode code = l->lib->recv(l->curl, buf, cap, &got);
 
 		if (code == CURLE_AGAIN)
 			return DJ_LINK_WAIT;
@@ -352,7 +363,7 @@ enum dj_link_got dj_link_send(struct dj_link *l, const void *buf, size_t len,
 		return DJ_LINK_CLOSED;
 	if (l->curl != NULL) {
 		size_t put = 0;
-		CURLcode code = curl_easy_send(l->curl, buf, len, &put);
+		CURLcode code = l->lib->send(l->curl, buf, len, &put);
 
 		if (code == CURLE_AGAIN)
 			return DJ_LINK_WAIT;
@@ -375,7 +386,7 @@ enum dj_link_got dj_link_send(struct dj_link *l, const void *buf, size_t len,
 void dj_link_close(struct dj_link *l)
 {
 	if (l->curl != NULL)
-		curl_easy_cleanup(l->curl);
+		l->lib->cleanup(l->curl);
 	else if (l->fd >= 0)
 		close(l->fd);
 	l->curl = NULL;
@@ -405,25 +416,26 @@ static bool connect_tls(struct dj_host *h, struct dj_link *ret,
 	struct dj_err *err)
 {
 	curl_socket_t fd = -1;
-	CURL *c = curl_easy_init();
+	CURL *c = h->lib->init();
 	CURLcode code;
 
 	if (c == NULL)
 		return dj_err_set(err, "internal.memory", "no memory");
 	h->error[0] = '\0';
 	set_transport(h, c);
-	curl_easy_setopt(c, CURLOPT_URL, h->base);
-	curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
-	code = curl_easy_perform(c);
+	h->lib->setopt(c, CURLOPT_URL, h->base);
+	h->lib->setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+	code = h->lib->perform(c);
 	if (code == CURLE_OK)
-		code = curl_easy_getinfo(c, CURLINFO_ACTIVESOCKET, &fd);
+		code = h->lib->getinfo(c, CURLINFO_ACTIVESOCKET, &fd);
 	if (code != CURLE_OK) {
 		(void)fail_transport(h, code, err);
-		curl_easy_cleanup(c);
+		h->lib->cleanup(c);
 		return false;
 	}
 	/* The buffer is of *h, which may be gone before the link. */
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, NULL);
+	h->lib->setopt(c, CURLOPT_ERRORBUFFER, (char *)NULL);
+	ret->lib = h->lib;
 	ret->curl = c;
 	ret->fd = fd;
 	return true;
@@ -621,64 +633,85 @@ static bool request_by_curl(struct dj_host *h, const char *method,
 	CURLcode code;
 
 	(void)snprintf(url, sizeof(url), "%s%s", h->base, path);
-	curl_easy_reset(h->curl);
+	h->lib->reset(h->curl);
 	h->error[0] = '\0';
 	set_transport(h, h->curl);
-	curl_easy_setopt(h->curl, CURLOPT_URL, url);
-	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT, 120L);
-	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
-	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, take_answer);
-	curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, answer);
+	h->lib->setopt(h->curl, CURLOPT_URL, url);
+	h->lib->setopt(h->curl, CURLOPT_TIMEOUT, 120L);
+	h->lib->setopt(h->curl, CURLOPT_HTTPHEADER, list);
+	h->lib->setopt(h->curl, CURLOPT_WRITEFUNCTION, take_answer);
+	h->lib->setopt(h->curl, CURLOPT_WRITEDATA, answer);
 	if (text != NULL)
-		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, text);
-	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
-	code = curl_easy_perform(h->curl);
-	curl_slist_free_all(list);
+		h->lib->setopt(h->curl, CURLOPT_POSTFIELDS, text);
+	h->lib->setopt(h->curl, CURLOPT_CUSTOMREQUEST, method);
+	code = h->lib->perform(h->curl);
+	h->lib->slist_free_all(list);
 	if (code != CURLE_OK)
 		return fail_transport(h, code, err);
-	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, ret_status);
+	h->lib->getinfo(h->curl, CURLINFO_RESPONSE_CODE, ret_status);
 	return true;
 }
 
+static bool talk(const struct dj_host *h, struct dj_link *l,
+	const char *request, size_t len, struct answer *answer,
+	long *ret_status, struct dj_err *err)
+{
+	char head[HEAD_MAX];
+	size_t left = 0, head_len;
+
+	if (!send_all(l, request, len) || !recv_head(l, head, &head_len))
+		return dj_err_set(err,
+			h->private_fd >= 0 ? "agent.start" : "host.answer",
+			"asking %s: it ended without an answer", h->name);
+	*ret_status = dj_http_status(head, head_len);
+	if (*ret_status == 0 ||
+		(*ret_status != 204 &&
+			!dj_http_length(head, head_len, ANSWER_MAX, &left)))
+		return dj_err_set(err, "host.answer",
+			"asking %s: the answer is not HTTP/1.1 with a length",
+			h->name);
+	answer->p = calloc(1, left + 1);
+	if (answer->p == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	answer->len = left;
+	return recv_all(l, answer->p, left) ||
+		dj_err_set(err, "host.answer",
+			"asking %s: the answer was cut short", h->name);
+}
+
 /*
- * The private agent has one connection, which later is the session's. libcurl
- * 7.88 cannot be given a connected socket (CURL_SOCKOPT_ALREADY_CONNECTED has
- * no effect there), so this is done by hand: our own donjond answers with a
- * Content-Length, anything else is refused.
+ * Over a Unix socket, and over the private agent's one connection, which
+ * later is the session's: our own donjond answers with a Content-Length,
+ * anything else is refused.
  */
 static bool request_by_hand(struct dj_host *h, const char *method,
 	const char *path, const char *text, struct answer *answer,
 	long *ret_status, struct dj_err *err)
 {
 	struct dj_link l = { .fd = h->private_fd };
-	size_t body = text == NULL ? 0 : strlen(text), len, left;
-	char head[HEAD_MAX];
+	size_t body = text == NULL ? 0 : strlen(text);
+	char key[KEY_SIZE];
 	char *request = NULL;
 	bool good;
 
+	idempotency_key(key);
 	if (asprintf(&request,
 		    "%s %s HTTP/1.1\r\nHost: private\r\n"
-		    "Content-Type: application/json\r\n"
+		    "Accept: application/json\r\n%s%s"
+		    "Content-Type: application/json\r\n%s\r\n"
 		    "Content-Length: %zu\r\n\r\n%s",
-		    method, path, body, text == NULL ? "" : text) < 0)
+		    method, path, h->auth == NULL ? "" : h->auth,
+		    h->auth == NULL ? "" : "\r\n", key, body,
+		    text == NULL ? "" : text) < 0)
 		return dj_err_set(err, "internal.memory", "no memory");
-	good = send_all(&l, request, strlen(request)) &&
-		recv_head(&l, head, &len);
+	good = h->private_fd >= 0 || connect_socket(h, &l, err);
+	good = good &&
+		talk(h, &l, request, strlen(request), answer, ret_status, err);
+	if (h->private_fd < 0)
+		dj_link_close(&l);
+	dj_wipe(request, strlen(request));
 	free(request);
-	if (!good)
-		return dj_err_set(err, "agent.start",
-			"asking the private agent: it ended without an answer");
-	*ret_status = dj_http_status(head, len);
-	if (*ret_status == 0 || !dj_http_length(head, len, ANSWER_MAX, &left))
-		return dj_err_set(err, "host.answer",
-			"asking the private agent: the answer is not HTTP/1.1 with a length");
-	answer->p = calloc(1, left + 1);
-	if (answer->p == NULL)
-		return dj_err_set(err, "internal.memory", "no memory");
-	answer->len = left;
-	return recv_all(&l, answer->p, left) ||
-		dj_err_set(err, "host.answer",
-			"asking the private agent: the answer was cut short");
+	return good;
 }
 
 bool dj_host_request(struct dj_host *h, const char *method, const char *path,
@@ -691,7 +724,7 @@ bool dj_host_request(struct dj_host *h, const char *method, const char *path,
 	bool good;
 
 	(void)snprintf(what, sizeof(what), "%s %s", method, path);
-	good = h->private_fd >= 0
+	good = h->lib == NULL
 		? request_by_hand(h, method, path, text, &answer, &status, err)
 		: request_by_curl(h, method, path, text, &answer, &status, err);
 	if (good)

@@ -9,10 +9,11 @@
 
 /*
  * The host agent as the client sees it: HTTP/1.1 requests with JSON, and one
- * upgrade to a session link (docs/architecture.md). libcurl does the
- * requests; over TCP it does TLS 1.3 for both. A private agent has one
- * connection for all, served by hand. Nothing that comes from there
- * is trusted; text of the host reaches people only cleaned and as its word.
+ * upgrade to a session link (docs/architecture.md). Over TCP libcurl does
+ * requests and TLS 1.3 (client/curl.h); over a Unix socket, and over the one
+ * connection to a private agent, they are made by hand. Nothing that comes
+ * from there is trusted; text of the host reaches people only cleaned and as
+ * its word.
  */
 struct dj_host_options {
 	const char *url; /* unix:PATH or https://NAME[:PORT] */
@@ -23,6 +24,7 @@ struct dj_host_options {
 	int private_fd; /* not -1: a connected socket; url is ignored */
 };
 
+struct dj_curl;
 struct dj_host;
 
 /* NULL with err: usage.value (URL), input.file (token). */
@@ -49,6 +51,7 @@ DJ_NODISCARD bool dj_host_request(struct dj_host *host, const char *method,
 struct dj_link {
 	int fd;     /* -1: closed */
 	void *curl; /* NULL: plain */
+	const struct dj_curl *lib;
 };
 
 enum dj_link_got {
