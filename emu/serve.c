@@ -236,6 +236,7 @@ int dj_emu_serve_process(const char *dir)
 			"donjon-emu: serve: no socket on descriptor 3; donjond(8) starts this\n");
 		return EX_USAGE;
 	}
+	dj_image_use_cpu();
 	if (!read_key(dir, &k.key))
 		return EX_NOINPUT;
 	if (!drop()) {

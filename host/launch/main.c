@@ -192,6 +192,7 @@ int main(int argc, char **argv)
 		(void)fputs(usage, is_help ? stdout : stderr);
 		return is_help ? 0 : 64;
 	}
+	dj_image_use_cpu();
 	wrong = dj_loaded_open(argv[2], &image);
 	if (wrong == NULL)
 		wrong = dj_jail_drop_root();

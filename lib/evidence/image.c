@@ -6,6 +6,7 @@
 #include "lib/base/rd.h"
 #include "lib/base/size.h"
 #include "lib/base/wr.h"
+#include "lib/crypto/cpu.h"
 #include "lib/crypto/sha256.h"
 
 /* The parts of ELF64 that an image may use (System V ABI, chapter 4-5). */
@@ -230,4 +231,9 @@ void dj_config_hash(const void *block, size_t len, uint8_t ret[static 32])
 		memset(ret, 0, 32);
 	else
 		dj_sha256(block, len, ret);
+}
+
+void dj_image_use_cpu(void)
+{
+	dj_crypto_cpu(dj_crypto_cpu_detect());
 }

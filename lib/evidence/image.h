@@ -70,3 +70,10 @@ void dj_config_hash(const void *block, size_t len, uint8_t ret[static 32]);
  * over the walk; docs/tees/process.md has the bytes.
  */
 dj_status dj_image_measure(const struct dj_image *img, uint8_t ret[static 32]);
+
+/*
+ * Lets measuring use what this processor has for SHA-256. Hosted programs
+ * call it once, first; launcher and emulator hash the image at every start,
+ * and it is most of their time without.
+ */
+void dj_image_use_cpu(void);
