@@ -9,7 +9,9 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wundef -Wcast-qual -Wpointer-arith \
 	-Wno-sign-conversion
 GCC_WARN := -Wlogical-op -Wduplicated-cond -Wduplicated-branches \
 	-Wcast-align=strict
-BASE := -std=gnu2x -fno-strict-aliasing -fno-common -g
+# A product and a sum are two roundings: what Wasm says, and the same on
+# machines with and without a fused instruction.
+BASE := -std=gnu2x -fno-strict-aliasing -fno-common -ffp-contract=off -g
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif

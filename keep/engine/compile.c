@@ -13,9 +13,11 @@
  * - entries below `clean` are at home; whoever opens a block brings all
  *   home, so that every path into a label finds the same;
  * - `last` is the latest instruction, if no label lies behind it: its
- *   destination may be changed, or it may be fused away.
+ *   destination may be changed, or it may be fused away; `before` has those
+ *   in front of it, which come forth when it is.
  */
-#define NONE UINT32_MAX
+#define NONE      UINT32_MAX
+#define WORDS_MAX 12 /* of an instruction with a destination */
 
 struct entry {
 	enum {
@@ -41,6 +43,11 @@ struct block {
 	uint32_t otherwise; /* if: the branch to else */
 };
 
+struct made {             /* an instruction in place */
+	uint32_t at, dst; /* NONE: unknown */
+	enum dj_engine_op op;
+};
+
 struct compiler {
 	struct dj_store *s;
 	struct dj_func *f;
@@ -57,8 +64,7 @@ struct compiler {
 	uint32_t *heads; /* per local: its topmost entry, or NONE */
 	uint32_t locals;
 
-	uint32_t last, last_dst; /* NONE: unknown */
-	enum dj_engine_op last_op;
+	struct made last, before[2];
 	bool dead, failed;
 
 	uint32_t find, found; /* dj_compile()'s */
@@ -105,9 +111,9 @@ static void words(struct compiler *c, const void *p)
 /* Begins an instruction; dst: NONE if word 1 is no destination. */
 static void op(struct compiler *c, enum dj_engine_op o, uint32_t dst)
 {
-	c->last = c->len;
-	c->last_op = o;
-	c->last_dst = dst;
+	c->before[1] = c->before[0];
+	c->before[0] = c->last;
+	c->last = (struct made){ .at = c->len, .dst = dst, .op = o };
 	word(c, (uint32_t)c->s->ops[o]);
 	if (dst != NONE)
 		word(c, dst);
@@ -115,8 +121,8 @@ static void op(struct compiler *c, enum dj_engine_op o, uint32_t dst)
 
 static void forget_last(struct compiler *c)
 {
-	c->last = NONE;
-	c->last_dst = NONE;
+	c->last = c->before[0] = c->before[1] =
+		(struct made){ .at = NONE, .dst = NONE };
 }
 
 static void unlink_entry(struct compiler *c, uint32_t i)
@@ -217,10 +223,10 @@ static void emit_const(struct compiler *c, uint32_t dst, uint64_t value)
 /* Two moves in a row are one instruction. */
 static void emit_mov(struct compiler *c, uint32_t dst, uint32_t src)
 {
-	if (c->last != NONE && c->last_op == DJ_I_mov && !c->failed) {
-		c->code[c->last] = (uint32_t)c->s->ops[DJ_I_mov2];
-		c->last_op = DJ_I_mov2;
-		c->last_dst = NONE;
+	if (c->last.at != NONE && c->last.op == DJ_I_mov && !c->failed) {
+		c->code[c->last.at] = (uint32_t)c->s->ops[DJ_I_mov2];
+		c->last.op = DJ_I_mov2;
+		c->last.dst = NONE;
 		word(c, dst);
 		word(c, src);
 		return;
@@ -286,28 +292,38 @@ static uint32_t pop_slot(struct compiler *c)
 /* Does the latest instruction do nothing but make the top entry? */
 static bool last_makes_top(const struct compiler *c)
 {
-	return c->last != NONE && c->height > 0 &&
+	return c->last.at != NONE && c->height > 0 &&
 		c->stack[c->height - 1].kind == HOME &&
-		c->last_dst == home(c, c->height - 1);
+		c->last.dst == home(c, c->height - 1);
 }
 
-/* Takes the latest instruction off; its words stay readable in out. */
-static uint32_t take_last(struct compiler *c, uint32_t out[8])
+/*
+ * Takes the latest instruction off; its words stay readable in out. The one
+ * before it is the latest then.
+ */
+static uint32_t take_last(struct compiler *c, uint32_t out[static WORDS_MAX])
 {
-	uint32_t n = c->len - c->last;
+	uint32_t n = c->len - c->last.at;
 
-	memcpy(out, c->code + c->last, n * sizeof(*out));
-	c->len = c->last;
-	forget_last(c);
+	memcpy(out, c->code + c->last.at, n * sizeof(*out));
+	c->len = c->last.at;
+	c->last = c->before[0];
+	c->before[0] = c->before[1];
+	c->before[1] = (struct made){ .at = NONE, .dst = NONE };
 	return n;
+}
+
+static void put_words(struct compiler *c, const uint32_t *w, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		word(c, w[i]);
 }
 
 static void put_back(struct compiler *c, enum dj_engine_op o, const uint32_t *w,
 	uint32_t n, uint32_t dst)
 {
 	op(c, o, dst);
-	for (uint32_t i = 2; i < n; i++)
-		word(c, w[i]);
+	put_words(c, w + 2, n - 2);
 }
 
 /* Entries that mean local's old value get it before it is overwritten. */
@@ -319,14 +335,14 @@ static void preserve(struct compiler *c, uint32_t local)
 
 static void set_local(struct compiler *c, uint32_t local, bool tee)
 {
-	uint32_t w[8], n;
+	uint32_t w[WORDS_MAX], n;
 	enum dj_engine_op o;
 	struct entry e;
 
 	if (c->failed)
 		return;
 	if (last_makes_top(c)) {
-		o = c->last_op;
+		o = c->last.op;
 		(void)pop(c);
 		n = take_last(c, w);
 		preserve(c, local);
@@ -410,15 +426,15 @@ static struct cond pop_cond(struct compiler *c)
 {
 	struct cond k = { .group = DJ_I_i32_ne_ss, .is_imm = true };
 	enum dj_engine_op base;
-	uint32_t w[8];
+	uint32_t w[WORDS_MAX];
 
 	if (last_makes_top(c) &&
-		(int_cmp_base(c->last_op, &base) || float_cmp(c->last_op))) {
-		k.is_float = float_cmp(c->last_op);
-		k.group = c->last_op;
+		(int_cmp_base(c->last.op, &base) || float_cmp(c->last.op))) {
+		k.is_float = float_cmp(c->last.op);
+		k.group = c->last.op;
 		k.is_imm = false;
 		if (!k.is_float) {
-			k.is_imm = (c->last_op - base) % DJ_CMP_SIZE == DJ_SI;
+			k.is_imm = (c->last.op - base) % DJ_CMP_SIZE == DJ_SI;
 			k.group -= k.is_imm ? 1 : 0;
 		}
 		(void)pop(c);
@@ -429,6 +445,31 @@ static struct cond pop_cond(struct compiler *c)
 	}
 	k.a = pop_slot(c);
 	return k;
+}
+
+/*
+ * Is the latest instruction the step of the loop that o, a compare of i32 in
+ * its first variant, goes round? Then both are one.
+ */
+static bool fuse_step(struct compiler *c, enum dj_engine_op o,
+	const struct cond *k)
+{
+	uint32_t w[WORDS_MAX];
+	unsigned imm;
+
+	if (c->last.at == NONE || c->last.dst != k->a ||
+		!in_group(o, DJ_I_i32_eq_ss, 10, DJ_CMP_SIZE) ||
+		(c->last.op != DJ_I_i32_add_ss &&
+			c->last.op != DJ_I_i32_add_si))
+		return false;
+	imm = c->last.op == DJ_I_i32_add_si ? 2 : 0;
+	(void)take_last(c, w);
+	o = DJ_I_i32_step_eq_ss + (o - DJ_I_i32_eq_ss) / DJ_CMP_SIZE * 4 + imm +
+		(k->is_imm ? 1 : 0);
+	op(c, o, NONE);
+	put_words(c, w + 1, 3);
+	word(c, k->b);
+	return true;
 }
 
 /* The branch when k is as `sense` says; its target word is still to come. */
@@ -447,6 +488,8 @@ static void emit_cond(struct compiler *c, const struct cond *k, bool sense,
 				(unsigned)inverse[(k->group - base) /
 					DJ_CMP_SIZE] *
 					DJ_CMP_SIZE;
+		if (back && fuse_step(c, o, k))
+			return;
 		o += (back ? DJ_BK_SS : DJ_BR_SS) + (k->is_imm ? 1 : 0);
 	}
 	op(c, o, NONE);
@@ -687,7 +730,7 @@ static void results_of(struct compiler *c, const struct dj_wasm_functype *t)
 {
 	drop_to(c, c->height - t->param_count);
 	push_home(c, t->result_count);
-	c->last_dst = NONE;
+	c->last.dst = NONE;
 }
 
 static void on_call(struct compiler *c)
@@ -790,8 +833,8 @@ static struct entry pop_pinned(struct compiler *c)
 /* local + (index << n), and index * size + base. */
 static bool fuse_add(struct compiler *c)
 {
-	enum dj_engine_op o = c->last_op;
-	uint32_t w[8], other;
+	enum dj_engine_op o = c->last.op;
+	uint32_t w[WORDS_MAX], other;
 	struct entry x;
 
 	if (!last_makes_top(c) ||
@@ -868,8 +911,8 @@ static void compare(struct compiler *c, enum dj_engine_op base, uint32_t which,
 /* !(a < b) is a >= b for integers; a float compare stays as it is. */
 static bool fuse_eqz(struct compiler *c)
 {
-	enum dj_engine_op base, o = c->last_op;
-	uint32_t w[8], n, which;
+	enum dj_engine_op base, o = c->last.op;
+	uint32_t w[WORDS_MAX], n, which;
 
 	if (!last_makes_top(c) || !int_cmp_base(o, &base))
 		return false;
@@ -891,11 +934,116 @@ static void on_eqz(struct compiler *c, enum dj_engine_op base)
 	compare(c, base, 0, base == DJ_I_i64_eq_ss);
 }
 
-static void float_binary(struct compiler *c, enum dj_engine_op o, bool is64)
+/* A float read that a float operation can do itself: slot + constant. */
+static bool reads_float(const struct compiler *c, bool is64)
+{
+	enum dj_engine_op base = is64 ? DJ_I_f64_load_s : DJ_I_f32_load_s;
+
+	return c->last.op == base + DJ_LD_S || c->last.op == base + DJ_LD_SC;
+}
+
+/* Takes such a read off; its address in three words. */
+static void take_read(struct compiler *c, uint32_t at[static 3])
+{
+	uint32_t w[WORDS_MAX];
+	bool sc = take_last(c, w) == 5;
+
+	at[0] = w[2];
+	at[1] = sc ? w[3] : 0;
+	at[2] = sc ? w[4] : w[3];
+}
+
+/* As last_makes_top(), for the entry below a local on top. */
+static bool last_makes_second(const struct compiler *c)
+{
+	return c->last.at != NONE && c->height > 1 &&
+		c->stack[c->height - 1].kind == LOCAL &&
+		c->stack[c->height - 2].kind == HOME &&
+		c->last.dst == home(c, c->height - 2);
+}
+
+/*
+ * The other operand of what is about to be fused: below the top, or, when
+ * the two change places, the local on top.
+ */
+static uint32_t pop_other(struct compiler *c, bool second)
 {
 	struct entry y = pop(c), x = pop(c);
-	bool imm = y.kind == CONST && (!is64 || (uint32_t)y.value == 0);
 
+	return second ? y.local : slot_of(c, &x, c->height);
+}
+
+/* Product and sum, rounded twice as ever. */
+static bool fuse_product(struct compiler *c, enum dj_engine_op o,
+	enum dj_engine_op mul_add, bool second)
+{
+	enum dj_engine_op f = DJ_I_f64_add_ss, mul = c->last.op;
+	uint32_t w[WORDS_MAX], n, other;
+	unsigned form;
+
+	if (mul_add == DJ_I_f32_mul_add)
+		f = DJ_I_f32_add_ss;
+	if (mul == f + (DJ_I_f64_mul_ss - DJ_I_f64_add_ss))
+		form = 0;
+	else if (mul == mul_add + (DJ_I_f64_mul_sm - DJ_I_f64_mul_add))
+		form = 1;
+	else if (mul == mul_add + (DJ_I_f64_mul_mm - DJ_I_f64_mul_add))
+		form = 2;
+	else
+		return false;
+	n = take_last(c, w);
+	other = pop_other(c, second);
+	result(c, mul_add + form + (o == f ? 0u : 3u));
+	word(c, other);
+	put_words(c, w + 2, n - 2);
+	push_home(c, 1);
+	return true;
+}
+
+/* add, sub and mul with what a read or a product just made. */
+static bool fuse_float(struct compiler *c, enum dj_engine_op o, bool is64)
+{
+	enum dj_engine_op add = is64 ? DJ_I_f64_add_ss : DJ_I_f32_add_ss;
+	enum dj_engine_op mul_add = is64 ? DJ_I_f64_mul_add : DJ_I_f32_mul_add;
+	unsigned which = (unsigned)(o - add) / 2;
+	bool second = which != 1 && last_makes_second(c);
+	uint32_t y[3], x[3], other;
+
+	if (which > 2 || !(second || last_makes_top(c)))
+		return false;
+	if (which != 2 && fuse_product(c, o, mul_add, second))
+		return true;
+	if (!reads_float(c, is64))
+		return false;
+	take_read(c, y);
+	mul_add += DJ_I_f64_add_sm - DJ_I_f64_mul_add;
+	if (which == 2 && !second && c->last.at != NONE &&
+		c->stack[c->height - 2].kind == HOME &&
+		c->last.dst == home(c, c->height - 2) && reads_float(c, is64)) {
+		take_read(c, x);
+		drop_to(c, c->height - 2);
+		result(c, mul_add + 3);
+		put_words(c, x, 3);
+	} else {
+		other = pop_other(c, second);
+		result(c, mul_add + which);
+		word(c, other);
+	}
+	put_words(c, y, 3);
+	push_home(c, 1);
+	return true;
+}
+
+static void float_binary(struct compiler *c, enum dj_engine_op o, bool is64)
+{
+	struct entry y, x;
+	bool imm;
+
+	if (c->height >= 2 && fuse_float(c, o, is64))
+		return;
+	y = pop(c);
+	x = pop(c);
+	imm = y.kind == CONST && (!is64 || (uint32_t)y.value == 0);
 	emit_binary(c, o, &x, &y, imm,
 		(uint32_t)(is64 ? y.value >> 32 : y.value));
 }
@@ -932,10 +1080,10 @@ static struct addr pop_addr(struct compiler *c, uint32_t off)
 {
 	struct addr a = { .variant = DJ_LD_S, .n = 2 };
 	struct entry e;
-	uint32_t w[8];
+	uint32_t w[WORDS_MAX];
 
-	if (last_makes_top(c) && sum_variant(c->last_op) != DJ_LD_S) {
-		a.variant = sum_variant(c->last_op);
+	if (last_makes_top(c) && sum_variant(c->last.op) != DJ_LD_S) {
+		a.variant = sum_variant(c->last.op);
 		a.n = a.variant == DJ_LD_SX ? 3 : 2;
 		(void)pop(c);
 		(void)take_last(c, w);

@@ -331,6 +331,87 @@ STORE(i64_store8, uint8_t, R64)
 STORE(i64_store16, uint16_t, R64)
 STORE(i64_store32, uint32_t, R64)
 
+/* Float operations that read memory; type v of the three words at i. */
+#define READ(type, v, i)                                                      \
+	type v;                                                               \
+	{                                                                     \
+		uint64_t at = (uint64_t)(R32(i) + pc[(i) + 1]) + pc[(i) + 2]; \
+		if (UNLIKELY(at + sizeof(v) > msz))                           \
+			TRAP(DJ_TRAP_MEMORY);                                 \
+		memcpy(&v, m + at, sizeof(v));                                \
+	}
+#define WITH_READ(name, type, get, set, expr) \
+	OP(name)                              \
+	{                                     \
+		type x = get(2);              \
+		READ(type, y, 3)              \
+		set(expr);                    \
+		NEXT(6);                      \
+	}
+#define PRODUCT(name, type, get, set, op) \
+	OP(name)                          \
+	{                                 \
+		type p = get(3) * get(4); \
+		set(get(2) op p);         \
+		NEXT(5);                  \
+	}                                 \
+	OP(name##_sm)                     \
+	{                                 \
+		type x = get(3);          \
+		READ(type, y, 4)          \
+		x *= y;                   \
+		set(get(2) op x);         \
+		NEXT(7);                  \
+	}                                 \
+	OP(name##_mm)                     \
+	{                                 \
+		READ(type, x, 3)          \
+		READ(type, y, 6)          \
+		x *= y;                   \
+		set(get(2) op x);         \
+		NEXT(9);                  \
+	}
+#define FLOAT_FUSED(t, type, get, set)               \
+	PRODUCT(t##_mul_add, type, get, set, +)      \
+	PRODUCT(t##_mul_sub, type, get, set, -)      \
+	WITH_READ(t##_add_sm, type, get, set, x + y) \
+	WITH_READ(t##_sub_sm, type, get, set, x - y) \
+	WITH_READ(t##_mul_sm, type, get, set, x *y)  \
+	OP(t##_mul_mm)                               \
+	{                                            \
+		READ(type, x, 2)                     \
+		READ(type, y, 5)                     \
+		set(x *y);                           \
+		NEXT(8);                             \
+	}
+FLOAT_FUSED(f32, float, RF32, SETF32)
+FLOAT_FUSED(f64, double, RF64, SETF64)
+
+/* A loop's step and its condition. */
+#define STEP_TO(step, type, limit, op)        \
+	{                                     \
+		uint32_t v = R32(2) + (step); \
+		SET32(v);                     \
+		BACK(5, (type)v op(limit))    \
+	}
+#define STEP(name, type, get, imm, op)                                    \
+	OP(i32_step_##name##_ss)                                          \
+	STEP_TO(R32(3), type, get(4), op)                                 \
+	OP(i32_step_##name##_si) STEP_TO(R32(3), type, imm(4), op)        \
+		OP(i32_step_##name##_is) STEP_TO(pc[3], type, get(4), op) \
+			OP(i32_step_##name##_ii)                          \
+				STEP_TO(pc[3], type, imm(4), op)
+STEP(eq, uint32_t, R32, IMM_U32, ==)
+STEP(ne, uint32_t, R32, IMM_U32, !=)
+STEP(lt_s, int32_t, RS32, IMM_S32, <)
+STEP(lt_u, uint32_t, R32, IMM_U32, <)
+STEP(gt_s, int32_t, RS32, IMM_S32, >)
+STEP(gt_u, uint32_t, R32, IMM_U32, >)
+STEP(le_s, int32_t, RS32, IMM_S32, <=)
+STEP(le_u, uint32_t, R32, IMM_U32, <=)
+STEP(ge_s, int32_t, RS32, IMM_S32, >=)
+STEP(ge_u, uint32_t, R32, IMM_U32, >=)
+
 OP(i32_add_shl)
 {
 	SET32(R32(2) + (R32(3) << pc[4]));

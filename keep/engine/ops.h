@@ -61,6 +61,25 @@ enum {
 	DJ_BIN(X, t##_div) DJ_BIN(X, t##_min) DJ_BIN(X, t##_max) \
 	DJ_BIN(X, t##_copysign)
 
+/*
+ * a + b * c and a - b * c, and operations on what is in memory: m is three
+ * words, a slot and a constant, whose sum wraps, and an offset.
+ */
+#define DJ_FLOAT_FUSED(X, t) \
+	X(t##_mul_add) X(t##_mul_add_sm) X(t##_mul_add_mm) \
+	X(t##_mul_sub) X(t##_mul_sub_sm) X(t##_mul_sub_mm) \
+	X(t##_add_sm) X(t##_sub_sm) X(t##_mul_sm) X(t##_mul_mm)
+
+/* slot = slot + (slot or constant), compare it, and back to the loop. */
+#define DJ_STEP(X, n) \
+	X(n##_ss) X(n##_si) X(n##_is) X(n##_ii)
+#define DJ_STEPS(X) \
+	DJ_STEP(X, i32_step_eq) DJ_STEP(X, i32_step_ne) \
+	DJ_STEP(X, i32_step_lt_s) DJ_STEP(X, i32_step_lt_u) \
+	DJ_STEP(X, i32_step_gt_s) DJ_STEP(X, i32_step_gt_u) \
+	DJ_STEP(X, i32_step_le_s) DJ_STEP(X, i32_step_le_u) \
+	DJ_STEP(X, i32_step_ge_s) DJ_STEP(X, i32_step_ge_u)
+
 /* Address in a slot, constant, sum of two slots, slot + scaled slot, slot +
  * constant (which wraps, other than the offset). */
 #define DJ_LOAD(X, n) X(n##_s) X(n##_abs) X(n##_ss) X(n##_sx) X(n##_sc)
@@ -139,7 +158,8 @@ enum {
 	DJ_INT_BINS(X, i32) DJ_INT_UNS(X, i64) DJ_INT_BINS(X, i64) \
 	DJ_FLOAT_UNS(X, f32) DJ_FLOAT_BINS(X, f32) \
 	DJ_FLOAT_UNS(X, f64) DJ_FLOAT_BINS(X, f64) DJ_CONVERSIONS(X) \
-	DJ_EXTENDS(X) DJ_SATURATING(X) DJ_LOADS(X) DJ_STORES(X)
+	DJ_EXTENDS(X) DJ_SATURATING(X) DJ_LOADS(X) DJ_STORES(X) \
+	DJ_FLOAT_FUSED(X, f32) DJ_FLOAT_FUSED(X, f64) DJ_STEPS(X)
 /* clang-format on */
 
 #define DJ_ENUM(n) DJ_I_##n,
