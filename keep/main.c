@@ -10,6 +10,7 @@
 #include "keep/session.h"
 #include "keep/shim.h"
 #include "lib/base/secret.h"
+#include "lib/crypto/burn.h"
 #include "lib/crypto/drbg.h"
 #include "lib/crypto/sha256.h"
 
@@ -81,6 +82,7 @@ _Noreturn void dj_core_release(void)
 	dj_program_init();
 	dj_drbg_done(&drbg);
 	dj_private_wipe();
+	dj_burn_stack();
 	dj_shim_halt(DJ_HALT_RELEASED);
 }
 

@@ -12,6 +12,7 @@
 #include "keep/private.h"
 #include "keep/program.h"
 #include "lib/base/secret.h"
+#include "lib/crypto/burn.h"
 #include "lib/proto/begin.h"
 #include "lib/proto/error.h"
 #include "lib/proto/feature.h"
@@ -155,6 +156,7 @@ static void back(void)
 	ss.is_confirmed = false;
 	ss.steady_ns = 0;
 	ss.state = ss.is_owned ? DETACHED : FRESH;
+	dj_burn_stack();
 }
 
 /*

@@ -230,6 +230,8 @@ void dj_flow_resume(uint8_t stream, uint64_t next)
 {
 	struct output *s = output_of(stream);
 
+	if (s == NULL)
+		dj_bug();
 	s->acked = next;
 	/* A limit below what it has would stop it for good. */
 	if (s->limit < next + WINDOW)
@@ -423,6 +425,8 @@ void dj_flow_diag(const void *p, size_t len)
 {
 	struct output *s = output_of(DJ_STREAM_DIAG);
 
+	if (s == NULL)
+		dj_bug();
 	if (len <= s->acked + WINDOW - s->produced)
 		(void)produce(s, p, len);
 }

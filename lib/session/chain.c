@@ -129,6 +129,7 @@ dj_status dj_chain_seal(struct dj_chain *c, enum dj_kind kind, uint8_t stream,
 	nonce_of(c, nonce);
 	dj_aead_seal(&c->aead, nonce, dst, DJ_FRAME_HEADER, text, text_len,
 		text + text_len);
+	dj_wipe(nonce, sizeof(nonce));
 	advance(c);
 	*ret_len = size;
 	return DJ_OK;
@@ -177,6 +178,7 @@ enum dj_error dj_chain_open(struct dj_chain *c, uint8_t *frame, size_t len,
 	struct dj_frame f;
 	uint8_t *text;
 	size_t text_len;
+	dj_status st;
 
 	if (!is_usable(c) || len < DJ_FRAME_HEADER ||
 		dj_frame_parse(frame, DJ_FRAME_BIT(DJ_FRAME_RECORD), &f) !=
@@ -188,8 +190,10 @@ enum dj_error dj_chain_open(struct dj_chain *c, uint8_t *frame, size_t len,
 	text = frame + DJ_FRAME_HEADER;
 	text_len = f.len - DJ_RECORD_TAG;
 	nonce_of(c, nonce);
-	if (dj_aead_open(&c->aead, nonce, frame, DJ_FRAME_HEADER, text,
-		    text_len, text + text_len) != DJ_OK) {
+	st = dj_aead_open(&c->aead, nonce, frame, DJ_FRAME_HEADER, text,
+		text_len, text + text_len);
+	dj_wipe(nonce, sizeof(nonce));
+	if (st != DJ_OK) {
 		dj_chain_done(c);
 		return DJ_ERROR_BAD_RECORD;
 	}

@@ -211,6 +211,48 @@ def kcf1(owner=None, flags=0, pages=256, module=32 << 20, memory=None):
     return b
 
 
+# ------------------------------------------------------------------ processes
+def descendants(pid):
+    out, todo = [], [pid]
+    while todo:
+        p = todo.pop()
+        kids = subprocess.run(["pgrep", "-P", str(p)], stdout=subprocess.PIPE, text=True).stdout.split()
+        out += [int(k) for k in kids]
+        todo += [int(k) for k in kids]
+    return out
+
+
+def is_keep(pid):
+    """The Keep itself: the process that runs the image."""
+    try:
+        return "memfd:" in os.readlink("/proc/%d/exe" % pid)
+    except OSError:
+        return False
+
+
+def dump(pid):
+    """What a process can read of itself and shares with nobody: [(address,
+    bytes)], by a reader with the right to (root)."""
+    out = []
+    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as mem:
+        for line in maps:
+            span, perm = line.split()[:2]
+            if "r" not in perm or "s" in perm or "[v" in line:
+                continue
+            a, b = (int(x, 16) for x in span.split("-"))
+            got = b""
+            try:
+                mem.seek(a)
+                while len(got) < b - a:
+                    d = mem.read(min(b - a - len(got), 1 << 24))
+                    if not d:
+                        break
+                    got += d
+            except (OSError, ValueError):
+                pass
+            out.append((a, got))
+    return out
+
 # ------------------------------------------------------------------ frames
 def recv_exact(s, n):
     b = b""
