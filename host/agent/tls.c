@@ -148,7 +148,7 @@ dj_status dj_tokens_load(const char *path, struct dj_tokens **ret,
 	}
 	OPENSSL_cleanse(line, sizeof(line));
 	if (f != NULL)
-		fclose(f);
+		(void)fclose(f);
 	if (st == DJ_OK && t->count == 0) {
 		snprintf(err, 256, "token file %.120s: no token", path);
 		st = DJ_E_INPUT;

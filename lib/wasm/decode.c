@@ -721,17 +721,16 @@ static void read_section(struct decoder *d, uint8_t *last)
 	if (id == SECTION_TAG)
 		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_EXCEPTIONS,
 			"malformed section id");
-	else if (id == SECTION_DATA_COUNT &&
-		!dj_wasm_rd_knows(&d->r, DJ_WASM_F_BULK_MEMORY))
-		dj_wasm_rd_malformed(&d->r, "malformed section id");
-	else if (id >= SECTIONS)
+	else if (id >= SECTIONS ||
+		(id == SECTION_DATA_COUNT &&
+			!dj_wasm_rd_knows(&d->r, DJ_WASM_F_BULK_MEMORY)))
 		dj_wasm_rd_malformed(&d->r, "malformed section id");
 	else if (len > dj_wasm_rd_left(&d->r))
 		dj_wasm_rd_malformed(&d->r, "length out of bounds");
 	else if (id != SECTION_CUSTOM && rank[id] <= *last)
 		dj_wasm_rd_malformed(&d->r,
 			"unexpected content after last section");
-	if (failed(d))
+	if (failed(d) || id >= SECTIONS)
 		return;
 	if (id != SECTION_CUSTOM) {
 		*last = rank[id];

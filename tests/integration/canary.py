@@ -15,7 +15,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import (BUILD, Agent, RefClient, Tap, echo_module, program, reference)  # noqa: E402
+from donjonlib import (BUILD, Agent, RefClient, Tap, descendants, echo_module, is_keep, program,  # noqa: E402
+                       reference)
 
 ref = reference()
 t = Tap()
@@ -56,25 +57,6 @@ def tar(name, data):
     put(148, b"        ")
     put(148, b"%06o\0 " % sum(h))
     return bytes(h) + data + bytes(-len(data) % 512) + bytes(1024)
-
-
-def descendants(pid):
-    out, todo = [], [pid]
-    while todo:
-        p = todo.pop()
-        kids = subprocess.run(["pgrep", "-P", str(p)], stdout=subprocess.PIPE, text=True).stdout.split()
-        out += [int(k) for k in kids]
-        todo += [int(k) for k in kids]
-    return out
-
-
-def is_keep(pid):
-    """The Keep itself: the process that runs the image."""
-    try:
-        exe = os.readlink("/proc/%d/exe" % pid)
-    except OSError:
-        return False
-    return "memfd:" in exe
 
 
 def dump_memory(pid, path):
