@@ -60,7 +60,7 @@ static struct subscription decode(const struct call *c, const uint8_t *p)
 static enum dj_errno due(const struct subscription *s, uint64_t start,
 	uint64_t *ret)
 {
-	uint64_t now, wait = s->timeout;
+	uint64_t now = 0, wait = s->timeout;
 
 	if (s->id > MONOTONIC || (s->flags & ~ABSTIME) != 0)
 		return DJ_EINVAL;
