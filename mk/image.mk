@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # $(call keep_image,SHIM,ARCH): build/keep/SHIM.elf, a measured image: lib,
-# keep core and exactly one shim, by the keep's own compiler and flags.
+# keep core and exactly one shim, by the keep's own compiler and flags. A shim
+# is its own folder and those that it shares with others (KEEP_SHIM_NAME).
+KEEP_SHIM_process := process mapped
+KEEP_SHIM_kvm := kvm vm mapped
 
 KEEP_CORE_SRC := $(wildcard lib/base/*.c lib/crypto/*.c lib/proto/*.c lib/session/*.c \
 	lib/wasm/*.c keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
 
 define keep_image
 KEEP_SRC_$(1) := $$(sort $$(KEEP_CORE_SRC) $$(wildcard keep/arch/$(2)/*.c \
-	keep/arch/$(2)/*.S keep/shim/$(1)/*.c keep/shim/$(1)/*.S))
+	keep/arch/$(2)/*.S $$(foreach d,$$(KEEP_SHIM_$(1)),keep/shim/$$(d)/*.c \
+	keep/shim/$$(d)/*.S)))
 KEEP_OBJ_$(1) := $$(patsubst %,build/keep/$(1).o/%.o,$$(KEEP_SRC_$(1))) \
 	$$(patsubst $$(BEARSSL)/%,build/keep/$(1).o/bearssl/%.o,$$(BEARSSL_SRC))
 KEEP_FLAGS_$(1) = $$(KEEP_BASE) $$(KEEP_CPU_$(2)) \
@@ -22,6 +26,7 @@ build/keep/$(1).o/bearssl/%.c.o: $$(BEARSSL)/%.c | deps
 build/keep/$(1).o/%.c.o: %.c mk/flags.mk | deps $$(BEARSSL_STAMP)
 	@mkdir -p $$(@D)
 	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) $$(if $$(filter %/mem.c,$$<),-fno-builtin) \
+		$$(if $$(filter %/ring0.c,$$<),-fno-builtin -mgeneral-regs-only) \
 		-MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
 build/keep/$(1).o/%.S.o: %.S mk/flags.mk | deps
 	@mkdir -p $$(@D)

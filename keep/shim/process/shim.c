@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <string.h>
-
-#include "keep/arch/x86_64/cpu.h"
 #include "keep/shim.h"
+#include "keep/shim/mapped/mapped.h"
 #include "keep/shim/process/sys.h"
 #include "lib/crypto/cpu.h"
-#include "lib/crypto/entropy.h"
 
 /*
  * The process shim, and the model for others: from the first instruction to
@@ -40,6 +37,8 @@ const struct dj_shim_info dj_shim_info = {
 	.native_code = 0,
 	.cpu_level = 2,
 };
+
+const uintptr_t dj_mapped_region = REGION;
 
 struct sigaction {
 	void (*handler)(int sig);
@@ -143,33 +142,4 @@ _Noreturn void dj_process_main(void)
 	must(dj_process_filter() == 0);
 	dj_crypto_cpu(dj_crypto_cpu_detect());
 	dj_keep_main();
-}
-
-static bool draw(uint64_t *ret)
-{
-	static uint64_t cpu;
-
-	if (cpu == 0)
-		cpu = dj_arch_cpu();
-	if ((cpu & DJ_ARCH_RDSEED) != 0 && dj_arch_rdseed(ret))
-		return true;
-	return (cpu & DJ_ARCH_RDRAND) != 0 && dj_arch_rdrand(ret);
-}
-
-dj_status dj_shim_random(void *dst, size_t len)
-{
-	static struct dj_entropy entropy;
-
-	return dj_entropy_fill(&entropy, draw, dst, len);
-}
-
-dj_status dj_shim_report(const uint8_t data[static 64])
-{
-	uint64_t value;
-	uint32_t len;
-	dj_status st;
-
-	dj_shim_copy_out(DJ_HC_DATA_OFF, data, 64);
-	st = dj_hc_call(DJ_HC_REPORT, 0, &value, &len);
-	return st == DJ_OK && len == 0 ? DJ_E_HOST : st;
 }

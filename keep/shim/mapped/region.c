@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/shim.h"
-#include "keep/shim/process/sys.h"
+#include "keep/shim/mapped/mapped.h"
 
 /*
  * The shared region: nothing outside this file forms an address in it. Each
@@ -14,7 +14,7 @@ static uintptr_t at(size_t off, size_t len)
 {
 	if (off > DJ_HC_REGION_SIZE || len > DJ_HC_REGION_SIZE - off)
 		dj_shim_halt(DJ_HALT_BUG);
-	return REGION + off;
+	return dj_mapped_region + off;
 }
 
 static size_t step(uintptr_t a, size_t left)
@@ -80,42 +80,19 @@ void dj_shim_copy_out(size_t off, const void *src, size_t len)
 
 bool dj_shim_attention(void)
 {
-	const uint32_t *p = (const uint32_t *)(REGION + DJ_HC_HOST_OFF +
-		offsetof(struct dj_hc_host, attention));
+	const uint32_t *p = (const uint32_t *)(dj_mapped_region +
+		DJ_HC_HOST_OFF + offsetof(struct dj_hc_host, attention));
 
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE) != 0;
 }
 
-void dj_shim_kick(void)
-{
-	uint64_t one = 1;
-
-	if (sys3(SYS_WRITE, FD_TO_HOST, (uint64_t)(uintptr_t)&one, 8) != 8)
-		dj_shim_halt(DJ_HALT_HOST);
-}
-
-void dj_shim_wait(void)
-{
-	uint64_t kicks;
-	int64_t r;
-
-	/* EINTR: a stop and a continue; the caller looks again. */
-	r = sys3(SYS_READ, FD_TO_KEEP, (uint64_t)(uintptr_t)&kicks, 8);
-	if (r != 8 && r != -4)
-		dj_shim_halt(DJ_HALT_HOST);
-}
-
-_Noreturn void dj_shim_halt(enum dj_halt code)
+void dj_mapped_post_halt(enum dj_halt code)
 {
 	uint64_t arg = code;
 	uint32_t op = DJ_HC_HALT;
-	uint64_t one = 1;
 
 	dj_shim_copy_out(DJ_HC_KEEP_OFF + offsetof(struct dj_hc_keep, arg),
 		&arg, sizeof(arg));
 	dj_shim_copy_out(DJ_HC_KEEP_OFF + offsetof(struct dj_hc_keep, op), &op,
 		sizeof(op));
-	(void)sys3(SYS_WRITE, FD_TO_HOST, (uint64_t)(uintptr_t)&one, 8);
-	for (;;)
-		(void)sys3(SYS_EXIT_GROUP, code, 0, 0);
 }
