@@ -7,9 +7,12 @@
 #include <stdio.h>
 #include <sys/queue.h>
 
+#include "host/agent/cgroup.h"
+#include "host/agent/events.h"
 #include "host/agent/http.h"
 #include "host/agent/keep.h"
 #include "host/agent/options.h"
+#include "host/agent/quota.h"
 #include "host/agent/tls.h"
 #include "host/agent/traffic.h"
 
@@ -39,6 +42,11 @@ struct dj_agent {
 	LIST_HEAD(, dj_keep) keeps;   /* also those that ended */
 	LIST_HEAD(, dj_grave) graves; /* deleted ones, for 410 */
 	size_t live;                  /* Keeps with processes */
+	uint64_t committed;           /* memory that they may take */
+	struct dj_quota quota;
+	struct dj_rates rates;
+	struct dj_cgroup cgroup;
+	struct dj_events events;
 
 	/* metrics.c */
 	uint64_t created[8]; /* by dj_tee_kinds' order */
@@ -46,6 +54,8 @@ struct dj_agent {
 	uint64_t reports_good;
 	uint64_t reports_bad;
 	uint64_t requests[6]; /* by hundreds of the status */
+	uint64_t refused_429;
+	uint64_t refused_503;
 	struct dj_traffic traffic;
 };
 

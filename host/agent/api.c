@@ -124,7 +124,16 @@ static void on_agent(struct dj_call *call)
 	const struct dj_agent *a = call->agent;
 	json_t *tees = json_array();
 	size_t free_keeps = a->is_stopping ? 0 : a->opt.max_keeps - a->live;
+	json_t *capacity = json_pack("{s:I,s:I}", "keeps",
+		(json_int_t)a->opt.max_keeps, "free", (json_int_t)free_keeps);
 
+	if (a->quota.memory != UINT64_MAX) {
+		json_object_set_new(capacity, "memory",
+			json_integer((json_int_t)a->quota.memory));
+		json_object_set_new(capacity, "memory_free",
+			json_integer(
+				(json_int_t)(a->quota.memory - a->committed)));
+	}
 	for (size_t i = 0; i < dj_tee_kind_count; i++) {
 		if (dj_tee_kinds[i].format != 0)
 			json_array_append_new(tees,
@@ -133,11 +142,9 @@ static void on_agent(struct dj_call *call)
 			tee_json(a, &dj_tee_kinds[i], true));
 	}
 	dj_api_json(call, 200,
-		json_pack("{s:s,s:s,s:[s],s:o,s:{s:I,s:I}}", "schema",
-			"donjon.agent/1", "version", DJ_VERSION, "sessions",
-			"donjon-session/1", "tees", tees, "capacity", "keeps",
-			(json_int_t)a->opt.max_keeps, "free",
-			(json_int_t)free_keeps),
+		json_pack("{s:s,s:s,s:[s],s:o,s:o}", "schema", "donjon.agent/1",
+			"version", DJ_VERSION, "sessions", "donjon-session/1",
+			"tees", tees, "capacity", capacity),
 		NULL);
 }
 
@@ -262,7 +269,24 @@ static void dispatch(struct dj_call *call, enum dj_route route)
 	case DJ_ROUTE_COLLATERAL:
 		on_collateral(call);
 		return;
+	case DJ_ROUTE_KEEP_EVENTS:
+	case DJ_ROUTE_EVENTS:
+		dj_api_events(call);
+		return;
 	}
+}
+
+/* A private agent has one caller, who may. */
+static bool is_too_fast(struct dj_call *call)
+{
+	struct dj_agent *a = call->agent;
+	struct timespec now;
+
+	if (a->opt.private_fd >= 0)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return !dj_rate_allows(&a->rates, call->caller, a->opt.max_rate,
+		(uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
 }
 
 static void judge(struct dj_call *call)
@@ -288,6 +312,12 @@ static void judge(struct dj_call *call)
 			NULL, "WWW-Authenticate: Bearer\r\n");
 		return;
 	}
+	if (route != DJ_ROUTE_HEALTH && is_too_fast(call)) {
+		dj_api_problem_with(call, 429, "rate.limited",
+			"more requests a second than one caller may make", NULL,
+			"Retry-After: 1\r\n");
+		return;
+	}
 	dispatch(call, route);
 }
 
@@ -306,6 +336,8 @@ void dj_api_request(struct dj_http_conn *c, void *agent)
 	judge(&call);
 	if (call.status >= 100 && call.status < 600)
 		call.agent->requests[call.status / 100]++;
+	call.agent->refused_429 += call.status == 429;
+	call.agent->refused_503 += call.status == 503;
 	dj_log(DJ_LOG_DEBUG, "http.request", "request", call.line, "status",
 		dj_log_num((unsigned)call.status), "caller",
 		call.caller[0] == '\0' ? NULL : call.caller, "request_id",

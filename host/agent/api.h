@@ -46,6 +46,8 @@ void dj_api_session(struct dj_call *call);
 void dj_api_evidence(struct dj_call *call);
 void dj_api_console(struct dj_call *call);
 void dj_api_kill(struct dj_call *call);
+/* call->name: the Keep, or "" for all of the caller's. */
+void dj_api_events(struct dj_call *call);
 
 /* Frees Keeps that ended an hour ago, and graves that are old. */
 void dj_api_sweep(struct dj_agent *a);

@@ -56,6 +56,7 @@ static void bury(struct dj_keep *k)
 		g->until = time(NULL) + DJ_GRAVE_SECONDS;
 		LIST_INSERT_HEAD(&a->graves, g, next);
 	}
+	dj_keep_unsave(k);
 	dj_keep_free(k);
 }
 
@@ -72,6 +73,7 @@ void dj_api_sweep(struct dj_agent *a)
 		next_k = LIST_NEXT(k, next);
 		if (!dj_keep_is_over(k))
 			continue;
+		dj_keep_leave_cgroup(k);
 		n++;
 		if (n > OVER_MAX || now - k->ended > OVER_SECONDS)
 			bury(k);
@@ -166,17 +168,38 @@ static bool answer_again(struct dj_call *call, const char *key,
 	return false;
 }
 
-static void answer_full(struct dj_call *call)
+/* True: refused, and that is answered. */
+static bool is_refused(struct dj_call *call, uint64_t memory)
 {
-	size_t mine = 0;
+	const struct dj_agent *a = call->agent;
+	const struct dj_use all = { a->live, a->committed };
+	struct dj_refusal no;
+	struct dj_use own = { 0 };
 	struct dj_keep *k;
 
-	LIST_FOREACH(k, &call->agent->keeps, next)
-	mine += !dj_keep_is_over(k) && strcmp(k->owner, call->caller) == 0;
-	dj_api_problem_with(call,
-		mine == call->agent->opt.max_keeps ? 429 : 503, "host.full",
-		"this host has as many Keeps as it may", "donjon ps",
-		"Retry-After: 5\r\n");
+	LIST_FOREACH(k, &a->keeps, next)
+	{
+		if (dj_keep_is_over(k) || strcmp(k->owner, call->caller) != 0)
+			continue;
+		own.keeps++;
+		own.memory += k->ask.config.total_memory;
+	}
+	if (dj_quota_allows(&a->quota, &all, &own, memory, &no))
+		return false;
+	dj_log(DJ_LOG_INFO, "keep.refused", "error", no.error, "caller",
+		call->caller, NULL);
+	/* What can never fit is not worth a retry. */
+	dj_api_problem_with(call, no.status, no.error, no.detail,
+		no.is_for_ever ? "ask for less memory" : "donjon ps",
+		no.is_for_ever ? NULL : "Retry-After: 5\r\n");
+	return true;
+}
+
+/* Whatever was asked for, nothing stays longer than this host allows. */
+static void bound_ttl(const struct dj_agent *a, struct dj_create *ask)
+{
+	if (a->opt.max_ttl != 0 && (ask->ttl == 0 || ask->ttl > a->opt.max_ttl))
+		ask->ttl = a->opt.max_ttl;
 }
 
 static void create(struct dj_call *call, struct dj_create *ask, const char *key,
@@ -201,11 +224,10 @@ static void create(struct dj_call *call, struct dj_create *ask, const char *key,
 			"donjon doctor");
 		return;
 	}
-	st = dj_keep_new(call->agent, kind, ask, call->caller, &k, text);
-	if (st == DJ_E_LIMIT) {
-		answer_full(call);
+	if (is_refused(call, ask->config.total_memory))
 		return;
-	}
+	bound_ttl(call->agent, ask);
+	st = dj_keep_new(call->agent, kind, ask, call->caller, &k, text);
 	if (st != DJ_OK) {
 		dj_log(DJ_LOG_ERROR, "keep.not_started", "why", text, NULL);
 		dj_api_problem_with(call, 503, "host.resources", text, NULL,
@@ -215,6 +237,9 @@ static void create(struct dj_call *call, struct dj_create *ask, const char *key,
 	snprintf(k->key, sizeof(k->key), "%s", key);
 	memcpy(k->body_hash, hash, sizeof(k->body_hash));
 	answer_created(call, k);
+	/* Beside the minute's: many may end in one. */
+	if (call->agent->events.by_kind[DJ_EVENT_CREATED] % 256 == 0)
+		dj_api_sweep(call->agent);
 }
 
 static bool is_json(const char *type)
@@ -458,14 +483,22 @@ void dj_api_evidence(struct dj_call *call)
 		NULL);
 }
 
+static void answer_streams(struct dj_call *call)
+{
+	dj_api_problem_with(call, 429, "events.limit",
+		"you have as many streams open as one caller may", NULL,
+		"Retry-After: 5\r\n");
+}
+
 void dj_api_console(struct dj_call *call)
 {
+	static const char *const names[] = { "follow", NULL };
 	struct dj_keep *k = own(call);
 	char text[DJ_CONSOLE_LINES * (DJ_CONSOLE_LINE_MAX + 32)];
 	size_t len = 0;
 	size_t from;
 
-	if (k == NULL)
+	if (k == NULL || !query_is_known(call, names))
 		return;
 	from = k->console_count > DJ_CONSOLE_LINES
 		? k->console_count - DJ_CONSOLE_LINES
@@ -475,7 +508,58 @@ void dj_api_console(struct dj_call *call)
 			k->console[i % DJ_CONSOLE_LINES] == NULL
 				? ""
 				: k->console[i % DJ_CONSOLE_LINES]);
-	dj_api_text(call, 200, "text/plain; charset=utf-8", text, len, NULL);
+	if (call->verb == DJ_VERB_HEAD || !has_flag(call, "follow")) {
+		dj_api_text(call, 200, "text/plain; charset=utf-8", text, len,
+			NULL);
+		return;
+	}
+	call->micros = dj_http_micros(call->conn);
+	if (dj_console_stream(k, call->conn, text, len))
+		call->status = 200;
+	else
+		answer_streams(call);
+}
+
+/* Last-Event-ID; false: malformed, and that is answered. */
+static bool read_since(struct dj_call *call, uint64_t absent, uint64_t *ret)
+{
+	const char *s = dj_http_field(call->head, "Last-Event-ID");
+
+	*ret = absent;
+	if (s == NULL)
+		return true;
+	if (s[0] == '\0' || strlen(s) > 18 ||
+		s[strspn(s, "0123456789")] != '\0') {
+		dj_api_problem(call, 400, "events.id",
+			"Last-Event-ID is not an id of an event here", NULL);
+		return false;
+	}
+	*ret = strtoull(s, NULL, 10);
+	return true;
+}
+
+void dj_api_events(struct dj_call *call)
+{
+	static const char *const names[] = { "follow", NULL };
+	struct dj_keep *k = call->name[0] == '\0' ? NULL : own(call);
+	char follow[8];
+	bool ends;
+	uint64_t since;
+
+	if ((call->name[0] != '\0' && k == NULL) ||
+		!query_is_known(call, names) ||
+		!query(call, "follow", follow, sizeof(follow)))
+		return;
+	ends = strcmp(follow, "0") == 0;
+	/* All that is known of one Keep; of all Keeps only if asked for. */
+	if (!read_since(call, k != NULL || ends ? 0 : UINT64_MAX, &since))
+		return;
+	call->micros = dj_http_micros(call->conn);
+	if (dj_events_stream(call->agent, call->conn, call->caller,
+		    k == NULL ? NULL : k->id, since, !ends))
+		call->status = 200;
+	else
+		answer_streams(call);
 }
 
 void dj_api_kill(struct dj_call *call)

@@ -33,6 +33,9 @@ enum state {
 struct dj_http_conn {
 	struct dj_http *http;
 	LIST_ENTRY(dj_http_conn) next;
+	TAILQ_ENTRY(dj_http_conn) wait;
+	bool is_waiting; /* in that list */
+	uint64_t peer;   /* hash of uid or address */
 	struct bufferevent *bev;
 	struct event *timer;
 	SSL *ssl; /* the bufferevent's, or NULL */
@@ -94,11 +97,27 @@ static void drop_request(struct dj_http_conn *c)
 	c->head = (struct dj_http_head){ 0 };
 }
 
+static void set_waiting(struct dj_http_conn *c, bool on)
+{
+	struct dj_http *h = c->http;
+
+	if (c->is_waiting) {
+		TAILQ_REMOVE(&h->waiting, c, wait);
+		h->waiting_count--;
+	}
+	c->is_waiting = on && !c->is_private;
+	if (c->is_waiting) {
+		TAILQ_INSERT_TAIL(&h->waiting, c, wait);
+		h->waiting_count++;
+	}
+}
+
 static void conn_free(struct dj_http_conn *c)
 {
 	struct dj_http *h = c->http;
 	bool was_private = c->is_private;
 
+	set_waiting(c, false);
 	LIST_REMOVE(c, next);
 	h->conn_count--;
 	drop_request(c);
@@ -116,6 +135,7 @@ static void conn_free(struct dj_http_conn *c)
 static void kill_later(struct dj_http_conn *c)
 {
 	c->state = DEAD;
+	set_waiting(c, false);
 	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
 	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
 	event_active(c->timer, EV_TIMEOUT, 0);
@@ -386,6 +406,7 @@ void dj_http_reply(struct dj_http_conn *c, const struct dj_http_answer *a)
 	drop_request(c);
 	c->begun = 0;
 	c->state = READ_HEAD;
+	set_waiting(c, true);
 	set_timer(c, c->is_private ? 0 : DJ_HTTP_IDLE_SECONDS);
 	if (must_close)
 		flush_and_close(c, DJ_HTTP_CLOSE_SECONDS);
@@ -394,6 +415,16 @@ void dj_http_reply(struct dj_http_conn *c, const struct dj_http_answer *a)
 uint64_t dj_http_micros(const struct dj_http_conn *c)
 {
 	return c->begun == 0 ? 0 : (now_ns() - c->begun) / 1000;
+}
+
+static struct bufferevent *take(struct dj_http_conn *c)
+{
+	drop_request(c);
+	c->state = TAKEN;
+	set_waiting(c, false);
+	set_timer(c, 0);
+	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
+	return c->bev;
 }
 
 struct bufferevent *dj_http_take(struct dj_http_conn *c, const char *protocol,
@@ -406,10 +437,19 @@ struct bufferevent *dj_http_take(struct dj_http_conn *c, const char *protocol,
 		protocol, extra == NULL ? "" : extra);
 	echo_ids(c, out);
 	evbuffer_add_printf(out, "\r\n");
-	drop_request(c);
-	c->state = TAKEN;
-	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
-	return c->bev;
+	return take(c);
+}
+
+struct bufferevent *dj_http_stream(struct dj_http_conn *c, const char *type)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	evbuffer_add_printf(out,
+		"HTTP/1.1 200 OK\r\nServer: donjond\r\nContent-Type: %s\r\nCache-Control: no-store\r\nConnection: close\r\n",
+		type);
+	echo_ids(c, out);
+	evbuffer_add_printf(out, "\r\n");
+	return take(c);
 }
 
 void dj_http_finish(struct dj_http_conn *c)
@@ -445,12 +485,65 @@ bool dj_http_is_tls(const struct dj_http_conn *c)
 
 static void find_uid(struct dj_http_conn *c, int fd)
 {
-	struct ucred who;
+	struct ucred who = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(who);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
-		who.uid != (uid_t)-1)
+		who.uid != (uid_t)-1) {
+		c->peer = who.uid;
 		snprintf(c->caller, sizeof(c->caller), "uid:%u", who.uid);
+	}
+}
+
+/* An address without its port; IPv6 by /64, for one host has all of that. */
+static uint64_t hash_address(const struct sockaddr *sa)
+{
+	const uint8_t *p;
+	uint64_t h = 0xcbf29ce484222325;
+	size_t n;
+
+	if (sa->sa_family == AF_INET) {
+		p = (const uint8_t *)&(
+			(const struct sockaddr_in *)(const void *)sa)
+			    ->sin_addr;
+		n = 4;
+	} else if (sa->sa_family == AF_INET6) {
+		p = ((const struct sockaddr_in6 *)(const void *)sa)
+			    ->sin6_addr.s6_addr;
+		n = 8;
+	} else {
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 0x100000001b3;
+	return h;
+}
+
+/* Makes room for c, which has just been accepted, among those that wait. */
+static void evict(struct dj_http_conn *c)
+{
+	struct dj_http *h = c->http;
+	struct dj_http_conn *own = NULL;
+	struct dj_http_conn *one;
+	size_t count = 0;
+
+	TAILQ_FOREACH(one, &h->waiting, wait)
+	{
+		if (one->peer != c->peer)
+			continue;
+		if (own == NULL)
+			own = one;
+		count++;
+	}
+	one = NULL;
+	if (count > h->max_waiting / 2)
+		one = own;
+	else if (h->waiting_count > h->max_waiting)
+		one = TAILQ_FIRST(&h->waiting);
+	if (one == NULL)
+		return;
+	h->evicted_total++;
+	kill_later(one);
 }
 
 /* Owns fd in any case. */
@@ -497,12 +590,16 @@ static void on_accept(struct evconnlistener *ev, evutil_socket_t fd,
 	struct sockaddr *sa, int salen, void *arg)
 {
 	struct dj_http_listener *l = arg;
+	struct dj_http_conn *c = conn_new(l->http, fd, l->tls);
 
 	(void)ev;
-	(void)sa;
 	(void)salen;
-	if (conn_new(l->http, fd, l->tls) == NULL)
+	if (c == NULL)
 		return;
+	if (sa->sa_family != AF_UNIX)
+		c->peer = hash_address(sa);
+	set_waiting(c, true);
+	evict(c);
 	if (l->http->conn_count >= l->http->max_conns)
 		set_accepting(l->http, false);
 }
@@ -569,6 +666,11 @@ dj_status dj_http_serve_fd(struct dj_http *h, int fd)
 	c->is_private = true;
 	set_timer(c, 0);
 	return DJ_OK;
+}
+
+void dj_http_init(struct dj_http *h)
+{
+	TAILQ_INIT(&h->waiting);
 }
 
 void dj_http_done(struct dj_http *h)

@@ -37,6 +37,16 @@ struct dj_http {
 	void *arg;
 	size_t max_conns;
 	size_t conn_count;
+	/*
+	 * Connections that are no session and no stream wait for a request or
+	 * for their end. Beyond max_waiting the oldest is closed, beyond half
+	 * of that the oldest of the same peer (uid or address): whoever only
+	 * holds connections open loses those first, and nobody else waits.
+	 */
+	size_t max_waiting;
+	size_t waiting_count;
+	uint64_t evicted_total;
+	TAILQ_HEAD(, dj_http_conn) waiting; /* oldest first */
 	uint64_t conn_total;
 	bool is_full; /* listeners are off until a connection ends */
 	LIST_HEAD(, dj_http_conn) conns;
@@ -57,6 +67,7 @@ struct dj_http {
 dj_status dj_http_listen(struct dj_http *h, int fd, SSL_CTX *tls);
 /* Serves a connected socket; when it ends, ops.on_private_end. */
 dj_status dj_http_serve_fd(struct dj_http *h, int fd);
+void dj_http_init(struct dj_http *h);
 void dj_http_done(struct dj_http *h);
 
 /* The request under way. body is not terminated. */
@@ -86,6 +97,12 @@ uint64_t dj_http_micros(const struct dj_http_conn *c);
  */
 struct bufferevent *dj_http_take(struct dj_http_conn *c, const char *protocol,
 	const char *extra);
+/*
+ * Takes the connection over for an answer without an end that was known: its
+ * head is written, the body is what the caller writes to the bufferevent, and
+ * its end is the connection's. As with dj_http_take() otherwise.
+ */
+struct bufferevent *dj_http_stream(struct dj_http_conn *c, const char *type);
 void dj_http_finish(struct dj_http_conn *c);
 void dj_http_close(struct dj_http_conn *c);
 

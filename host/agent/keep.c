@@ -62,6 +62,7 @@ void dj_keep_say(struct dj_keep *k, const char *line)
 	free(*slot);
 	*slot = strdup(text);
 	k->console_count++;
+	dj_console_line(k, text);
 }
 
 static void kick(struct dj_keep *k)
@@ -146,6 +147,7 @@ static void over(struct dj_keep *k, enum dj_ending ending, const char *reason)
 	snprintf(k->reason, sizeof(k->reason), "%s", reason);
 	k->ended = time(NULL);
 	k->agent->live--;
+	k->agent->committed -= k->ask.config.total_memory;
 	k->agent->ended[ending]++;
 	dj_keep_say(k, reason);
 	dj_log(ending == DJ_ENDING_CAUGHT || ending == DJ_ENDING_FAILED
@@ -156,6 +158,11 @@ static void over(struct dj_keep *k, enum dj_ending ending, const char *reason)
 	dj_relay_end(k, DJ_ERROR_KEEP_GONE, reason);
 	let_go(k);
 	dj_keep_save(k);
+	dj_event_emit(k,
+		ending == DJ_ENDING_RELEASED ? DJ_EVENT_RELEASED
+					     : DJ_EVENT_LOST,
+		json_pack("{s:s,s:s}", "how", dj_ending_name(ending), "reason",
+			reason));
 	if (k->launcher != 0)
 		event_add(k->ev_end, &patience);
 	else
@@ -530,6 +537,7 @@ static void on_console(evutil_socket_t fd, short what, void *arg)
 	if (n <= 0) {
 		drop_event(&k->ev_console);
 		drop_fd(&k->console_fd);
+		dj_console_end(k);
 	}
 }
 
@@ -541,7 +549,7 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!dj_keep_is_over(k)) {
-		dj_keep_kill(k, "its time (ttl) was over");
+		dj_keep_kill(k, "its time was over (ttl)");
 		return;
 	}
 	if (k->launcher != 0)
@@ -572,7 +580,15 @@ bool dj_keep_reap(struct dj_keep *k, pid_t pid, int status)
 	if (k->emulator != 0)
 		(void)kill(k->emulator, SIGKILL);
 	event_del(k->ev_end);
+	dj_keep_leave_cgroup(k);
 	return true;
+}
+
+void dj_keep_leave_cgroup(struct dj_keep *k)
+{
+	/* A Keep whose launcher was killed is a moment behind it. */
+	if (k->has_cgroup && dj_cgroup_remove(&k->agent->cgroup, k->id))
+		k->has_cgroup = false;
 }
 
 /* Making and freeing. */
@@ -619,8 +635,6 @@ dj_status dj_keep_new(struct dj_agent *a, const struct dj_tee_kind *kind,
 	struct dj_keep *k;
 	struct timeval ttl = { .tv_sec = ask->ttl };
 
-	if (a->live >= a->opt.max_keeps)
-		return DJ_E_LIMIT;
 	k = calloc(1, sizeof(*k));
 	if (k == NULL) {
 		snprintf(text, 256, "no memory");
@@ -648,7 +662,12 @@ dj_status dj_keep_new(struct dj_agent *a, const struct dj_tee_kind *kind,
 	ask->labels = NULL;
 	LIST_INSERT_HEAD(&a->keeps, k, next);
 	a->live++;
+	a->committed += k->ask.config.total_memory;
 	a->created[kind_index(kind)]++;
+	dj_event_emit(k, DJ_EVENT_CREATED,
+		json_pack("{s:s,s:b,s:I}", "tee", kind->name, "emulated",
+			k->is_emulated, "memory",
+			(json_int_t)k->ask.config.total_memory));
 	*ret = k;
 	return DJ_OK;
 }
@@ -658,7 +677,6 @@ void dj_keep_free(struct dj_keep *k)
 	if (!dj_keep_is_over(k))
 		dj_keep_kill(k, "the host agent let it go");
 	LIST_REMOVE(k, next);
-	dj_keep_unsave(k);
 	let_go(k);
 	if (k->launcher != 0)
 		(void)kill(k->launcher, SIGKILL);
@@ -667,6 +685,8 @@ void dj_keep_free(struct dj_keep *k)
 	drop_event(&k->ev_console);
 	drop_event(&k->ev_end);
 	drop_fd(&k->console_fd);
+	dj_console_end(k);
+	dj_keep_leave_cgroup(k);
 	for (size_t i = 0; i < DJ_CONSOLE_LINES; i++)
 		free(k->console[i]);
 	dj_blob_set(&k->hello, NULL, 0);

@@ -43,6 +43,7 @@ enum dj_ending {
 	DJ_ENDING_DIED,     /* a signal, or an exit without halting */
 	DJ_ENDING_CAUGHT,   /* it said what no honest Keep says */
 	DJ_ENDING_FAILED,   /* it never started */
+	DJ_ENDING_LOST,     /* with the agent before this one */
 	DJ_ENDING_COUNT
 };
 
@@ -93,6 +94,7 @@ struct dj_keep {
 	struct event *ev_end;      /* ttl, then the patience of a kill */
 	unsigned look_ms;
 	bool is_killed;
+	bool has_cgroup;
 
 	struct dj_serve serve;
 	bool is_waiting;   /* a WAIT stands, and nobody has kicked since */
@@ -125,8 +127,8 @@ struct dj_keep {
 };
 
 /*
- * Starts one. ask is moved into it. DJ_E_LIMIT: full. DJ_E_SYS: text says
- * what could not be had. On success *ret belongs to the agent's list.
+ * Starts one; the caller has asked dj_quota_allows(). ask is moved into it.
+ * DJ_E_SYS: text says what could not be had. On success *ret belongs to the agent's list.
  */
 dj_status dj_keep_new(struct dj_agent *a, const struct dj_tee_kind *kind,
 	struct dj_create *ask, const char *owner, struct dj_keep **ret,
@@ -134,7 +136,8 @@ dj_status dj_keep_new(struct dj_agent *a, const struct dj_tee_kind *kind,
 
 /* Ends its processes for the reason given; the object stays. */
 void dj_keep_kill(struct dj_keep *k, const char *reason);
-/* Frees it; its processes must be gone, or are killed without waiting. */
+/* Frees it; its processes must be gone, or are killed without waiting. Its
+   file in --state-dir stays: dj_keep_unsave() removes that. */
 void dj_keep_free(struct dj_keep *k);
 /* A child ended (SIGCHLD); false: it was none of this Keep's. */
 bool dj_keep_reap(struct dj_keep *k, pid_t pid, int status);
@@ -142,6 +145,9 @@ static inline bool dj_keep_is_over(const struct dj_keep *k)
 {
 	return k->phase == DJ_PHASE_EXITED || k->phase == DJ_PHASE_GONE;
 }
+
+/* Removes its control group, if nobody is left in it. */
+void dj_keep_leave_cgroup(struct dj_keep *k);
 
 /* Ends the Keep, which said what no honest one says. */
 void dj_keep_caught(struct dj_keep *k, const char *why);
@@ -179,6 +185,11 @@ dj_status dj_keep_spawn(struct dj_keep *k, char text[static 256]);
 /* state.c: the file in --state-dir, if there is one. */
 void dj_keep_save(const struct dj_keep *k);
 void dj_keep_unsave(const struct dj_keep *k);
-dj_status dj_state_clear(const char *dir);
+/* What earlier agents left there: Keeps that ended, or were lost with it,
+   within the last hour. The folder is made if it is not there. */
+dj_status dj_state_load(struct dj_agent *a);
+
+/* RFC 3339, UTC, seconds; 0 reads as the epoch and is written so. */
+void dj_time_text(time_t t, char dst[static 32]);
 
 void dj_blob_set(struct dj_blob *b, const void *p, size_t len);

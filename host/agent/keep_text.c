@@ -21,7 +21,7 @@ const char *dj_phase_name(enum dj_keep_phase phase)
 const char *dj_ending_name(enum dj_ending ending)
 {
 	static const char *const names[DJ_ENDING_COUNT] = { "released",
-		"halted", "killed", "died", "caught", "failed" };
+		"halted", "killed", "died", "caught", "failed", "lost" };
 
 	return names[ending];
 }
@@ -94,15 +94,21 @@ uint16_t dj_report_purpose(const uint8_t data[static 64])
 	return 0;
 }
 
+void dj_time_text(time_t t, char dst[static 32])
+{
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(dst, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
 static json_t *text_time(time_t t)
 {
 	char text[32];
-	struct tm tm;
 
 	if (t == 0)
 		return json_null();
-	gmtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	dj_time_text(t, text);
 	return json_string(text);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -244,13 +245,54 @@ static dj_status setup_files(struct dj_agent *a, char err[static 256])
 		}
 		setvbuf(a->trace, NULL, _IOLBF, 0);
 	}
-	if (a->opt.state_dir != NULL &&
-		dj_state_clear(a->opt.state_dir) != DJ_OK) {
+	if (a->opt.state_dir != NULL && mkdir(a->opt.state_dir, 0700) != 0 &&
+		errno != EEXIST) {
 		snprintf(err, 256, "%.180s: %s", a->opt.state_dir,
 			strerror(errno));
 		return DJ_E_SYS;
 	}
+	if (dj_events_init(a) != DJ_OK ||
+		(a->opt.state_dir != NULL && dj_state_load(a) != DJ_OK)) {
+		snprintf(err, 256, "%.180s: %s",
+			a->opt.state_dir == NULL ? "events" : a->opt.state_dir,
+			strerror(errno));
+		return DJ_E_SYS;
+	}
 	return DJ_OK;
+}
+
+static void read_own_cgroup(char dst[static 4096])
+{
+	int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, dst, 4095);
+
+	dst[n < 0 ? 0 : n] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Without control groups Keeps still have their jail's limits: said once. */
+static void setup_limits(struct dj_agent *a)
+{
+	const struct dj_options *o = &a->opt;
+	char own[4096];
+	char why[256];
+	uint64_t memory = o->has_memory ? o->memory : UINT64_MAX;
+
+	/* A private agent serves whoever started it, and nobody else. */
+	if (!o->has_memory && o->private_fd < 0)
+		memory = dj_quota_machine_memory();
+	a->quota = (struct dj_quota){ .max_keeps = o->max_keeps,
+		.max_caller_keeps = o->max_caller_keeps,
+		.memory = memory,
+		.max_caller_memory = o->max_caller_memory };
+	if (o->cgroup == NULL)
+		return;
+	read_own_cgroup(own);
+	if (dj_cgroup_init(o->cgroup, "/sys/fs/cgroup", own, &a->cgroup, why) !=
+		DJ_OK)
+		dj_log(DJ_LOG_WARN, "cgroup.unavailable", "why", why, "so",
+			"Keeps have the limits of their jail only", NULL);
 }
 
 enum {
@@ -285,7 +327,9 @@ static bool setup_loop(struct dj_agent *a, struct event *evs[EVENTS])
 		.ops = { .on_request = dj_api_request,
 			.on_private_end = on_private_end },
 		.arg = a,
-		.max_conns = a->opt.max_keeps + 64 };
+		.max_waiting = a->opt.max_waiting,
+		.max_conns = a->opt.max_keeps + a->opt.max_waiting + 64 };
+	dj_http_init(&a->http);
 	return true;
 }
 
@@ -300,6 +344,8 @@ static void tear_down(struct dj_agent *a, struct event *evs[EVENTS])
 		LIST_REMOVE(g, next);
 		free(g);
 	}
+	dj_events_done(a);
+	dj_cgroup_done(&a->cgroup);
 	dj_http_done(&a->http);
 	for (int i = 0; i < EVENTS; i++)
 		if (evs[i] != NULL)
@@ -307,7 +353,7 @@ static void tear_down(struct dj_agent *a, struct event *evs[EVENTS])
 	if (a->base != NULL)
 		event_base_free(a->base);
 	if (a->trace != NULL)
-		fclose(a->trace);
+		(void)fclose(a->trace);
 	SSL_CTX_free(a->tls);
 	dj_tokens_free(a->tokens);
 	if (a->opt.socket != NULL)
@@ -330,6 +376,8 @@ static int serve(struct dj_agent *a)
 		st = setup_tls(a, err);
 		if (st == DJ_OK)
 			st = setup_files(a, err);
+		if (st == DJ_OK)
+			setup_limits(a);
 		if (st == DJ_OK)
 			st = setup_sockets(a, err);
 	}

@@ -25,6 +25,16 @@ static void put_keeps(FILE *f, const struct dj_agent *a)
 			by_phase[p]);
 	head(f, "donjon_keeps_capacity", "gauge", "Keeps that may live here.");
 	fprintf(f, "donjon_keeps_capacity %u\n", a->opt.max_keeps);
+	head(f, "donjon_keeps_memory_bytes", "gauge",
+		"Memory that living Keeps may take.");
+	fprintf(f, "donjon_keeps_memory_bytes %llu\n",
+		(unsigned long long)a->committed);
+	if (a->quota.memory != UINT64_MAX) {
+		head(f, "donjon_keeps_memory_capacity_bytes", "gauge",
+			"Memory that Keeps may take here.");
+		fprintf(f, "donjon_keeps_memory_capacity_bytes %llu\n",
+			(unsigned long long)a->quota.memory);
+	}
 	head(f, "donjon_keeps_started_total", "counter", "Keeps started.");
 	for (size_t i = 0; i < dj_tee_kind_count; i++)
 		fprintf(f, "donjon_keeps_started_total{tee=\"%s\"} %llu\n",
@@ -61,6 +71,26 @@ static void put_http(FILE *f, const struct dj_agent *a)
 		"Connections accepted.");
 	fprintf(f, "donjon_http_connections_total %llu\n",
 		(unsigned long long)a->http.conn_total);
+	head(f, "donjon_http_waiting", "gauge",
+		"Connections without a request.");
+	fprintf(f, "donjon_http_waiting %zu\n", a->http.waiting_count);
+	head(f, "donjon_http_evicted_total", "counter",
+		"Waiting connections closed to make room.");
+	fprintf(f, "donjon_http_evicted_total %llu\n",
+		(unsigned long long)a->http.evicted_total);
+	head(f, "donjon_http_refused_total", "counter",
+		"Requests refused for a limit, by status.");
+	fprintf(f,
+		"donjon_http_refused_total{status=\"429\"} %llu\ndonjon_http_refused_total{status=\"503\"} %llu\n",
+		(unsigned long long)a->refused_429,
+		(unsigned long long)a->refused_503);
+	head(f, "donjon_event_streams", "gauge", "Open event streams.");
+	fprintf(f, "donjon_event_streams %zu\n", a->events.stream_count);
+	head(f, "donjon_events_total", "counter", "Events, by what happened.");
+	for (enum dj_event_kind e = 0; e < DJ_EVENT_COUNT; e++)
+		fprintf(f, "donjon_events_total{event=\"%s\"} %llu\n",
+			dj_event_name(e),
+			(unsigned long long)a->events.by_kind[e]);
 	head(f, "donjon_http_requests_total", "counter",
 		"Requests answered, by hundreds of the status.");
 	for (size_t i = 1; i < 6; i++)

@@ -30,6 +30,13 @@ static const struct row {
 	{ "emulation", "DIR", 'e', "offer emulated TEEs, with DIR's root" },
 	{ "state-dir", "DIR", 'd', "keep one JSON file a Keep here" },
 	{ "max-keeps", "N", 'm', "Keeps at a time, 64 if not said" },
+	{ "max-caller-keeps", "N", 1, "Keeps at a time of one caller" },
+	{ "memory", "SIZE", 2, "memory of all Keeps, like 16GiB" },
+	{ "max-caller-memory", "SIZE", 3, "memory of one caller's Keeps" },
+	{ "max-ttl", "SECONDS", 4, "the longest that a Keep may stay" },
+	{ "max-waiting", "N", 5, "connections without a request, 256" },
+	{ "max-rate", "N", 6, "requests a second of one caller, 2000" },
+	{ "cgroup", "self|PATH", 7, "control group for groups of Keeps" },
 	{ "trace-frames", "FILE", 'T', "one JSON line a relayed frame" },
 	{ "log-format", "text|json", 'f', "form of the log on stderr" },
 	{ "verbose", NULL, 'v', "log more (-v)" },
@@ -136,6 +143,63 @@ static dj_status number(const char *name, const char *s, unsigned long max,
 	return DJ_OK;
 }
 
+/* Bytes, or a number with KiB, MiB, GiB or TiB. */
+static dj_status size(const char *name, const char *s, uint64_t *ret,
+	char err[static 256])
+{
+	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (*s >= '0' && *s <= '9' && errno == 0)
+		for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+			if (strcmp(end, units[i]) == 0 &&
+				v <= UINT64_MAX >> (10 * i)) {
+				*ret = (uint64_t)v << (10 * i);
+				return DJ_OK;
+			}
+	snprintf(err, 256, "--%s: %.64s is no size like 512MiB or 16GiB", name,
+		s);
+	return DJ_E_INPUT;
+}
+
+/* The limits: plain numbers, each with its own most. */
+static dj_status set_limit(struct dj_options *o, int id, const char *arg,
+	char err[static 256])
+{
+	const struct {
+		int id;
+		const char *name;
+		unsigned long max;
+		uint32_t *to;
+	} numbers[] = {
+		{ 'm', "max-keeps", DJ_MAX_KEEPS_LIMIT, &o->max_keeps },
+		{ 1, "max-caller-keeps", DJ_MAX_KEEPS_LIMIT,
+			&o->max_caller_keeps },
+		{ 4, "max-ttl", 31622400, &o->max_ttl },
+		{ 5, "max-waiting", 65536, &o->max_waiting },
+		{ 6, "max-rate", 1000000, &o->max_rate },
+	};
+	unsigned long n = 0;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (numbers[i].id != id)
+			continue;
+		if (number(numbers[i].name, arg, numbers[i].max, &n, err) !=
+			DJ_OK)
+			return DJ_E_INPUT;
+		*numbers[i].to = (uint32_t)n;
+		return DJ_OK;
+	}
+	if (id == 3)
+		return size("max-caller-memory", arg, &o->max_caller_memory,
+			err);
+	o->has_memory = true;
+	return size("memory", arg, &o->memory, err);
+}
+
 static dj_status set(struct dj_options *o, int id, char *arg,
 	char err[static 256])
 {
@@ -155,6 +219,7 @@ static dj_status set(struct dj_options *o, int id, char *arg,
 		{ 'e', &o->emulation },
 		{ 'd', &o->state_dir },
 		{ 'T', &o->trace_frames },
+		{ 7, &o->cgroup },
 	};
 	unsigned long n = 0;
 
@@ -171,11 +236,13 @@ static dj_status set(struct dj_options *o, int id, char *arg,
 		o->private_fd = (int)n;
 		return DJ_OK;
 	case 'm':
-		if (number("max-keeps", arg, DJ_MAX_KEEPS_LIMIT, &n, err) !=
-			DJ_OK)
-			return DJ_E_INPUT;
-		o->max_keeps = (uint32_t)n;
-		return DJ_OK;
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+	case 5:
+	case 6:
+		return set_limit(o, id, arg, err);
 	case 'f':
 		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0) {
 			snprintf(err, 256,
@@ -221,6 +288,11 @@ static dj_status judge(const struct dj_options *o, char err[static 256])
 		why = "--private-fd goes with no other socket";
 	else if (o->max_keeps == 0)
 		why = "--max-keeps must be at least 1";
+	else if (o->max_waiting < 4 || o->max_rate == 0)
+		why = "--max-waiting must be at least 4, --max-rate at least 1";
+	else if (o->cgroup != NULL && strcmp(o->cgroup, "self") != 0 &&
+		(o->cgroup[0] != '/' || strstr(o->cgroup, "..") != NULL))
+		why = "--cgroup is self or a path that begins with /";
 	if (why == NULL)
 		return DJ_OK;
 	snprintf(err, 256, "%s", why);
@@ -231,7 +303,9 @@ dj_status dj_options_parse(int argc, char **argv, struct dj_options *ret,
 	char err[static 256])
 {
 	struct dj_options o = { .private_fd = -1,
-		.max_keeps = DJ_MAX_KEEPS_DEFAULT };
+		.max_keeps = DJ_MAX_KEEPS_DEFAULT,
+		.max_waiting = DJ_MAX_WAITING_DEFAULT,
+		.max_rate = DJ_MAX_RATE_DEFAULT };
 	struct option longs[ROWS + 1] = { 0 };
 	int index;
 	int at;

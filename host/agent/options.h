@@ -22,15 +22,25 @@ struct dj_options {
 	const char *emulation; /* NULL: no emulated TEE */
 	const char *state_dir;
 	const char *trace_frames;
+	const char *cgroup; /* NULL: none */
 	uint32_t max_keeps;
+	uint32_t max_caller_keeps;  /* 0: max_keeps is the only limit */
+	uint64_t memory;            /* of all Keeps; see has_memory */
+	uint64_t max_caller_memory; /* 0: memory is the only limit */
+	bool has_memory;            /* false: what the machine has */
+	uint32_t max_ttl;           /* 0: a Keep may stay for ever */
+	uint32_t max_waiting;       /* connections without a request */
+	uint32_t max_rate;          /* requests a second, of one caller */
 	bool log_json;
 	int verbose;
 	bool want_help;
 	bool want_version;
 };
 
-#define DJ_MAX_KEEPS_DEFAULT 64
-#define DJ_MAX_KEEPS_LIMIT   4096
+#define DJ_MAX_KEEPS_DEFAULT   64
+#define DJ_MAX_KEEPS_LIMIT     4096
+#define DJ_MAX_WAITING_DEFAULT 256
+#define DJ_MAX_RATE_DEFAULT    2000
 
 /*
  * DJ_E_INPUT: the text in err (one line, without newline) says what is wrong

@@ -47,6 +47,7 @@ static void drop_link(struct dj_keep *k)
 	k->stale = k->hellos;
 	dj_blob_set(&k->pending, NULL, 0);
 	dj_log(DJ_LOG_INFO, "link.closed", "keep", k->id, NULL);
+	dj_event_emit(k, DJ_EVENT_DETACHED, NULL);
 }
 
 static void link_ended(struct dj_keep *k)
@@ -165,6 +166,7 @@ void dj_relay_open(struct dj_keep *k, struct dj_http_conn *c)
 		bufferevent_enable(k->bev, EV_READ);
 	}
 	dj_log(DJ_LOG_INFO, "link.opened", "keep", k->id, NULL);
+	dj_event_emit(k, DJ_EVENT_ATTACHED, NULL);
 	if (k->region != NULL)
 		(void)dj_relay_to_client(k, false);
 	/* Some may have come with the request. */
@@ -315,6 +317,7 @@ static void on_offer(struct dj_keep *k)
 	}
 	send_frame(k, DJ_FRAME_EVIDENCE, k->pending.p, k->pending.len);
 	dj_blob_set(&k->pending, NULL, 0);
+	dj_event_emit(k, DJ_EVENT_OFFERED, NULL);
 }
 
 /* Does this frame of the Keep's go to the present link? */
@@ -401,6 +404,7 @@ static void note_phase(struct dj_keep *k, const uint8_t *p)
 	if (k->phase == DJ_PHASE_FRESH && p[0] == DJ_FRAME_RECORD) {
 		k->phase = DJ_PHASE_OWNED;
 		dj_keep_say(k, "owned by a client");
+		dj_event_emit(k, DJ_EVENT_CLAIMED, NULL);
 	}
 }
 

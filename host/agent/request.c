@@ -24,6 +24,8 @@ static const struct {
 		DJ_VERB_GET | DJ_VERB_HEAD },
 	{ "/v1/keeps/", "/console", DJ_ROUTE_CONSOLE,
 		DJ_VERB_GET | DJ_VERB_HEAD },
+	{ "/v1/keeps/", "/events", DJ_ROUTE_KEEP_EVENTS, DJ_VERB_GET },
+	{ "/v1/events", NULL, DJ_ROUTE_EVENTS, DJ_VERB_GET },
 	{ "/v1/keeps/", "/kill", DJ_ROUTE_KILL, DJ_VERB_POST },
 	{ "/v1/collateral/", "", DJ_ROUTE_COLLATERAL,
 		DJ_VERB_GET | DJ_VERB_HEAD },

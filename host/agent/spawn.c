@@ -30,7 +30,8 @@ enum {
 	TO_KEEP,
 	EMU_LAUNCHER, /* the two ends of the emulator's socket */
 	EMU,
-	COUNT
+	CGROUP, /* DJ_CGROUP_MAX of them */
+	COUNT = CGROUP + DJ_CGROUP_MAX
 };
 
 struct parts {
@@ -133,6 +134,8 @@ static int start(const struct parts *p, const struct gift *gifts, size_t count,
 	posix_spawnattr_init(&at);
 	err = 0;
 	for (size_t i = 0; i < count && err == 0; i++) {
+		if (p->child[gifts[i].from] < 0)
+			continue;
 		err = posix_spawn_file_actions_adddup2(&fa,
 			p->child[gifts[i].from], gifts[i].to);
 		end = gifts[i].to + 1;
@@ -180,13 +183,35 @@ static int start_launcher(struct dj_keep *k, const struct parts *p)
 		{ CONTROL, DJ_LAUNCH_FD_CONTROL },
 		{ TO_HOST, DJ_LAUNCH_FD_TO_HOST },
 		{ TO_KEEP, DJ_LAUNCH_FD_TO_KEEP },
-		{ EMU_LAUNCHER, DJ_LAUNCH_FD_EMU } };
+		{ EMU_LAUNCHER, DJ_LAUNCH_FD_EMU },
+		{ CGROUP, DJ_LAUNCH_FD_CGROUP },
+		{ CGROUP + 1, DJ_LAUNCH_FD_CGROUP + 1 } };
 	char image[4096 + 64];
 	char *argv[] = { k->agent->launcher, arg(k->kind->name), image, NULL };
 
 	snprintf(image, sizeof(image), "%s/%s.elf", k->agent->image_dir,
 		k->kind->name);
-	return start(p, gifts, k->is_emulated ? 8 : 7, argv, &k->launcher);
+	return start(p, gifts, sizeof(gifts) / sizeof(gifts[0]), argv,
+		&k->launcher);
+}
+
+/* A Keep without the limits that were asked for does not start. */
+static int enter_cgroup(struct dj_keep *k, struct parts *p)
+{
+	const struct dj_cgroup *g = &k->agent->cgroup;
+	int procs[DJ_CGROUP_MAX] = { -1, -1 };
+	int err = 0;
+
+	if (g->count == 0)
+		return 0;
+	if (dj_cgroup_make(g, k->id, k->ask.config.total_memory, procs) !=
+		DJ_OK)
+		err = errno;
+	else
+		k->has_cgroup = true;
+	for (size_t i = 0; i < DJ_CGROUP_MAX; i++)
+		p->child[CGROUP + i] = raise_fd(procs[i]);
+	return err;
 }
 
 static void close_all(struct parts *p)
@@ -198,15 +223,19 @@ static void close_all(struct parts *p)
 
 dj_status dj_keep_spawn(struct dj_keep *k, char text[static 256])
 {
-	struct parts p = { .child = { -1, -1, -1, -1, -1, -1, -1, -1 },
-		.control = -1,
-		.console = -1 };
+	struct parts p = { .control = -1, .console = -1 };
 	const char *what = "descriptors";
 	int err = 0;
 
+	for (size_t i = 0; i < COUNT; i++)
+		p.child[i] = -1;
 	if (!make_parts(k, &p)) {
 		err = errno;
 	} else {
+		what = "its control group";
+		err = enter_cgroup(k, &p);
+	}
+	if (err == 0) {
 		if (k->is_emulated) {
 			what = k->agent->emulator;
 			err = start_emulator(k, &p);

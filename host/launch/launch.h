@@ -16,6 +16,8 @@
  *     4 control, SOCK_SEQPACKET, messages below
  *     5 eventfd Keep -> host   6 eventfd host -> Keep
  *     7 the emulator's socket (lib/proto/emu.h), or closed
+ *     8,9 cgroup.procs of the Keep's control groups, or closed; the launcher
+ *       enters them before anything else
  *
  * 5 is read without blocking, 6 is blocking: the jail must refuse the Keep's
  * writing to it, since a full eventfd would block donjond. Whoever puts
@@ -39,6 +41,7 @@
 #define DJ_LAUNCH_FD_TO_HOST 5
 #define DJ_LAUNCH_FD_TO_KEEP 6
 #define DJ_LAUNCH_FD_EMU     7
+#define DJ_LAUNCH_FD_CGROUP  8 /* and 9 */
 
 enum dj_launch_type {
 	/* launcher -> donjond */

@@ -4,6 +4,7 @@
  * by donjond, never by people; its errors go to donjond as messages.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -83,6 +84,18 @@ static void read_config(uint8_t ret_hash[static 32], uint64_t *ret_total)
 	*ret_total = dj_config_parse(block, len, &c) == DJ_OK
 		? c.total_memory
 		: DJ_CONFIG_MEMORY_DEFAULT;
+}
+
+/* Limits that donjond wants are not optional. */
+static void enter_cgroups(void)
+{
+	for (int fd = DJ_LAUNCH_FD_CGROUP; fd < DJ_LAUNCH_FD_CGROUP + 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			continue;
+		if (write(fd, "0", 1) != 1)
+			failed("cannot enter the Keep's control group");
+		close(fd);
+	}
 }
 
 struct state {
@@ -192,6 +205,7 @@ int main(int argc, char **argv)
 		(void)fputs(usage, is_help ? stdout : stderr);
 		return is_help ? 0 : 64;
 	}
+	enter_cgroups();
 	dj_image_use_cpu();
 	wrong = dj_loaded_open(argv[2], &image);
 	if (wrong == NULL)
