@@ -22,6 +22,7 @@
 #include "lib/session/binding.h"
 #include "lib/session/chain.h"
 #include "lib/session/handshake.h"
+#include "lib/wasm/feature.h"
 
 enum state {
 	FRESH,
@@ -130,6 +131,9 @@ static bool send_record(enum dj_kind kind, uint8_t stream, uint64_t off,
 {
 	size_t size;
 
+	DJ_BREAK(11,
+		if (kind == DJ_KIND_DATA && stream == 1 && len != 0)
+			out_data()[0] ^= 1);
 	DJ_BREAK(2,
 		dj_shim_copy_out(DJ_HC_OUT_OFF + DJ_HC_RING / 2, out_data(),
 			len));
@@ -192,13 +196,15 @@ static bool make_report(const uint8_t data[static DJ_REPORT_DATA])
 
 static uint64_t engine_features(void)
 {
-	return DJ_FEATURE_BIT(DJ_FEATURE_MVP) |
-		DJ_FEATURE_BIT(DJ_FEATURE_SIGN_EXT) |
-		DJ_FEATURE_BIT(DJ_FEATURE_SAT_TRUNC) |
-		DJ_FEATURE_BIT(DJ_FEATURE_MULTI_VALUE) |
-		DJ_FEATURE_BIT(DJ_FEATURE_BULK_MEMORY) |
-		DJ_FEATURE_BIT(DJ_FEATURE_REF_TYPES) |
-		DJ_FEATURE_BIT(DJ_FEATURE_MUT_GLOBALS);
+	_Static_assert((int)DJ_FEATURE_SIMD == (int)DJ_WASM_F_SIMD &&
+			(int)DJ_FEATURE_MUT_GLOBALS ==
+				(int)DJ_WASM_F_MUT_GLOBALS &&
+			(int)DJ_FEATURE_RELAXED_SIMD ==
+				(int)DJ_WASM_F_RELAXED_SIMD &&
+			(int)DJ_FEATURE_EXCEPTIONS == (int)DJ_WASM_F_EXCEPTIONS,
+		"the engine's bits are the protocol's");
+
+	return DJ_WASM_HAVE;
 }
 
 static size_t write_info(uint8_t dst[static DJ_OFFER_INFO_SIZE])
@@ -546,6 +552,9 @@ static void take(void)
 	enum dj_error e = DJ_ERROR_BAD_ORDER;
 
 	ss.was_opened = false;
+	DJ_BREAK(12,
+		if (msg == OPEN && ss.state == KEYED) step =
+			&steps[OFFERED][OPEN]);
 	/* HELLO ends what was before, whatever comes of it (3.2). */
 	if (msg == HELLO) {
 		uint8_t hello[DJ_FRAME_HEADER + DJ_HELLO_MAX];

@@ -89,11 +89,17 @@ bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end)
 static void take_results(const struct dj_wasm_functype *t,
 	const union dj_slot *from, union dj_value *args)
 {
-	for (uint32_t i = 0; i < t->result_count; i++) {
-		args[i].i64 = from[i].u64;
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < t->result_count; i++, at++) {
+		args[at].i64 = from[at].u64;
 		if (t->results[i] == DJ_WASM_I32 ||
 			t->results[i] == DJ_WASM_F32)
-			args[i].i64 = from[i].u32;
+			args[at].i64 = from[at].u32;
+		if (t->results[i] == DJ_WASM_V128) {
+			at++;
+			args[at].i64 = from[at].u64;
+		}
 	}
 }
 
@@ -102,7 +108,7 @@ static enum dj_trap run(struct dj_vm *vm, struct dj_func *f,
 {
 	union dj_slot *fp = vm->top;
 	struct dj_call_frame *fr = vm->frame;
-	uint32_t n = f->type->param_count;
+	uint32_t n = dj_slots(f->type->params, f->type->param_count);
 
 	if ((fr >= vm->frame_max || fp + f->frame_slots > vm->stack_max) &&
 		!dj_vm_more(vm, fp + f->frame_slots))

@@ -17,6 +17,7 @@
  *   in front of it, which come forth when it is.
  */
 #define NONE      UINT32_MAX
+#define WIDE      (1u << 31)
 #define WORDS_MAX 12 /* of an instruction with a destination */
 
 struct entry {
@@ -25,6 +26,7 @@ struct entry {
 		LOCAL,
 		CONST
 	} kind;
+	bool wide; /* the upper half of a v128, the lower one is below */
 	uint32_t local, above, below; /* neighbours on the local's list */
 	uint64_t value;
 };
@@ -36,8 +38,9 @@ struct block {
 		IF,
 		ELSE
 	} kind;
-	uint32_t height; /* below the parameters */
-	uint32_t params, results;
+	uint32_t height;          /* below the parameters */
+	uint32_t params, results; /* slots */
+	struct dj_wasm_block_type bt;
 	uint32_t start;     /* loop: where to branch */
 	uint32_t exits;     /* branches to be patched, linked by their words */
 	uint32_t otherwise; /* if: the branch to else */
@@ -46,6 +49,7 @@ struct block {
 struct made {             /* an instruction in place */
 	uint32_t at, dst; /* NONE: unknown */
 	enum dj_engine_op op;
+	bool wide; /* it makes a v128 */
 };
 
 struct compiler {
@@ -61,8 +65,9 @@ struct compiler {
 	uint32_t height, stack_cap, max_height, clean;
 	struct block *blocks;
 	uint32_t depth, block_cap;
-	uint32_t *heads; /* per local: its topmost entry, or NONE */
-	uint32_t locals;
+	uint32_t *heads; /* per slot of a local: its topmost entry, or NONE */
+	uint32_t *map;   /* per local: its slot; WIDE for a v128 */
+	uint32_t locals; /* slots */
 
 	struct made last, before[2];
 	bool dead, failed;
@@ -163,6 +168,22 @@ static void push_home(struct compiler *c, uint32_t n)
 {
 	while (n-- > 0 && !c->failed)
 		(void)push(c);
+}
+
+static void push_wide(struct compiler *c)
+{
+	(void)push(c);
+	push(c)->wide = true;
+}
+
+static void push_types(struct compiler *c, const uint8_t *types, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && !c->failed; i++) {
+		if (types[i] == DJ_WASM_V128)
+			push_wide(c);
+		else
+			push_home(c, 1);
+	}
 }
 
 static void push_const(struct compiler *c, uint64_t value)
@@ -364,6 +385,110 @@ static void set_local(struct compiler *c, uint32_t local, bool tee)
 		push_local(c, local);
 }
 
+static bool top_is_wide(const struct compiler *c)
+{
+	return c->height > 1 && c->stack[c->height - 1].wide;
+}
+
+static void push_local_wide(struct compiler *c, uint32_t local)
+{
+	push_local(c, local);
+	push_local(c, local + 1);
+	if (!c->failed)
+		c->stack[c->height - 1].wide = true;
+}
+
+static void emit_const128(struct compiler *c, uint32_t dst, uint64_t low,
+	uint64_t high)
+{
+	op(c, DJ_I_const128, dst);
+	c->last.wide = true;
+	word(c, (uint32_t)low);
+	word(c, (uint32_t)(low >> 32));
+	word(c, (uint32_t)high);
+	word(c, (uint32_t)(high >> 32));
+}
+
+/* A v128 that was popped, at height i, into dst and the slot behind it. */
+static void emit_wide(struct compiler *c, const struct entry e[static 2],
+	uint32_t i, uint32_t dst)
+{
+	if (e[0].kind == CONST && e[1].kind == CONST) {
+		emit_const128(c, dst, e[0].value, e[1].value);
+		return;
+	}
+	emit_entry(c, &e[0], i, dst);
+	emit_entry(c, &e[1], i + 1, dst + 1);
+}
+
+static void pop_wide(struct compiler *c, struct entry e[static 2])
+{
+	e[1] = pop(c);
+	e[0] = pop(c);
+}
+
+/* The first of the two slots that hold it. */
+static uint32_t pop_wide_slot(struct compiler *c)
+{
+	struct entry e[2];
+
+	pop_wide(c, e);
+	if (e[0].kind == LOCAL && e[1].kind == LOCAL &&
+		e[1].local == e[0].local + 1)
+		return e[0].local;
+	emit_wide(c, e, c->height, home(c, c->height));
+	return home(c, c->height);
+}
+
+static void set_local_wide(struct compiler *c, uint32_t local, bool tee)
+{
+	uint32_t w[WORDS_MAX], n;
+	enum dj_engine_op o = c->last.op;
+	struct entry e[2];
+
+	if (c->failed || c->height < 2)
+		return;
+	if (c->last.at != NONE && c->last.wide &&
+		c->stack[c->height - 1].kind == HOME &&
+		c->stack[c->height - 2].kind == HOME &&
+		c->last.dst == home(c, c->height - 2)) {
+		pop_wide(c, e);
+		n = take_last(c, w);
+		preserve(c, local);
+		preserve(c, local + 1);
+		put_back(c, o, w, n, local);
+		c->last.wide = true;
+	} else {
+		pop_wide(c, e);
+		if (e[0].kind != LOCAL || e[0].local != local) {
+			preserve(c, local);
+			preserve(c, local + 1);
+			emit_wide(c, e, c->height, local);
+		}
+	}
+	if (tee)
+		push_local_wide(c, local);
+}
+
+static void on_local(struct compiler *c, uint32_t wasm)
+{
+	uint32_t i = c->map[dj_wasm_rd_u32(&c->r)];
+	bool tee = wasm == DJ_OP_LOCAL_TEE;
+
+	if ((i & WIDE) == 0) {
+		if (wasm == DJ_OP_LOCAL_GET)
+			push_local(c, i);
+		else
+			set_local(c, i, tee);
+		return;
+	}
+	i &= ~WIDE;
+	if (wasm == DJ_OP_LOCAL_GET)
+		push_local_wide(c, i);
+	else
+		set_local_wide(c, i, tee);
+}
+
 /* A branch to here, or to a label that is not placed yet: *list. */
 static void target(struct compiler *c, uint32_t *list)
 {
@@ -503,6 +628,7 @@ static void open_block(struct compiler *c, uint32_t kind)
 	struct dj_wasm_block_type bt = dj_wasm_rd_block_type(&c->r, c->m);
 	struct dj_buf *buf = &c->s->blocks;
 	struct block *b;
+	uint32_t params = dj_slots(bt.params, bt.param_count);
 	struct cond k;
 
 	if (c->depth == c->block_cap) {
@@ -520,9 +646,10 @@ static void open_block(struct compiler *c, uint32_t kind)
 	b = &c->blocks[c->depth++];
 	*b = (struct block){
 		.kind = kind,
-		.height = c->height - bt.param_count,
-		.params = bt.param_count,
-		.results = bt.result_count,
+		.height = c->height - params,
+		.params = params,
+		.results = dj_slots(bt.results, bt.result_count),
+		.bt = bt,
 		.exits = NONE,
 		.otherwise = NONE,
 	};
@@ -696,7 +823,7 @@ static void on_else(struct compiler *c)
 	place(c, &b->otherwise);
 	b->kind = ELSE;
 	drop_to(c, b->height);
-	push_home(c, b->params);
+	push_types(c, b->bt.params, b->bt.param_count);
 	c->dead = false;
 }
 
@@ -717,7 +844,7 @@ static void on_end(struct compiler *c)
 		place(c, &b->otherwise);
 		place(c, &b->exits);
 		drop_to(c, b->height);
-		push_home(c, b->results);
+		push_types(c, b->bt.results, b->bt.result_count);
 	}
 	c->dead = false;
 	if (c->depth == 1)
@@ -728,15 +855,15 @@ static void on_end(struct compiler *c)
 /* Calls. */
 static void results_of(struct compiler *c, const struct dj_wasm_functype *t)
 {
-	drop_to(c, c->height - t->param_count);
-	push_home(c, t->result_count);
+	drop_to(c, c->height - dj_slots(t->params, t->param_count));
+	push_types(c, t->results, t->result_count);
 	c->last.dst = NONE;
 }
 
 static void on_call(struct compiler *c)
 {
 	struct dj_func *f = c->inst->funcs[dj_wasm_rd_u32(&c->r)];
-	uint32_t n = f->type->param_count;
+	uint32_t n = dj_slots(f->type->params, f->type->param_count);
 
 	flush_top(c, n);
 	op(c,
@@ -754,14 +881,15 @@ static void on_call_indirect(struct compiler *c)
 	uint32_t type = dj_wasm_rd_u32(&c->r);
 	struct dj_table *table = c->inst->tables[dj_wasm_rd_u32(&c->r)];
 	const struct dj_wasm_functype *t = &c->m->types[type];
+	uint32_t n = dj_slots(t->params, t->param_count);
 	uint32_t i = pop_slot(c);
 
-	flush_top(c, t->param_count);
+	flush_top(c, n);
 	op(c, DJ_I_call_indirect, NONE);
 	word(c, i);
 	words(c, table);
 	word(c, c->inst->type_ids[type]);
-	word(c, home(c, c->height - t->param_count));
+	word(c, home(c, c->height - n));
 	results_of(c, t);
 }
 
@@ -1164,6 +1292,17 @@ static void on_select(struct compiler *c)
 	struct entry y, x;
 	uint32_t k = pop_slot(c), a, b;
 
+	if (top_is_wide(c)) {
+		b = pop_wide_slot(c);
+		a = pop_wide_slot(c);
+		result(c, DJ_I_v128_select);
+		c->last.wide = true;
+		word(c, a);
+		word(c, b);
+		word(c, k);
+		push_wide(c);
+		return;
+	}
 	y = pop(c);
 	b = slot_of(c, &y, c->height);
 	x = pop(c);
@@ -1251,18 +1390,119 @@ static void on_bulk(struct compiler *c, uint32_t wasm)
 static void on_global(struct compiler *c, uint32_t wasm)
 {
 	struct dj_global *g = c->inst->globals[dj_wasm_rd_u32(&c->r)];
+	bool wide = g->type.type == DJ_WASM_V128;
 	uint32_t from;
 
 	if (wasm == DJ_OP_GLOBAL_GET) {
-		result(c, DJ_I_global_get);
+		result(c, wide ? DJ_I_global_get128 : DJ_I_global_get);
+		c->last.wide = wide;
 		words(c, g);
-		push_home(c, 1);
+		if (wide)
+			push_wide(c);
+		else
+			push_home(c, 1);
 		return;
 	}
-	from = pop_slot(c);
-	op(c, DJ_I_global_set, NONE);
+	from = wide ? pop_wide_slot(c) : pop_slot(c);
+	op(c, wide ? DJ_I_global_set128 : DJ_I_global_set, NONE);
 	word(c, from);
 	words(c, g);
+}
+
+/* Vectors. */
+static const uint16_t simd_ops[DJ_OP_COUNT - DJ_OP_SIMD] = {
+#define DJ_SIMD_ROW(Y, n, name) [n] = DJ_I_##name,
+	DJ_SIMD(DJ_SIMD_ROW, )
+#undef DJ_SIMD_ROW
+#define DJ_SIMD_ROW(n, name) [n] = DJ_I_##name,
+		DJ_RELAXED(DJ_SIMD_ROW)
+#undef DJ_SIMD_ROW
+};
+
+static enum dj_engine_op simd_op(uint32_t wasm)
+{
+	return (enum dj_engine_op)simd_ops[wasm - DJ_OP_SIMD];
+}
+
+static void simd_memory(struct compiler *c, uint32_t wasm)
+{
+	const struct dj_wasm_op *o = &dj_wasm_ops[wasm];
+	uint32_t off = read_memarg(c), w[WORDS_MAX], v = 0;
+	uint32_t lane = o->lanes != 0 ? dj_wasm_rd_u8(&c->r) : 0;
+	uint32_t at[3] = { 0, 0, off };
+
+	if (o->in[1] != 0)
+		v = pop_wide_slot(c);
+	if (last_makes_top(c) && c->last.op == DJ_I_i32_add_si) {
+		(void)pop(c);
+		(void)take_last(c, w);
+		at[0] = w[2];
+		at[1] = w[3];
+	} else {
+		at[0] = pop_slot(c);
+	}
+	if (o->out != 0) {
+		result(c, simd_op(wasm));
+		c->last.wide = true;
+	} else {
+		op(c, simd_op(wasm), NONE);
+	}
+	if (o->in[1] != 0)
+		word(c, v);
+	put_words(c, at, 3);
+	if (o->lanes != 0)
+		word(c, lane);
+	if (o->out != 0)
+		push_wide(c);
+}
+
+static void simd_const(struct compiler *c)
+{
+	push_const(c, dj_wasm_rd_bits(&c->r, 8));
+	push_const(c, dj_wasm_rd_bits(&c->r, 8));
+	if (!c->failed)
+		c->stack[c->height - 1].wide = true;
+}
+
+static bool is_simd_memory(uint32_t wasm)
+{
+	return wasm <= DJ_OP_V128_STORE ||
+		(wasm >= DJ_OP_LOAD_LANE_FIRST && wasm <= DJ_OP_LOAD_ZERO_LAST);
+}
+
+static void on_simd(struct compiler *c, uint32_t wasm)
+{
+	const struct dj_wasm_op *o = &dj_wasm_ops[wasm];
+	uint32_t imm[4], imms = 0, in[3] = { 0 }, n = 0;
+
+	if (wasm == DJ_OP_V128_CONST) {
+		simd_const(c);
+		return;
+	}
+	if (is_simd_memory(wasm)) {
+		simd_memory(c, wasm);
+		return;
+	}
+	if (wasm == DJ_OP_SHUFFLE) {
+		for (; imms < 4; imms++)
+			imm[imms] = (uint32_t)dj_wasm_rd_bits(&c->r, 4);
+	} else if (o->lanes != 0) {
+		imm[imms++] = dj_wasm_rd_u8(&c->r);
+	}
+	while (n < 3 && o->in[n] != 0)
+		n++;
+	for (unsigned i = n; i > 0; i--)
+		in[i - 1] = o->in[i - 1] == DJ_WASM_V128 ? pop_wide_slot(c)
+							 : pop_slot(c);
+	result(c, simd_op(wasm));
+	put_words(c, in, n);
+	put_words(c, imm, imms);
+	if (o->out == DJ_WASM_V128) {
+		c->last.wide = true;
+		push_wide(c);
+	} else {
+		push_home(c, 1);
+	}
 }
 
 /* The low half of a slot is what an i32 is: wrapping is nothing to do. */
@@ -1409,7 +1649,7 @@ static void on_op(struct compiler *c, uint32_t w)
 {
 	switch (w) {
 	case DJ_OP_DROP:
-		(void)pop(c);
+		drop_to(c, c->height - (top_is_wide(c) ? 2 : 1));
 		break;
 	case DJ_OP_SELECT_T:
 		(void)dj_wasm_rd_u32(&c->r);
@@ -1419,12 +1659,8 @@ static void on_op(struct compiler *c, uint32_t w)
 	case DJ_OP_SELECT:
 		on_select(c);
 		break;
-	case DJ_OP_LOCAL_GET:
-		push_local(c, dj_wasm_rd_u32(&c->r));
-		break;
-	case DJ_OP_LOCAL_SET:
-	case DJ_OP_LOCAL_TEE:
-		set_local(c, dj_wasm_rd_u32(&c->r), w == DJ_OP_LOCAL_TEE);
+	case DJ_OP_LOCAL_GET ... DJ_OP_LOCAL_TEE:
+		on_local(c, w);
 		break;
 	case DJ_OP_GLOBAL_GET:
 	case DJ_OP_GLOBAL_SET:
@@ -1463,9 +1699,23 @@ static void on_op(struct compiler *c, uint32_t w)
 	default:
 		if (w <= DJ_OP_CALL_INDIRECT)
 			on_control(c, w);
+		else if (w >= DJ_OP_SIMD)
+			on_simd(c, w);
 		else
 			on_numeric(c, w);
 	}
+}
+
+static void skip_simd(struct dj_wasm_rd *r, uint32_t w)
+{
+	if (is_simd_memory(w)) {
+		(void)dj_wasm_rd_u32(r);
+		(void)dj_wasm_rd_u32(r);
+	}
+	if (w == DJ_OP_V128_CONST || w == DJ_OP_SHUFFLE)
+		(void)dj_wasm_rd_bytes(r, 16);
+	else if (dj_wasm_ops[w].lanes != 0)
+		(void)dj_wasm_rd_u8(r);
 }
 
 /* Reads past an instruction's immediates. */
@@ -1474,6 +1724,8 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 {
 	uint32_t n;
 
+	if (w >= DJ_OP_SIMD)
+		skip_simd(r, w);
 	switch (w) {
 	case DJ_OP_BLOCK ... DJ_OP_IF:
 		(void)dj_wasm_rd_block_type(r, m);
@@ -1556,14 +1808,36 @@ static void walk(struct compiler *c)
 	}
 }
 
+/* n more locals of a type, from number *at on. */
+static void add_locals(struct compiler *c, uint32_t *at, uint32_t n,
+	uint8_t type)
+{
+	uint32_t want = *at + n;
+
+	if (dj_buf_grow(c->s, &c->s->map, (size_t)want * 4) != DJ_OK) {
+		c->failed = true;
+		return;
+	}
+	c->map = c->s->map.p;
+	for (; *at < want; (*at)++) {
+		c->map[*at] = c->locals | (type == DJ_WASM_V128 ? WIDE : 0);
+		c->locals += type == DJ_WASM_V128 ? 2 : 1;
+	}
+}
+
 static void read_locals(struct compiler *c)
 {
-	uint32_t groups = dj_wasm_rd_u32(&c->r);
+	const struct dj_wasm_functype *t = c->f->type;
+	uint32_t groups, at = 0;
 
-	c->locals = c->f->type->param_count;
-	for (uint32_t i = 0; i < groups; i++) {
-		c->locals += dj_wasm_rd_u32(&c->r);
-		(void)dj_wasm_rd_u8(&c->r);
+	c->locals = 0;
+	for (uint32_t i = 0; i < t->param_count && !c->failed; i++)
+		add_locals(c, &at, 1, t->params[i]);
+	groups = dj_wasm_rd_u32(&c->r);
+	for (uint32_t i = 0; i < groups && !c->failed; i++) {
+		uint32_t n = dj_wasm_rd_u32(&c->r);
+
+		add_locals(c, &at, n, dj_wasm_rd_u8(&c->r));
 	}
 	if (dj_buf_grow(c->s, &c->s->heads, ((size_t)c->locals + 1) * 4) !=
 		DJ_OK) {
@@ -1593,7 +1867,11 @@ static void begin(struct compiler *c)
 	c->cap = (uint32_t)(c->s->code.cap / 4);
 	c->blocks[0] = (struct block){
 		.kind = BLOCK,
-		.results = t->result_count,
+		.results = dj_slots(t->results, t->result_count),
+		.bt = {
+			.result_count = t->result_count,
+			.results = t->results,
+		},
 		.exits = NONE,
 		.otherwise = NONE,
 	};
@@ -1637,6 +1915,7 @@ static enum dj_trap finish(struct compiler *c)
 {
 	struct dj_func *f = c->f;
 	uint32_t slots = c->locals + c->max_height + 1;
+	uint32_t results = c->blocks[0].results;
 	uint32_t *p = keep_code(c->s, c->len);
 
 	if (p == NULL)
@@ -1644,9 +1923,8 @@ static enum dj_trap finish(struct compiler *c)
 	memcpy(p, c->code, (size_t)c->len * 4);
 	f->code = p;
 	f->code_words = c->len;
-	f->frame_slots =
-		slots > f->type->result_count ? slots : f->type->result_count;
-	f->zero_from = f->type->param_count;
+	f->frame_slots = slots > results ? slots : results;
+	f->zero_from = dj_slots(f->type->params, f->type->param_count);
 	f->zero_end = c->locals;
 	return DJ_TRAP_NONE;
 }

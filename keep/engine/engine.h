@@ -55,6 +55,7 @@ const char *dj_trap_text(enum dj_trap trap);
 
 struct dj_ref; /* opaque; NULL is ref.null */
 
+/* A v128 takes two of them, the lower half first. */
 union dj_value {
 	uint32_t i32;
 	uint64_t i64;
@@ -164,9 +165,11 @@ const struct dj_wasm_module *dj_instance_module(const struct dj_instance *i);
 
 const struct dj_wasm_functype *dj_func_type(const struct dj_func *f);
 union dj_value dj_global_get(const struct dj_global *g);
+/* The same for every type: ret[1] is the upper half of a v128. */
+void dj_global_read(const struct dj_global *g, union dj_value ret[static 2]);
 /*
  * Calls f. args has the parameters on entry and the results on return; room
- * for the larger of both counts, at least 1.
+ * for the larger of both counts, at least 1; a v128 counts as two.
  */
 enum dj_trap dj_call(struct dj_store *s, struct dj_func *f,
 	union dj_value *args);

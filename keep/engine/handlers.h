@@ -394,13 +394,13 @@ FLOAT_FUSED(f64, double, RF64, SETF64)
 		SET32(v);                     \
 		BACK(5, (type)v op(limit))    \
 	}
-#define STEP(name, type, get, imm, op)                                    \
-	OP(i32_step_##name##_ss)                                          \
-	STEP_TO(R32(3), type, get(4), op)                                 \
-	OP(i32_step_##name##_si) STEP_TO(R32(3), type, imm(4), op)        \
-		OP(i32_step_##name##_is) STEP_TO(pc[3], type, get(4), op) \
-			OP(i32_step_##name##_ii)                          \
-				STEP_TO(pc[3], type, imm(4), op)
+#define STEP(name, type, get, imm, op)                            \
+	OP(i32_step_##name##_ss)                                  \
+	STEP_TO(R32(3), type, get(4), op)                         \
+	OP(i32_step_##name##_si)                                  \
+	STEP_TO(R32(3), type, imm(4), op)                         \
+	OP(i32_step_##name##_is) STEP_TO(pc[3], type, get(4), op) \
+		OP(i32_step_##name##_ii) STEP_TO(pc[3], type, imm(4), op)
 STEP(eq, uint32_t, R32, IMM_U32, ==)
 STEP(ne, uint32_t, R32, IMM_U32, !=)
 STEP(lt_s, int32_t, RS32, IMM_S32, <)
@@ -411,6 +411,8 @@ STEP(le_s, int32_t, RS32, IMM_S32, <=)
 STEP(le_u, uint32_t, R32, IMM_U32, <=)
 STEP(ge_s, int32_t, RS32, IMM_S32, >=)
 STEP(ge_u, uint32_t, R32, IMM_U32, >=)
+
+#include "keep/engine/simd.h"
 
 OP(i32_add_shl)
 {

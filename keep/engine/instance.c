@@ -41,6 +41,12 @@ union dj_value dj_global_get(const struct dj_global *g)
 	return v;
 }
 
+void dj_global_read(const struct dj_global *g, union dj_value ret[static 2])
+{
+	ret[0] = dj_global_get(g);
+	ret[1].i64 = g->wide[1];
+}
+
 const struct dj_wasm_functype *dj_func_type(const struct dj_func *f)
 {
 	return f->type;
@@ -165,7 +171,7 @@ static void init_func(struct dj_instance *inst, struct dj_func *f,
 	uint32_t index)
 {
 	const struct dj_wasm_module *m = inst->module;
-	uint32_t type = m->funcs[index].type, n;
+	uint32_t type = m->funcs[index].type, n, results;
 
 	f->type = &m->types[type];
 	f->type_id = inst->type_ids[type];
@@ -173,8 +179,9 @@ static void init_func(struct dj_instance *inst, struct dj_func *f,
 	f->mem = inst->mem;
 	f->index = index;
 	f->code = &dj_interp_stub[0];
-	n = f->type->param_count;
-	f->frame_slots = n > f->type->result_count ? n : f->type->result_count;
+	n = dj_slots(f->type->params, f->type->param_count);
+	results = dj_slots(f->type->results, f->type->result_count);
+	f->frame_slots = n > results ? n : results;
 }
 
 static dj_status make_funcs(struct dj_instance *inst, struct cursor *c)
@@ -207,6 +214,15 @@ static uint64_t eval(const struct dj_instance *inst,
 	return 0;
 }
 
+/* The upper half of a v128. */
+static uint64_t eval_high(const struct dj_instance *inst,
+	const struct dj_wasm_const *k)
+{
+	return k->kind == DJ_WASM_CONST_GLOBAL
+		? inst->globals[k->index]->wide[1]
+		: k->high;
+}
+
 static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 {
 	const struct dj_wasm_module *m = inst->module;
@@ -235,7 +251,10 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 		union dj_value v = { .i64 = eval(inst, &g->init) };
 
 		st = dj_global_new(s, g->type.type, g->type.is_mutable, v,
-			&inst->globals[c->global++]);
+			&inst->globals[c->global]);
+		if (st == DJ_OK)
+			inst->globals[c->global++]->wide[1] =
+				eval_high(inst, &g->init);
 	}
 	return st;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "keep/engine/simd_ops.h"
+
 /*
  * The internal code: 32-bit words. Word 0 is the handler's offset from the
  * first handler, word 1 the destination slot where there is one, then
@@ -159,7 +161,9 @@ enum {
 	DJ_FLOAT_UNS(X, f32) DJ_FLOAT_BINS(X, f32) \
 	DJ_FLOAT_UNS(X, f64) DJ_FLOAT_BINS(X, f64) DJ_CONVERSIONS(X) \
 	DJ_EXTENDS(X) DJ_SATURATING(X) DJ_LOADS(X) DJ_STORES(X) \
-	DJ_FLOAT_FUSED(X, f32) DJ_FLOAT_FUSED(X, f64) DJ_STEPS(X)
+	DJ_FLOAT_FUSED(X, f32) DJ_FLOAT_FUSED(X, f64) DJ_STEPS(X) \
+	X(const128) X(global_get128) X(global_set128) X(v128_select) \
+	DJ_SIMD_NAMES(X)
 /* clang-format on */
 
 #define DJ_ENUM(n) DJ_I_##n,

@@ -8,8 +8,8 @@
 #include "lib/wasm/layout.h"
 
 /*
- * What the engine's files share. A slot holds one value: locals first, then
- * the operand stack, 64 bits each. Of a 32-bit value only the low half
+ * What the engine's files share. A slot holds one value, a v128 takes two:
+ * locals first, then the operand stack, 64 bits each. Of a 32-bit value only the low half
  * counts; whatever reads a slot as an i32 or f32 must not look at the rest.
  */
 union dj_slot {
@@ -21,6 +21,16 @@ union dj_slot {
 	double f64;
 	void *ref;
 };
+
+/* Slots, and values of an API call, that n values of these types take. */
+static inline uint32_t dj_slots(const uint8_t *types, uint32_t n)
+{
+	uint32_t slots = n;
+
+	for (uint32_t i = 0; i < n; i++)
+		slots += types[i] == DJ_WASM_V128;
+	return slots;
+}
 
 /* Memory from mem_ops that grows by moving. */
 struct dj_buf {
@@ -66,7 +76,10 @@ struct dj_table {
 };
 
 struct dj_global {
-	union dj_slot v;
+	union {
+		union dj_slot v;
+		uint64_t wide[2]; /* v128 */
+	};
 	struct dj_wasm_global type;
 };
 
@@ -132,7 +145,7 @@ struct dj_store {
 	struct dj_memory no_memory;
 	struct dj_chunk *chunks;
 	/* The compiler's work space, kept from function to function. */
-	struct dj_buf code, entries, blocks, heads;
+	struct dj_buf code, entries, blocks, heads, map;
 	uint32_t trapped; /* frames in place after a trap */
 };
 

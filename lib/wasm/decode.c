@@ -334,6 +334,10 @@ static uint8_t read_const_op(struct decoder *d, uint32_t op,
 	case DJ_OP_F64_CONST:
 		c->bits = dj_wasm_rd_bits(&d->r, 8);
 		return DJ_WASM_F64;
+	case DJ_OP_V128_CONST:
+		c->bits = dj_wasm_rd_bits(&d->r, 8);
+		c->high = dj_wasm_rd_bits(&d->r, 8);
+		return DJ_WASM_V128;
 	case DJ_OP_REF_NULL:
 		c->bits = 0;
 		return (uint8_t)dj_wasm_rd_reftype(&d->r);

@@ -43,4 +43,4 @@ enum dj_wasm_feature {
 #define DJ_WASM_ANY UINT64_MAX
 
 /* What lib/wasm takes. */
-#define DJ_WASM_HAVE (DJ_WASM_2_0 & ~DJ_WASM_BIT(SIMD))
+#define DJ_WASM_HAVE (DJ_WASM_2_0 | DJ_WASM_BIT(RELAXED_SIMD))

@@ -24,7 +24,7 @@ struct dj_wasm_const {
 		DJ_WASM_CONST_FUNC,
 	} kind;
 	uint32_t index;
-	uint64_t bits;
+	uint64_t bits, high; /* high: the upper half of a v128 */
 };
 
 struct dj_wasm_func {

@@ -12,7 +12,7 @@
 /*
  * A WebAssembly module, decoded and validated: the one front end of `donjon
  * show`, the interpreter and (later) the native compiler. WebAssembly 2.0
- * except SIMD. Nothing is left for run time to check but what the
+ * and relaxed SIMD. Nothing is left for run time to check but what the
  * specification calls a trap.
  *
  * Names, bodies and segments borrow from the module's bytes, which must stay

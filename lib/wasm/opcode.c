@@ -5,6 +5,7 @@
 #define L DJ_WASM_I64
 #define F DJ_WASM_F32
 #define D DJ_WASM_F64
+#define V DJ_WASM_V128
 
 #define LOAD(t, w)                                \
 	{                                         \
@@ -21,6 +22,31 @@
 #define BINARY(from, to)                        \
 	{                                       \
 		.in = { from, from }, .out = to \
+	}
+
+#define EXTRACT(t, n)                               \
+	{                                           \
+		.in = { V }, .out = t, .lanes = (n) \
+	}
+#define REPLACE(t, n)                                  \
+	{                                              \
+		.in = { V, t }, .out = V, .lanes = (n) \
+	}
+#define LOAD_LANE(w, n)                                            \
+	{                                                          \
+		.in = { I, V }, .out = V, .width = w, .lanes = (n) \
+	}
+#define STORE_LANE(w, n)                                 \
+	{                                                \
+		.in = { I, V }, .width = w, .lanes = (n) \
+	}
+#define SHIFT                            \
+	{                                \
+		.in = { V, I }, .out = V \
+	}
+#define TERNARY                             \
+	{                                   \
+		.in = { V, V, V }, .out = V \
 	}
 
 const struct dj_wasm_op dj_wasm_ops[DJ_OP_COUNT] = {
@@ -78,6 +104,95 @@ const struct dj_wasm_op dj_wasm_ops[DJ_OP_COUNT] = {
 	[0x102 ... 0x103] = UNARY(D, I),
 	[0x104 ... 0x105] = UNARY(F, L),
 	[0x106 ... 0x107] = UNARY(D, L),
+
+	[0x200] = LOAD(V, 4),
+	[0x201 ... 0x206] = LOAD(V, 3),
+	[0x207] = LOAD(V, 0),
+	[0x208] = LOAD(V, 1),
+	[0x209] = LOAD(V, 2),
+	[0x20a] = LOAD(V, 3),
+	[0x20b] = STORE(V, 4),
+	[0x20c] = { .out = V },
+	[0x20d] = { .in = { V, V }, .out = V, .lanes = 32 },
+	[0x20e] = BINARY(V, V),
+	[0x20f ... 0x211] = UNARY(I, V),
+	[0x212] = UNARY(L, V),
+	[0x213] = UNARY(F, V),
+	[0x214] = UNARY(D, V),
+	[0x215 ... 0x216] = EXTRACT(I, 16),
+	[0x217] = REPLACE(I, 16),
+	[0x218 ... 0x219] = EXTRACT(I, 8),
+	[0x21a] = REPLACE(I, 8),
+	[0x21b] = EXTRACT(I, 4),
+	[0x21c] = REPLACE(I, 4),
+	[0x21d] = EXTRACT(L, 2),
+	[0x21e] = REPLACE(L, 2),
+	[0x21f] = EXTRACT(F, 4),
+	[0x220] = REPLACE(F, 4),
+	[0x221] = EXTRACT(D, 2),
+	[0x222] = REPLACE(D, 2),
+	[0x223 ... 0x24c] = BINARY(V, V),
+	[0x24d] = UNARY(V, V),
+	[0x24e ... 0x251] = BINARY(V, V),
+	[0x252] = TERNARY,
+	[0x253] = UNARY(V, I),
+	[0x254] = LOAD_LANE(0, 16),
+	[0x255] = LOAD_LANE(1, 8),
+	[0x256] = LOAD_LANE(2, 4),
+	[0x257] = LOAD_LANE(3, 2),
+	[0x258] = STORE_LANE(0, 16),
+	[0x259] = STORE_LANE(1, 8),
+	[0x25a] = STORE_LANE(2, 4),
+	[0x25b] = STORE_LANE(3, 2),
+	[0x25c] = LOAD(V, 2),
+	[0x25d] = LOAD(V, 3),
+	[0x25e ... 0x262] = UNARY(V, V),
+	[0x263 ... 0x264] = UNARY(V, I),
+	[0x265 ... 0x266] = BINARY(V, V),
+	[0x267 ... 0x26a] = UNARY(V, V),
+	[0x26b ... 0x26d] = SHIFT,
+	[0x26e ... 0x273] = BINARY(V, V),
+	[0x274 ... 0x275] = UNARY(V, V),
+	[0x276 ... 0x279] = BINARY(V, V),
+	[0x27a] = UNARY(V, V),
+	[0x27b] = BINARY(V, V),
+	[0x27c ... 0x281] = UNARY(V, V),
+	[0x282] = BINARY(V, V),
+	[0x283 ... 0x284] = UNARY(V, I),
+	[0x285 ... 0x286] = BINARY(V, V),
+	[0x287 ... 0x28a] = UNARY(V, V),
+	[0x28b ... 0x28d] = SHIFT,
+	[0x28e ... 0x293] = BINARY(V, V),
+	[0x294] = UNARY(V, V),
+	[0x295 ... 0x299] = BINARY(V, V),
+	[0x29b ... 0x29f] = BINARY(V, V),
+	[0x2a0 ... 0x2a1] = UNARY(V, V),
+	[0x2a3 ... 0x2a4] = UNARY(V, I),
+	[0x2a7 ... 0x2aa] = UNARY(V, V),
+	[0x2ab ... 0x2ad] = SHIFT,
+	[0x2ae] = BINARY(V, V),
+	[0x2b1] = BINARY(V, V),
+	[0x2b5 ... 0x2ba] = BINARY(V, V),
+	[0x2bc ... 0x2bf] = BINARY(V, V),
+	[0x2c0 ... 0x2c1] = UNARY(V, V),
+	[0x2c3 ... 0x2c4] = UNARY(V, I),
+	[0x2c7 ... 0x2ca] = UNARY(V, V),
+	[0x2cb ... 0x2cd] = SHIFT,
+	[0x2ce] = BINARY(V, V),
+	[0x2d1] = BINARY(V, V),
+	[0x2d5 ... 0x2df] = BINARY(V, V),
+	[0x2e0 ... 0x2e1] = UNARY(V, V),
+	[0x2e3] = UNARY(V, V),
+	[0x2e4 ... 0x2eb] = BINARY(V, V),
+	[0x2ec ... 0x2ed] = UNARY(V, V),
+	[0x2ef] = UNARY(V, V),
+	[0x2f0 ... 0x2f7] = BINARY(V, V),
+	[0x2f8 ... 0x2ff] = UNARY(V, V),
+	[0x300] = BINARY(V, V),
+	[0x301 ... 0x304] = UNARY(V, V),
+	[0x305 ... 0x30c] = TERNARY,
+	[0x30d ... 0x312] = BINARY(V, V),
+	[0x313] = TERNARY,
 };
 
 /* The feature that an opcode came with. */
@@ -102,8 +217,6 @@ static enum dj_wasm_feature feature_of(uint8_t op)
 	case 0xd3:
 	case 0xfb:
 		return DJ_WASM_F_GC;
-	case 0xfd:
-		return DJ_WASM_F_SIMD;
 	case 0xfe:
 		return DJ_WASM_F_THREADS;
 	default:
@@ -116,7 +229,7 @@ static uint32_t read_misc(struct dj_wasm_rd *r)
 	uint32_t op = dj_wasm_rd_u32(r);
 	enum dj_wasm_feature f = DJ_WASM_F_REF_TYPES; /* table.grow and on */
 
-	if (op >= DJ_OP_COUNT - 0x100) {
+	if (op >= DJ_OP_MISC_COUNT) {
 		dj_wasm_rd_malformed(r, "illegal opcode");
 		return 0;
 	}
@@ -126,6 +239,28 @@ static uint32_t read_misc(struct dj_wasm_rd *r)
 	else if (op <= DJ_OP_TABLE_COPY)
 		f = DJ_WASM_F_BULK_MEMORY;
 	return dj_wasm_rd_needs(r, f, "illegal opcode") ? op : 0;
+}
+
+static uint32_t read_simd(struct dj_wasm_rd *r)
+{
+	static const char text[] = "illegal opcode";
+	uint32_t op;
+
+	if (!dj_wasm_rd_needs(r, DJ_WASM_F_SIMD, text))
+		return 0;
+	op = dj_wasm_rd_u32(r);
+	if (op >= DJ_OP_COUNT - DJ_OP_SIMD ||
+		dj_wasm_ops[DJ_OP_SIMD + op].out +
+				dj_wasm_ops[DJ_OP_SIMD + op].in[0] ==
+			0) {
+		dj_wasm_rd_malformed(r, text);
+		return 0;
+	}
+	op += DJ_OP_SIMD;
+	if (op >= DJ_OP_RELAXED_FIRST &&
+		!dj_wasm_rd_needs(r, DJ_WASM_F_RELAXED_SIMD, text))
+		return 0;
+	return op;
 }
 
 uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r)
@@ -140,6 +275,8 @@ uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r)
 	b = *r->p++;
 	if (b == DJ_OP_PREFIX)
 		return read_misc(r);
+	if (b == 0xfd)
+		return read_simd(r);
 	f = feature_of(b);
 	if (f != DJ_WASM_F_MVP && !dj_wasm_rd_needs(r, f, "illegal opcode"))
 		return 0;

@@ -60,20 +60,37 @@ enum dj_wasm_opcode {
 	DJ_OP_TABLE_GROW = 0x10f,
 	DJ_OP_TABLE_SIZE = 0x110,
 	DJ_OP_TABLE_FILL = 0x111,
-	DJ_OP_COUNT = 0x112,
+	DJ_OP_MISC_COUNT = 0x12,
+	/* 0xfd and a number: 0x200 + the number. */
+	DJ_OP_SIMD = 0x200,
+	DJ_OP_V128_LOAD = 0x200,
+	DJ_OP_V128_LOAD_SPLAT64 = 0x20a,
+	DJ_OP_V128_STORE = 0x20b,
+	DJ_OP_V128_CONST = 0x20c,
+	DJ_OP_SHUFFLE = 0x20d,
+	DJ_OP_EXTRACT_FIRST = 0x215,
+	DJ_OP_REPLACE_LAST = 0x222,
+	DJ_OP_LOAD_LANE_FIRST = 0x254,
+	DJ_OP_STORE_LANE_FIRST = 0x258,
+	DJ_OP_STORE_LANE_LAST = 0x25b,
+	DJ_OP_LOAD_ZERO_LAST = 0x25d,
+	DJ_OP_RELAXED_FIRST = 0x300,
+	DJ_OP_COUNT = 0x314,
 };
 
 /* Loads, stores, numeric operations; in[0] is 0 for all others. */
 struct dj_wasm_op {
-	uint8_t in[2]; /* enum dj_wasm_valtype; 0: none */
+	uint8_t in[3]; /* enum dj_wasm_valtype; 0: none */
 	uint8_t out;   /* 0: none */
 	uint8_t width; /* of a load or store, log2 of the bytes */
+	uint8_t lanes; /* of a vector instruction that names a lane */
 };
 extern const struct dj_wasm_op dj_wasm_ops[DJ_OP_COUNT];
 
 /*
- * Reads an opcode; 0xfc ones come as 0x100 and up. Unknown ones fail; those
- * of features that we lack with DJ_E_UNSUPPORTED.
+ * Reads an opcode; 0xfc ones come as 0x100 and up, 0xfd ones as 0x200 and
+ * up. Unknown ones fail; those of features that we lack with
+ * DJ_E_UNSUPPORTED.
  */
 uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r);
 

@@ -422,6 +422,16 @@ static void memarg(struct dj_wasm_validator *v, uint8_t width)
 		invalid(v, "alignment must not be larger than natural");
 }
 
+static void apply(struct dj_wasm_validator *v, const struct dj_wasm_op *o)
+{
+	for (unsigned i = 3; i > 0; i--) {
+		if (o->in[i - 1] != 0)
+			pop_of(v, o->in[i - 1]);
+	}
+	if (o->out != 0)
+		push(v, o->out);
+}
+
 static void on_plain(struct dj_wasm_validator *v, uint32_t op)
 {
 	const struct dj_wasm_op *o = &dj_wasm_ops[op];
@@ -432,11 +442,27 @@ static void on_plain(struct dj_wasm_validator *v, uint32_t op)
 	}
 	if (op >= DJ_OP_LOAD_FIRST && op <= DJ_OP_STORE_LAST)
 		memarg(v, o->width);
-	if (o->in[1] != 0)
-		pop_of(v, o->in[1]);
-	pop_of(v, o->in[0]);
-	if (o->out != 0)
-		push(v, o->out);
+	apply(v, o);
+}
+
+static void lane(struct dj_wasm_validator *v, uint8_t lanes)
+{
+	if (dj_wasm_rd_u8(v->r) >= lanes)
+		invalid(v, "invalid lane index");
+}
+
+static void on_simd(struct dj_wasm_validator *v, uint32_t op)
+{
+	const struct dj_wasm_op *o = &dj_wasm_ops[op];
+
+	if (op == DJ_OP_V128_CONST)
+		(void)dj_wasm_rd_bytes(v->r, 16);
+	if (op <= DJ_OP_V128_STORE ||
+		(op >= DJ_OP_LOAD_LANE_FIRST && op <= DJ_OP_LOAD_ZERO_LAST))
+		memarg(v, o->width);
+	for (unsigned i = op == DJ_OP_SHUFFLE ? 16 : o->lanes != 0; i > 0; i--)
+		lane(v, o->lanes);
+	apply(v, o);
 }
 
 static void pop_i32s(struct dj_wasm_validator *v, unsigned n)
@@ -683,6 +709,8 @@ static void on_op(struct dj_wasm_validator *v, uint32_t op)
 	default:
 		if (op <= DJ_OP_CALL_INDIRECT)
 			on_control(v, op);
+		else if (op >= DJ_OP_SIMD)
+			on_simd(v, op);
 		else
 			on_plain(v, op);
 	}

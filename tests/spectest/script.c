@@ -278,7 +278,7 @@ struct result {
 	uint32_t count;
 	const uint8_t *types;
 	uint8_t type;
-	union dj_value v[VALUES_MAX];
+	union dj_value v[2 * VALUES_MAX];
 };
 
 static enum outcome invoke(struct script *s, struct dj_func *f,
@@ -286,7 +286,7 @@ static enum outcome invoke(struct script *s, struct dj_func *f,
 {
 	const struct dj_wasm_functype *type = dj_func_type(f);
 	const json_t *arg;
-	size_t i;
+	size_t i, n, at = 0;
 
 	if (json_array_size(args) != type->param_count)
 		return because(s, "takes %u arguments", type->param_count);
@@ -294,8 +294,9 @@ static enum outcome invoke(struct script *s, struct dj_func *f,
 		return because(s, "too many values");
 	json_array_foreach(args, i, arg)
 	{
-		if (!value_parse(s, arg, &r->v[i]))
+		if (!value_parse(s, arg, &r->v[at], &n))
 			return SKIPPED;
+		at += n;
 	}
 	deadline = time(NULL) + CALL_SECONDS;
 	r->trap = dj_call(s->store, f, r->v);
@@ -328,7 +329,7 @@ static enum outcome act(struct script *s, const json_t *cmd, struct result *r)
 	}
 	if (e.kind != DJ_WASM_GLOBAL)
 		return because(s, "not a global");
-	r->v[0] = dj_global_get(e.global);
+	dj_global_read(e.global, r->v);
 	r->count = 1;
 	r->types = NULL;
 	return PASSED;
@@ -342,7 +343,7 @@ static uint8_t type_of(const struct result *r, size_t i, const json_t *want)
 		uint8_t type;
 	} names[] = { { "i32", DJ_WASM_I32 }, { "i64", DJ_WASM_I64 },
 		{ "f32", DJ_WASM_F32 }, { "f64", DJ_WASM_F64 },
-		{ "externref", DJ_WASM_EXTERNREF } };
+		{ "v128", DJ_WASM_V128 }, { "externref", DJ_WASM_EXTERNREF } };
 
 	if (r->types != NULL)
 		return r->types[i];
@@ -359,7 +360,7 @@ static enum outcome on_return(struct script *s, const json_t *cmd)
 	const json_t *want;
 	enum outcome o = act(s, cmd, &r);
 	char got[64], *text;
-	size_t i;
+	size_t i, at = 0;
 
 	if (o != PASSED)
 		return o;
@@ -372,9 +373,12 @@ static enum outcome on_return(struct script *s, const json_t *cmd)
 	{
 		uint8_t type = type_of(&r, i, want);
 
-		if (value_matches(want, type, r.v[i]))
+		const union dj_value *v = &r.v[at];
+
+		at += type == DJ_WASM_V128 ? 2 : 1;
+		if (value_matches(want, type, v))
 			continue;
-		value_print(got, sizeof(got), type, r.v[i]);
+		value_print(got, sizeof(got), type, v);
 		text = json_dumps(want, JSON_COMPACT);
 		because(s, "result %zu is %s, not %s", i, got,
 			text == NULL ? "?" : text);

@@ -72,11 +72,17 @@ uint64_t spectest_version(const char *name, size_t len);
 /* The named skip reason's count goes up; printed at the end. */
 void spectest_count_skip(const char *reason);
 
-/* False when the value cannot be passed (s->why says so). */
-bool value_parse(struct script *s, const json_t *v, union dj_value *ret);
+/*
+ * False when the value cannot be passed (s->why says so); *ret_count is what
+ * it takes of the array: two for a v128.
+ */
+bool value_parse(struct script *s, const json_t *v, union dj_value ret[2],
+	size_t *ret_count);
 /* Does got, of the type the function says, answer want? */
-bool value_matches(const json_t *want, uint8_t type, union dj_value got);
-void value_print(char *dst, size_t cap, uint8_t type, union dj_value v);
+bool value_matches(const json_t *want, uint8_t type,
+	const union dj_value got[2]);
+void value_print(char *dst, size_t cap, uint8_t type,
+	const union dj_value v[2]);
 
 /* Makes the module "spectest" in the script's store. */
 dj_status host_init(struct script *s);

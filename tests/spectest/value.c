@@ -19,17 +19,57 @@ static void *extern_of(const char *text)
 	return (void *)(uintptr_t)(strtoull(text, NULL, 10) + 1);
 }
 
-bool value_parse(struct script *s, const json_t *v, union dj_value *ret)
+/* Lanes of a v128: their width in bits, and are they floats? */
+static unsigned lane_bits(const json_t *v, bool *ret_float)
+{
+	const char *type = text_of(v, "lane_type");
+
+	*ret_float = type[0] == 'f';
+	return (unsigned)strtoul(type[0] == '\0' ? "8" : type + 1, NULL, 10);
+}
+
+static uint64_t parse_lane(const char *text)
+{
+	return text[0] == '-' ? (uint64_t)strtoll(text, NULL, 10)
+			      : strtoull(text, NULL, 10);
+}
+
+static void parse_lanes(const json_t *v, union dj_value ret[2])
+{
+	const json_t *lane;
+	bool is_float;
+	unsigned bits = lane_bits(v, &is_float);
+	uint8_t bytes[16] = { 0 };
+	size_t i;
+
+	json_array_foreach(json_object_get(v, "value"), i, lane)
+	{
+		const char *text = json_string_value(lane);
+		uint64_t n = parse_lane(text == NULL ? "" : text);
+
+		if ((i + 1) * bits <= 128)
+			memcpy(bytes + i * bits / 8, &n, bits / 8);
+	}
+	memcpy(&ret[0].i64, bytes, 8);
+	memcpy(&ret[1].i64, bytes + 8, 8);
+}
+
+bool value_parse(struct script *s, const json_t *v, union dj_value ret[2],
+	size_t *ret_count)
 {
 	const char *type = text_of(v, "type");
 	const char *text = text_of(v, "value");
 	uint64_t n = strtoull(text, NULL, 10);
 
 	memset(ret, 0, sizeof(*ret));
+	*ret_count = 1;
 	if (strcmp(type, "i32") == 0 || strcmp(type, "f32") == 0) {
 		ret->i32 = (uint32_t)n;
 	} else if (strcmp(type, "i64") == 0 || strcmp(type, "f64") == 0) {
 		ret->i64 = n;
+	} else if (strcmp(type, "v128") == 0) {
+		parse_lanes(v, ret);
+		*ret_count = 2;
 	} else if (strcmp(type, "refnull") == 0 || strcmp(text, "null") == 0) {
 		ret->ref = NULL;
 	} else if (strcmp(type, "externref") == 0) {
@@ -73,7 +113,37 @@ static bool ref_matches(const char *name, const json_t *want, uint8_t type,
 	return true;
 }
 
-static bool either_matches(const json_t *want, uint8_t type, union dj_value got)
+static bool lanes_match(const json_t *want, const union dj_value got[2])
+{
+	const json_t *lane;
+	bool is_float;
+	unsigned bits = lane_bits(want, &is_float);
+	uint8_t bytes[16];
+	size_t i;
+
+	memcpy(bytes, &got[0].i64, 8);
+	memcpy(bytes + 8, &got[1].i64, 8);
+	json_array_foreach(json_object_get(want, "value"), i, lane)
+	{
+		const char *text = json_string_value(lane);
+		uint64_t have = 0, due;
+
+		if (text == NULL || (i + 1) * bits > 128)
+			return false;
+		memcpy(&have, bytes + i * bits / 8, bits / 8);
+		due = parse_lane(text);
+		if (is_float && strncmp(text, "nan:", 4) == 0) {
+			if (!float_matches(text, bits == 64, have))
+				return false;
+		} else if (memcmp(&have, &due, bits / 8) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool either_matches(const json_t *want, uint8_t type,
+	const union dj_value got[2])
 {
 	const json_t *one;
 	size_t i;
@@ -86,7 +156,8 @@ static bool either_matches(const json_t *want, uint8_t type, union dj_value got)
 	return false;
 }
 
-bool value_matches(const json_t *want, uint8_t type, union dj_value got)
+bool value_matches(const json_t *want, uint8_t type,
+	const union dj_value got[2])
 {
 	const char *name = text_of(want, "type");
 	const char *text = text_of(want, "value");
@@ -95,39 +166,45 @@ bool value_matches(const json_t *want, uint8_t type, union dj_value got)
 		return either_matches(want, type, got);
 	if (strcmp(name, "i32") == 0)
 		return type == DJ_WASM_I32 &&
-			got.i32 == (uint32_t)strtoull(text, NULL, 10);
+			got[0].i32 == (uint32_t)strtoull(text, NULL, 10);
 	if (strcmp(name, "i64") == 0)
 		return type == DJ_WASM_I64 &&
-			got.i64 == strtoull(text, NULL, 10);
+			got[0].i64 == strtoull(text, NULL, 10);
 	if (strcmp(name, "f32") == 0)
 		return type == DJ_WASM_F32 &&
-			float_matches(text, false, got.f32);
+			float_matches(text, false, got[0].f32);
 	if (strcmp(name, "f64") == 0)
 		return type == DJ_WASM_F64 &&
-			float_matches(text, true, got.f64);
+			float_matches(text, true, got[0].f64);
+	if (strcmp(name, "v128") == 0)
+		return type == DJ_WASM_V128 && lanes_match(want, got);
 	if (strstr(name, "ref") != NULL)
-		return ref_matches(name, want, type, got);
+		return ref_matches(name, want, type, got[0]);
 	return false;
 }
 
-void value_print(char *dst, size_t cap, uint8_t type, union dj_value v)
+void value_print(char *dst, size_t cap, uint8_t type, const union dj_value v[2])
 {
 	switch (type) {
 	case DJ_WASM_I32:
-		snprintf(dst, cap, "i32:%" PRIu32, v.i32);
+		snprintf(dst, cap, "i32:%" PRIu32, v[0].i32);
 		break;
 	case DJ_WASM_I64:
-		snprintf(dst, cap, "i64:%" PRIu64, v.i64);
+		snprintf(dst, cap, "i64:%" PRIu64, v[0].i64);
 		break;
 	case DJ_WASM_F32:
-		snprintf(dst, cap, "f32:0x%08" PRIx32, v.f32);
+		snprintf(dst, cap, "f32:0x%08" PRIx32, v[0].f32);
 		break;
 	case DJ_WASM_F64:
-		snprintf(dst, cap, "f64:0x%016" PRIx64, v.f64);
+		snprintf(dst, cap, "f64:0x%016" PRIx64, v[0].f64);
+		break;
+	case DJ_WASM_V128:
+		snprintf(dst, cap, "v128:0x%016" PRIx64 "%016" PRIx64, v[1].i64,
+			v[0].i64);
 		break;
 	default:
 		snprintf(dst, cap, "%s:%p",
-			type == DJ_WASM_FUNCREF ? "funcref" : "ref", v.ref);
+			type == DJ_WASM_FUNCREF ? "funcref" : "ref", v[0].ref);
 		break;
 	}
 }
