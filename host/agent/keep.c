@@ -75,8 +75,9 @@ static void kick(struct dj_keep *k)
 	k->has_room = false;
 	event_del(k->ev_deadline);
 	/* A full counter is a kick that has not been taken yet. */
-	n = write(k->to_keep, &one, sizeof(one));
-	(void)n;
+	do
+		n = write(k->to_keep, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
 }
 
 static void set_look(struct dj_keep *k, unsigned ms)
