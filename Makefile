@@ -48,7 +48,7 @@ CLIENT_SRC := $(wildcard client/*.c)
 HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/*.c))
 EMU_SRC := $(filter-out emu/main.c emu/main_init.c,$(wildcard emu/*.c emu/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
-LAUNCH_SRC := $(wildcard host/launch/*.c)
+LAUNCH_SRC := $(wildcard host/launch/*.c host/vmm/*.c)
 
 $(B)/%.c.o: %.c mk/flags.mk | deps $(BEARSSL_STAMP)
 	@mkdir -p $(@D)
@@ -81,6 +81,7 @@ IMAGES :=
 KEEP_INC = $(shell $(KEEP_CC) -print-resource-dir)/include
 include mk/image.mk
 $(eval $(call keep_image,process,x86_64))
+$(eval $(call keep_image,kvm,x86_64))
 
 PROGRAMS := build/donjon build/donjond build/donjon-launch build/donjon-emu \
 	build/donjon-emu-init

@@ -17,8 +17,12 @@
 /* Makes dir with a new root and keys. Refuses to touch an existing one. */
 int dj_emu_init(const char *dir);
 
-/* Serves one Keep on descriptor 3 (lib/proto/emu.h) until it is closed. */
-int dj_emu_serve_process(const char *dir);
+/* Is this the name of a TEE that is emulated here? */
+bool dj_emu_knows(const char *tee);
+
+/* Serves one Keep of that TEE on descriptor 3 (lib/proto/emu.h) until it is
+ * closed. */
+int dj_emu_serve(const char *tee, const char *dir);
 
 /* From here on only what serving needs; anything else kills. */
 bool dj_emu_filter(void);

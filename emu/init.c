@@ -149,7 +149,7 @@ static bool write_certs(int dir, const char *name, X509 *one, X509 *two)
 
 static bool fill(int dir)
 {
-	struct identity root, process = { 0 };
+	struct identity root, process = { 0 }, kvm = { 0 };
 	char cn[64];
 	uint32_t n = 0;
 	bool good;
@@ -161,21 +161,27 @@ static bool fill(int dir)
 	good = identity_new(&root, NULL, cn) && good &&
 		identity_new(&process, &root,
 			"donjon process attestation EMULATED no protection") &&
+		identity_new(&kvm, &root,
+			"donjon kvm attestation EMULATED no protection") &&
 		write_key(dir, "root.key", root.key) &&
 		write_certs(dir, "root.pem", root.cert, NULL) &&
 		write_key(dir, "process.key", process.key) &&
 		write_certs(dir, "process-chain.pem", process.cert,
 			root.cert) &&
+		write_key(dir, "kvm.key", kvm.key) &&
+		write_certs(dir, "kvm-chain.pem", kvm.cert, root.cert) &&
 		fsync(dir) == 0;
 	identity_free(&root);
 	identity_free(&process);
+	identity_free(&kvm);
 	return good;
 }
 
 static void remove_all(const char *path, int dir)
 {
 	static const char *const names[] = { "root.key", "root.pem",
-		"process.key", "process-chain.pem" };
+		"process.key", "process-chain.pem", "kvm.key",
+		"kvm-chain.pem" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		(void)unlinkat(dir, names[i], 0);

@@ -10,7 +10,7 @@
 
 static const char usage[] =
 	"usage: donjon-emu init DIR\n"
-	"       donjon-emu serve process DIR\n"
+	"       donjon-emu serve process|kvm DIR\n"
 	"Attestation hardware that is not there, for development: EMULATED, no\n"
 	"protection. `donjon-emu COMMAND --help` says more; --version.\n";
 
@@ -29,7 +29,7 @@ static const char init_help[] =
 	"`[development] allow = true` and this very root refuse it.\n";
 
 static const char serve_help[] =
-	"usage: donjon-emu serve process DIR\n"
+	"usage: donjon-emu serve process|kvm DIR\n"
 	"\n"
 	"Serves one Keep on the socket at descriptor 3 with the keys in DIR\n"
 	"until the socket is closed. Started by donjond, not by people.\n";
@@ -76,9 +76,9 @@ static int cmd_serve(int argc, char **argv)
 		return fputs(serve_help, stdout) < 0;
 	if (argc != 2 || argv[0][0] == '-')
 		return wrong("serve takes a TEE and a folder", NULL);
-	if (strcmp(argv[0], "process") != 0)
+	if (!dj_emu_knows(argv[0]))
 		return wrong("this emulator does not know the TEE", argv[0]);
-	return dj_emu_serve_process(argv[1]);
+	return dj_emu_serve(argv[0], argv[1]);
 }
 
 int main(int argc, char **argv)

@@ -28,10 +28,19 @@
 #define SEALS     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define IMAGE_MAX ((off_t)64 << 20)
 #define NOBODY    65534
-#define TEE       0x41
 #define SVN       1
 
+/* The TEEs that are emulated here: all report in the one layout. */
+static const struct tee {
+	const char *name;
+	uint16_t number; /* OFFER.tee */
+} tees[] = {
+	{ "process", 0x41 },
+	{ "kvm", 0x40 },
+};
+
 struct keep {
+	uint16_t tee;
 	struct dj_emu_key key;
 	uint8_t platform[32];
 	bool is_launched;
@@ -45,14 +54,14 @@ struct request {
 	int fd; /* or -1 */
 };
 
-static bool read_key(const char *dir, struct dj_emu_key *ret)
+static bool read_key(const char *dir, const char *tee, struct dj_emu_key *ret)
 {
 	char path[PATH_MAX], pem[1024];
 	const char *wrong;
 	ssize_t n = -1;
 	int fd = -1;
 
-	if (snprintf(path, sizeof(path), "%s/process.key", dir) <
+	if (snprintf(path, sizeof(path), "%s/%s.key", dir, tee) <
 		(int)sizeof(path))
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	else
@@ -63,15 +72,15 @@ static bool read_key(const char *dir, struct dj_emu_key *ret)
 	}
 	if (n < 0) {
 		(void)fprintf(stderr,
-			"donjon-emu: serve: cannot read %s/process.key: %s; `donjon-emu init %s` makes it\n",
-			dir, strerror(errno), dir);
+			"donjon-emu: serve: cannot read %s/%s.key: %s; `donjon-emu init` makes it in a new folder\n",
+			dir, tee, strerror(errno));
 		return false;
 	}
 	wrong = dj_emu_key_parse(pem, (size_t)n, ret);
 	dj_wipe(pem, sizeof(pem));
 	if (wrong != NULL)
-		(void)fprintf(stderr, "donjon-emu: serve: %s/process.key: %s\n",
-			dir, wrong);
+		(void)fprintf(stderr, "donjon-emu: serve: %s/%s.key: %s\n", dir,
+			tee, wrong);
 	return wrong == NULL;
 }
 
@@ -179,7 +188,7 @@ static int on_launch(struct keep *k, const struct request *req)
 static int on_report(const struct keep *k, const struct request *req,
 	uint8_t ret[static DJ_PROCESS_REPORT_SIZE])
 {
-	struct dj_process_report rep = { .tee = TEE, .svn = SVN };
+	struct dj_process_report rep = { .tee = k->tee, .svn = SVN };
 
 	if (!k->is_launched)
 		return ENOTCONN;
@@ -225,7 +234,16 @@ static bool handle(struct keep *k, const struct request *req)
 	}
 }
 
-int dj_emu_serve_process(const char *dir)
+bool dj_emu_knows(const char *tee)
+{
+	for (size_t i = 0; i < sizeof(tees) / sizeof(tees[0]); i++) {
+		if (strcmp(tees[i].name, tee) == 0)
+			return true;
+	}
+	return false;
+}
+
+int dj_emu_serve(const char *tee, const char *dir)
 {
 	struct keep k = { 0 };
 	struct request req;
@@ -237,7 +255,11 @@ int dj_emu_serve_process(const char *dir)
 		return EX_USAGE;
 	}
 	dj_image_use_cpu();
-	if (!read_key(dir, &k.key))
+	for (size_t i = 0; i < sizeof(tees) / sizeof(tees[0]); i++) {
+		if (strcmp(tees[i].name, tee) == 0)
+			k.tee = tees[i].number;
+	}
+	if (!read_key(dir, tee, &k.key))
 		return EX_NOINPUT;
 	if (!drop()) {
 		(void)fprintf(stderr,

@@ -16,7 +16,7 @@ KEEP_OBJ_$(1) := $$(patsubst %,build/keep/$(1).o/%.o,$$(KEEP_SRC_$(1))) \
 	$$(patsubst $$(BEARSSL)/%,build/keep/$(1).o/bearssl/%.o,$$(BEARSSL_SRC))
 KEEP_FLAGS_$(1) = $$(KEEP_BASE) $$(KEEP_CPU_$(2)) \
 	-isystem $$(KEEP_INC) -isystem $$(BEARSSL)/inc
--include $$(patsubst %.o,%.d,$$(filter-out %.S.o,$$(KEEP_OBJ_$(1))))
+-include $$(patsubst %.o,%.d,$$(KEEP_OBJ_$(1)))
 
 build/keep/$(1).o/bearssl/%.c.o: $$(BEARSSL)/%.c | deps
 	@mkdir -p $$(@D)
@@ -30,7 +30,8 @@ build/keep/$(1).o/%.c.o: %.c mk/flags.mk | deps $$(BEARSSL_STAMP)
 		-MMD -MP -MF $$(@:.o=.d) -c -o $$@ $$<
 build/keep/$(1).o/%.S.o: %.S mk/flags.mk | deps
 	@mkdir -p $$(@D)
-	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -c -o $$@ $$<
+	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -MMD -MP -MF $$(@:.o=.d) \
+		-c -o $$@ $$<
 build/keep/$(1).elf: $$(KEEP_OBJ_$(1)) keep/shim/$(1)/image.ld tools/check-image
 	$$(Q)$$(KEEP_LD) $$(KEEP_LDFLAGS) -T keep/shim/$(1)/image.ld \
 		-o $$@.tmp $$(KEEP_OBJ_$(1))

@@ -31,25 +31,11 @@
 		CLONE_NEWUTS)
 #define NOBODY 65534
 
-/* What a failed child says through its pipe. */
+/* What a failed child says through its pipe: a constant of this program,
+ * which the child is a copy of. */
 struct failure {
 	int err;
-	int step;
-};
-
-static const char *const steps[] = {
-	"cannot tie the Keep to its launcher",
-	"cannot limit the Keep's resources",
-	"cannot forbid the Keep new privileges",
-	"cannot keep descriptors from the Keep",
-	"cannot start the keep image",
-};
-enum step {
-	TIE,
-	LIMIT,
-	PRIVILEGE,
-	DESCRIPTORS,
-	EXEC
+	const char *what;
 };
 
 /* Where we may: an unprivileged launcher has nothing to drop. */
@@ -109,14 +95,17 @@ static int limit(int what, uint64_t most)
 	return setrlimit((__rlimit_resource_t)what, &r);
 }
 
-static bool limit_all(uint64_t data)
+/* Processes: the kernel may give a VM a thread of its own, whose filter does
+ * not let it make one. */
+static bool limit_all(uint64_t data, bool is_vm)
 {
 	return limit(RLIMIT_CORE, 0) == 0 && limit(RLIMIT_FSIZE, 0) == 0 &&
 		limit(RLIMIT_NOFILE, DJ_LAUNCH_FD_TO_KEEP + 1) == 0 &&
 		limit(RLIMIT_MEMLOCK, 0) == 0 &&
 		limit(RLIMIT_MSGQUEUE, 0) == 0 &&
 		limit(RLIMIT_STACK, 256 << 10) == 0 &&
-		limit(RLIMIT_DATA, data) == 0 && limit(RLIMIT_NPROC, 0) == 0;
+		limit(RLIMIT_DATA, data) == 0 &&
+		(is_vm || limit(RLIMIT_NPROC, 0) == 0);
 }
 
 /* Only 3, 5 and 6 outlive the exec. */
@@ -140,11 +129,57 @@ static bool close_the_rest(void)
 	return true;
 }
 
-static _Noreturn void fail(int to, enum step step)
+/* The same for what does not execute anything that would close them. */
+static bool close_for_vm(void)
 {
-	struct failure f = { .err = errno, .step = (int)step };
+	return close_range(0, DJ_LAUNCH_FD_REGION - 1, 0) == 0 &&
+		close_range(DJ_LAUNCH_FD_CONTROL, DJ_LAUNCH_FD_CONTROL, 0) ==
+		0 &&
+		close_range(DJ_LAUNCH_FD_TO_KEEP + 1, DJ_JAIL_FD_KEPT - 1, 0) ==
+		0;
+}
+
+static _Noreturn void fail(int to, const char *what)
+{
+	struct failure f = { .err = errno, .what = what };
 
 	(void)!write(to, &f, sizeof(f));
+	_exit(127);
+}
+
+static _Noreturn void become_image(const struct dj_jail_body *b, int to)
+{
+	static char name[] = "donjon-keep";
+	char *const argv[] = { name, NULL };
+	char *const envp[] = { NULL };
+
+	if (!close_the_rest())
+		fail(to, "cannot keep descriptors from the Keep");
+	if (!limit_all(b->data, false))
+		fail(to, "cannot limit the Keep's resources");
+	(void)execveat(b->image, "", argv, envp, AT_EMPTY_PATH);
+	fail(to, "cannot start the keep image");
+}
+
+/* Closing the pipe's end says that all is well. */
+static _Noreturn void become_vm(const struct dj_jail_body *b, int to)
+{
+	int last = fcntl(to, F_DUPFD_CLOEXEC, DJ_JAIL_FD_KEPT);
+	const char *wrong;
+
+	if (last < 0)
+		fail(to, "cannot keep descriptors from the Keep");
+	wrong = b->make(b->ctx);
+	if (wrong != NULL)
+		fail(last, wrong);
+	if (!close_for_vm())
+		fail(last, "cannot keep descriptors from the Keep");
+	if (!limit_all(b->data, true))
+		fail(last, "cannot limit the Keep's resources");
+	wrong = b->ready(b->ctx, last);
+	if (wrong != NULL)
+		fail(last, wrong);
+	b->run(b->ctx);
 	_exit(127);
 }
 
@@ -152,31 +187,25 @@ static _Noreturn void fail(int to, enum step step)
  * Runs in the child. go: the launcher writes a byte once it is ready; its end
  * of file means that the launcher died before we were tied to it.
  */
-static _Noreturn void become_keep(int image, uint64_t data, bool has_ns, int go,
-	int to)
+static _Noreturn void become_keep(const struct dj_jail_body *b, bool has_ns,
+	int go, int to)
 {
-	static char name[] = "donjon-keep";
-	char *const argv[] = { name, NULL };
-	char *const envp[] = { NULL };
 	sigset_t none;
 	char c;
 
 	sigemptyset(&none);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || read(go, &c, 1) != 1 ||
 		sigprocmask(SIG_SETMASK, &none, NULL) != 0)
-		fail(to, TIE);
+		fail(to, "cannot tie the Keep to its launcher");
 	if (has_ns && empty_root() != 0)
 		dprintf(2, "donjon-launch: the Keep has no empty root: %s\n",
 			strerror(errno));
 	drop_bounding_set();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		fail(to, PRIVILEGE);
-	if (!close_the_rest())
-		fail(to, DESCRIPTORS);
-	if (!limit_all(data))
-		fail(to, LIMIT);
-	(void)execveat(image, "", argv, envp, AT_EMPTY_PATH);
-	fail(to, EXEC);
+		fail(to, "cannot forbid the Keep new privileges");
+	if (b->run != NULL)
+		become_vm(b, to);
+	become_image(b, to);
 }
 
 static pid_t clone_child(uint64_t flags, int *ret_pidfd)
@@ -202,15 +231,16 @@ static const char *await_exec(int from, pid_t pid)
 	if (n == 0)
 		return NULL;
 	(void)waitpid(pid, NULL, 0);
-	if (n != (ssize_t)sizeof(f) || f.step < 0 || f.step > EXEC) {
+	if (n != (ssize_t)sizeof(f)) {
 		errno = EIO;
 		return "the Keep's process failed before its image ran";
 	}
 	errno = f.err;
-	return steps[f.step];
+	return f.what;
 }
 
-const char *dj_jail_start(int image, uint64_t data, struct dj_jailed *ret)
+const char *dj_jail_start(const struct dj_jail_body *body,
+	struct dj_jailed *ret)
 {
 	struct dj_jailed j;
 	int go[2], from[2];
@@ -230,7 +260,7 @@ const char *dj_jail_start(int image, uint64_t data, struct dj_jailed *ret)
 		return "cannot make a process";
 	if (j.pid == 0) {
 		close(go[1]);
-		become_keep(image, data, has_ns, go[0], from[1]);
+		become_keep(body, has_ns, go[0], from[1]);
 	}
 	close(go[0]);
 	close(from[1]);

@@ -21,11 +21,30 @@ struct dj_jailed {
 };
 
 /*
- * Starts image in its jail, with descriptors 3, 5 and 6 of the caller's and
- * at most data bytes of private writable memory. It runs when this returns
- * NULL; otherwise what failed, errno set, and nothing is left behind.
+ * What is to run in the jail. Either a process that executes the image, or,
+ * with the three functions, the child itself. make: in its namespaces, with
+ * the caller's descriptors; those that are to stay it moves to
+ * DJ_JAIL_FD_KEPT or above. ready: with these, 3, 5 and 6 alone; takes away
+ * what run does not need and closes said. Both give NULL, or what failed,
+ * errno set.
  */
-const char *dj_jail_start(int image, uint64_t data, struct dj_jailed *ret);
+#define DJ_JAIL_FD_KEPT 64
+
+struct dj_jail_body {
+	int image;
+	uint64_t data; /* bytes of private writable memory that it may have */
+	const char *(*make)(void *ctx);
+	const char *(*ready)(void *ctx, int said);
+	void (*run)(void *ctx); /* does not return */
+	void *ctx;
+};
+
+/*
+ * Starts the body in its jail. It runs when this returns NULL; otherwise what
+ * failed, errno set, and nothing is left behind.
+ */
+const char *dj_jail_start(const struct dj_jail_body *body,
+	struct dj_jailed *ret);
 
 /*
  * From here on the caller may talk on its sockets, wait and exit; any other

@@ -21,6 +21,7 @@
 #include "host/launch/image.h"
 #include "host/launch/jail.h"
 #include "host/launch/launch.h"
+#include "host/vmm/vmm.h"
 #include "lib/evidence/image.h"
 #include "lib/proto/config.h"
 #include "lib/proto/emu.h"
@@ -30,7 +31,7 @@
 #define DATA_OVERHEAD (UINT64_C(2) << 20)
 
 static const char usage[] =
-	"usage: donjon-launch process IMAGE\n"
+	"usage: donjon-launch process|kvm IMAGE\n"
 	"Starts one Keep for donjond, which passes descriptors 3 to 7.\n"
 	"Not meant to be run by hand: see donjond(8).\n";
 
@@ -96,6 +97,53 @@ static void enter_cgroups(void)
 			failed("cannot enter the Keep's control group");
 		close(fd);
 	}
+}
+
+/* A VM, between the parts of the jail. */
+struct machine {
+	int kvm; /* /dev/kvm, opened while we may; -1: a process */
+	int image;
+	uint64_t total;
+	struct dj_vmm vmm;
+};
+
+static const char *make_vm(void *ctx)
+{
+	struct machine *m = ctx;
+
+	return dj_vmm_new(m->kvm, m->image, m->total, &m->vmm);
+}
+
+static const char *jail_vm(void *ctx, int said)
+{
+	struct machine *m = ctx;
+
+	return dj_vmm_jail(&m->vmm, said);
+}
+
+static _Noreturn void run_vm(void *ctx)
+{
+	struct machine *m = ctx;
+
+	dj_vmm_run(&m->vmm);
+}
+
+static const char *start(const struct dj_loaded *image, struct machine *m,
+	struct dj_jailed *ret)
+{
+	struct dj_jail_body body = {
+		.image = image->fd,
+		.data = m->total + image->writable + DATA_OVERHEAD,
+	};
+
+	m->image = image->fd;
+	if (m->kvm >= 0) {
+		body.make = make_vm;
+		body.ready = jail_vm;
+		body.run = run_vm;
+		body.ctx = m;
+	}
+	return dj_jail_start(&body, ret);
 }
 
 struct state {
@@ -193,36 +241,43 @@ static void serve(struct state *s)
 
 int main(int argc, char **argv)
 {
+	struct machine m = { .kvm = -1 };
 	uint8_t config_hash[32];
 	struct dj_loaded image;
 	struct state s = { 0 };
+	bool is_kvm = argc == 3 && strcmp(argv[1], "kvm") == 0;
 	const char *wrong;
-	uint64_t total;
 
-	if (argc != 3 || strcmp(argv[1], "process") != 0) {
+	if (argc != 3 || (!is_kvm && strcmp(argv[1], "process") != 0)) {
 		bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
 
 		(void)fputs(usage, is_help ? stdout : stderr);
 		return is_help ? 0 : 64;
 	}
+	s.has_emu = dj_emu_is_there();
 	enter_cgroups();
 	dj_image_use_cpu();
 	wrong = dj_loaded_open(argv[2], &image);
+	if (is_kvm && wrong == NULL) {
+		m.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+		if (m.kvm < 0)
+			wrong = "cannot open /dev/kvm";
+	}
 	if (wrong == NULL)
 		wrong = dj_jail_drop_root();
 	if (wrong != NULL)
 		failed(wrong);
 	tie_to_parent();
-	read_config(config_hash, &total);
-	s.has_emu = dj_emu_is_there();
+	read_config(config_hash, &m.total);
 	if (s.has_emu &&
 		!dj_emu_launch(image.fd, config_hash, image.measurement))
 		failed("the emulator did not take the image");
-	if (total > UINT64_MAX / 2)
-		total = UINT64_MAX / 2;
-	wrong = dj_jail_start(image.fd, total + image.writable + DATA_OVERHEAD,
-		&s.keep);
+	if (m.total > UINT64_MAX / 2)
+		m.total = UINT64_MAX / 2;
+	wrong = start(&image, &m, &s.keep);
 	close(image.fd);
+	if (m.kvm >= 0)
+		close(m.kvm);
 	if (wrong == NULL)
 		wrong = dj_jail_self(s.keep.pidfd);
 	if (wrong != NULL)

@@ -7,14 +7,15 @@
 #include "lib/base/status.h"
 
 /*
- * The report of a `process` Keep, evidence format 0x8001: development only.
- * Nothing protects such a Keep from its host; the report exists so that the
- * whole path can be walked (docs/tees/process.md). Numbers are big-endian.
+ * The report of a `process` Keep, evidence format 0x8001, and of a `kvm` Keep,
+ * 0x8002: development only. Nothing protects such a Keep from its host; the
+ * report exists so that the whole path can be walked (docs/tees/). Numbers
+ * are big-endian.
  *
  *   offset  size  field
  *        0     4  "DJPR"
  *        4     2  version, 1
- *        6     2  OFFER.tee, 0x41
+ *        6     2  OFFER.tee, 0x41 or 0x40
  *        8    32  measurement of the image, dj_image_measure()
  *       40    32  config_hash: SHA-256 of the launch configuration block
  *       72    64  report_data

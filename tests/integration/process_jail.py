@@ -340,7 +340,8 @@ def reports():
         root = os.path.join(d, "emu")
         t.eq(subprocess.run([EMU, "init", root]).returncode, 0, "a development root is made")
         t.eq({n: os.stat(os.path.join(root, n)).st_mode & 0o777 for n in sorted(os.listdir(root))},
-             {"process-chain.pem": 0o644, "process.key": 0o600, "root.key": 0o600, "root.pem": 0o644},
+             {"kvm-chain.pem": 0o644, "kvm.key": 0o600, "process-chain.pem": 0o644, "process.key": 0o600,
+              "root.key": 0o600, "root.pem": 0o644},
              "its files and their modes")
         t.eq(os.stat(root).st_mode & 0o777, 0o700, "its folder is closed to others")
         before = open(os.path.join(root, "root.pem")).read()

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host/vmm/vmm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/launch/jail.h"
+#include "host/launch/launch.h"
+#include "lib/evidence/image.h"
+#include "lib/proto/hostcall.h"
+#include "lib/proto/vm.h"
+
+#define CPUID_MAX 256
+#define LOW_SIZE  (DJ_VM_LOW_END - DJ_VM_IMAGE)
+
+enum slot {
+	SLOT_LOW,
+	SLOT_REGION,
+	SLOT_FRAMES
+};
+
+static bool add_memory(int vm, enum slot slot, uint64_t gpa, void *p,
+	uint64_t size)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uint64_t)(uintptr_t)p,
+	};
+
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &r) == 0;
+}
+
+static void *new_memory(uint64_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* ctx: where DJ_VM_IMAGE is here. */
+static dj_status load_page(void *ctx, const struct dj_image_page *page)
+{
+	uint8_t *low = ctx;
+
+	if (page->addr < DJ_VM_IMAGE ||
+		page->addr - DJ_VM_IMAGE > DJ_VM_IMAGE_SIZE - DJ_IMAGE_PAGE)
+		return DJ_E_INPUT;
+	if (page->content != NULL)
+		memcpy(low + (page->addr - DJ_VM_IMAGE), page->content,
+			DJ_IMAGE_PAGE);
+	return DJ_OK;
+}
+
+/* The one walk over the image, which also measured it. */
+static const char *load(int fd, uint8_t *low, uint64_t *ret_entry)
+{
+	static const char wrong[] = "this image is not one for a VM";
+	struct dj_image img;
+	struct stat st;
+	bool good;
+	void *p;
+
+	if (fstat(fd, &st) != 0)
+		return "cannot look at the keep image";
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return "cannot map the keep image";
+	good = dj_image_parse(p, (size_t)st.st_size, &img) == DJ_OK &&
+		img.segments[0].addr == DJ_VM_IMAGE &&
+		dj_image_walk(&img, load_page, low) == DJ_OK;
+	*ret_entry = img.entry;
+	munmap(p, (size_t)st.st_size);
+	errno = ENOEXEC;
+	return good ? NULL : wrong;
+}
+
+static bool set_cpuid(int kvm, int cpu)
+{
+	struct kvm_cpuid2 *c = calloc(1,
+		sizeof(*c) + CPUID_MAX * sizeof(struct kvm_cpuid_entry2));
+	bool good;
+
+	if (c == NULL)
+		return false;
+	c->nent = CPUID_MAX;
+	good = ioctl(kvm, KVM_GET_SUPPORTED_CPUID, c) == 0 &&
+		ioctl(cpu, KVM_SET_CPUID2, c) == 0;
+	free(c);
+	return good;
+}
+
+/* lib/proto/vm.h: the state at entry. */
+static bool set_registers(int cpu, uint64_t entry)
+{
+	const struct kvm_segment code = { .limit = UINT32_MAX,
+		.selector = 0x08,
+		.type = 11,
+		.present = 1,
+		.s = 1,
+		.l = 1,
+		.g = 1 };
+	const struct kvm_segment data = { .limit = UINT32_MAX,
+		.selector = 0x10,
+		.type = 3,
+		.present = 1,
+		.s = 1,
+		.db = 1,
+		.g = 1 };
+	struct kvm_regs regs = { .rip = entry, .rflags = 2 };
+	struct kvm_sregs s;
+
+	if (ioctl(cpu, KVM_GET_SREGS, &s) != 0)
+		return false;
+	s.cs = code;
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.cr0 = 0x80050033;
+	s.cr3 = DJ_VM_IMAGE;
+	s.cr4 = 0x20;
+	s.efer = 0xd00;
+	return ioctl(cpu, KVM_SET_SREGS, &s) == 0 &&
+		ioctl(cpu, KVM_SET_REGS, &regs) == 0;
+}
+
+static const char *add_all_memory(int vm, int image, uint64_t total,
+	uint64_t *ret_entry)
+{
+	uint64_t size;
+	const char *wrong;
+	void *low, *region, *frames;
+
+	errno = EFBIG;
+	if (!dj_vmm_frames(total, &size))
+		return "a VM Keep has at most 4 GiB";
+	low = new_memory(LOW_SIZE);
+	frames = new_memory(size);
+	region = mmap(NULL, DJ_HC_REGION_SIZE, PROT_READ | PROT_WRITE,
+		MAP_SHARED, DJ_LAUNCH_FD_REGION, 0);
+	if (low == MAP_FAILED || frames == MAP_FAILED || region == MAP_FAILED)
+		return "cannot map the Keep's memory";
+	wrong = load(image, low, ret_entry);
+	if (wrong != NULL)
+		return wrong;
+	if (!add_memory(vm, SLOT_LOW, DJ_VM_IMAGE, low, LOW_SIZE) ||
+		!add_memory(vm, SLOT_REGION, DJ_VM_REGION, region,
+			DJ_HC_REGION_SIZE) ||
+		!add_memory(vm, SLOT_FRAMES, DJ_VM_FRAMES, frames, size))
+		return "cannot give the VM its memory";
+	return NULL;
+}
+
+const char *dj_vmm_new(int kvm, int image, uint64_t total, struct dj_vmm *ret)
+{
+	struct dj_vmm v;
+	uint64_t entry;
+	const char *wrong;
+	void *run;
+	int vm, size;
+
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (vm < 0)
+		return "cannot make a VM";
+	wrong = add_all_memory(vm, image, total, &entry);
+	if (wrong != NULL)
+		return wrong;
+	v.cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	if (v.cpu >= 0)
+		v.cpu = fcntl(v.cpu, F_DUPFD_CLOEXEC, DJ_JAIL_FD_KEPT);
+	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (v.cpu < 0 || size < (int)sizeof(*v.run))
+		return "cannot make a processor";
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		v.cpu, 0);
+	if (run == MAP_FAILED)
+		return "cannot map the processor";
+	v.run = run;
+	if (!set_cpuid(kvm, v.cpu) || !set_registers(v.cpu, entry))
+		return "cannot set up the processor";
+	*ret = v;
+	return NULL;
+}
+
+static _Noreturn void end(uint8_t code)
+{
+	const uint64_t one = 1;
+
+	(void)!write(DJ_LAUNCH_FD_TO_HOST, &one, sizeof(one));
+	_exit(code);
+}
+
+_Noreturn void dj_vmm_run(const struct dj_vmm *vmm)
+{
+	uint64_t n = 1;
+	uint8_t code = DJ_HALT_FAULT;
+
+	for (;;) {
+		if (ioctl(vmm->cpu, KVM_RUN, 0) != 0) {
+			/* A stop and a continue. */
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			end(DJ_HALT_FAULT);
+		}
+		switch (dj_vmm_exit(vmm->run, &code)) {
+		case DJ_VMM_AGAIN:
+			break;
+		case DJ_VMM_KICK:
+			n = 1;
+			if (write(DJ_LAUNCH_FD_TO_HOST, &n, 8) != 8)
+				end(DJ_HALT_HOST);
+			break;
+		case DJ_VMM_WAIT:
+			if (read(DJ_LAUNCH_FD_TO_KEEP, &n, 8) != 8 &&
+				errno != EINTR)
+				end(DJ_HALT_HOST);
+			break;
+		case DJ_VMM_END:
+			end(code);
+		}
+	}
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ring 0 of a VM Keep: entry, what the processor reads, and the gate.
+#include "keep/shim/vm/vm.h"
+
+// ---- what the processor reads; five pages ----
+	.section .ring0.data, "aw", @progbits
+	.globl dj_ring0_pml4
+dj_ring0_pml4:
+	.quad pdpt + PTE_P + PTE_W + PTE_U + PTE_AD
+	.fill 511, 8, 0
+pdpt:
+	.quad dj_ring0_pd + PTE_P + PTE_W + PTE_U + PTE_AD
+	.fill 511, 8, 0
+
+// The low GiB. The first entry is replaced once the image has its own table;
+// the holes around the stack are its guards.
+#define RING0_DATA (PTE_P + PTE_W + PTE_AD + PTE_LARGE + PTE_NX)
+#define RING3_DATA (RING0_DATA + PTE_U)
+	.globl dj_ring0_pd
+dj_ring0_pd:
+	.quad PTE_P + PTE_W + PTE_AD + PTE_LARGE
+	.quad DJ_VM_TABLES + RING0_DATA
+	.quad DJ_VM_TABLES + DJ_VM_LARGE + RING0_DATA
+	.quad DJ_VM_LISTS + RING3_DATA
+	.quad DJ_VM_LISTS + DJ_VM_LARGE + RING3_DATA
+	.quad 0
+	.quad DJ_VM_STACK + RING3_DATA
+	.quad 0
+	.quad DJ_VM_REGION + RING3_DATA
+	.fill 503, 8, 0
+
+// Every vector ends the Keep, but the breakpoint that is the gate.
+#define GATE(dpl, at)                     \
+	.word (at) & 0xffff, SEL_CODE0;   \
+	.byte 0, 0x8e + ((dpl) << 5);     \
+	.word (at) >> 16;                 \
+	.quad 0
+idt:
+	.rept 3
+	GATE(0, RING0_FATAL)
+	.endr
+	GATE(3, RING0_GATE)
+	.rept 252
+	GATE(0, RING0_FATAL)
+	.endr
+
+gdt:
+	.quad 0
+	.quad 0x00af9b000000ffff
+	.quad 0x00cf93000000ffff
+	.quad 0x00cff3000000ffff
+	.quad 0x00affb000000ffff
+	// The TSS stands 0x100 into the sixth page; below 16 MiB.
+	.word 0x67, TSS & 0xffff
+	.byte TSS >> 16, 0x89, 0, 0
+	.quad 0
+gdt_end:
+gdt_pointer:
+	.word gdt_end - gdt - 1
+	.quad gdt
+idt_pointer:
+	.word 0xfff
+	.quad idt
+	.set TSS, RING0_CODE - 0x1000 + 0x100
+	.balign 0x100
+tss:
+	.long 0
+	.quad RING0_STACK
+	.fill 90, 1, 0
+	.word 0x68 // no map of ports: ring 3 has none
+
+// ---- the two fixed places ----
+	.section .ring0.entry, "ax", @progbits
+	.globl dj_ring0_fatal
+dj_ring0_fatal:
+	movb $6, %al // DJ_HALT_FAULT
+	outb %al, $DJ_VM_PORT_HALT
+	jmp dj_ring0_fatal
+	.org RING0_GATE - RING0_CODE
+	.globl dj_ring0_gate
+dj_ring0_gate:
+// A breakpoint anywhere but in dj_vm_gate(), or made by the host, is fatal.
+	cmpq $dj_vm_gate_return, (%rsp)
+	jne dj_ring0_fatal
+	cmpl $DJ_GATE_WAIT, %eax
+	je wait
+	cmpl $DJ_GATE_KICK, %eax
+	je kick
+	cld
+	cmpl $DJ_GATE_MAP, %eax
+	je map
+	cmpl $DJ_GATE_UNMAP, %eax
+	je unmap
+	cmpl $DJ_GATE_HALT, %eax
+	jne dj_ring0_fatal
+	movl %edi, %eax
+	outb %al, $DJ_VM_PORT_HALT
+	jmp dj_ring0_fatal
+wait:
+	hlt
+	iretq
+kick:
+	outb %al, $DJ_VM_PORT_KICK
+	iretq
+map:
+	call dj_ring0_map
+	iretq
+unmap:
+	call dj_ring0_unmap
+	iretq
+
+// ---- the first instruction ----
+	.globl dj_ring0_entry
+dj_ring0_entry:
+	lgdt gdt_pointer(%rip)
+	lidt idt_pointer(%rip)
+	movl $SEL_DATA0, %eax
+	movl %eax, %ss
+	movl $SEL_TSS, %eax
+	ltr %ax
+	movl $RING0_STACK, %esp
+// What the entry state says of CR0 and CR4, said again: W^X rests on it.
+	movl $0x80050033, %eax
+	movq %rax, %cr0
+	xorl %ecx, %ecx
+	movl $7, %eax
+	cpuid
+// PAE, OSFXSR, OSXMMEXCPT, TSD; SMEP where there is one.
+	movl $0x624, %esi
+	btl $7, %ebx
+	jnc 1f
+	orl $0x100000, %esi
+1:	movl $1, %eax
+	cpuid
+	btl $26, %ecx
+	jnc 2f
+	orl $0x40000, %esi
+2:	movq %rsi, %cr4
+	btl $26, %ecx
+	jnc 3f
+// x87 and SSE; AVX where there is one.
+	movl $3, %eax
+	btl $28, %ecx
+	jnc 4f
+	movl $7, %eax
+4:	xorl %edx, %edx
+	xorl %ecx, %ecx
+	xsetbv
+3:	call dj_ring0_boot
+	movl $SEL_DATA3, %eax
+	movl %eax, %ds
+	movl %eax, %es
+	pushq %rax
+	pushq $DJ_VM_STACK + DJ_VM_STACK_SIZE
+	pushq $2
+	pushq $SEL_CODE3
+	pushq $dj_vm_start
+	iretq
+
+// ---- ring 3 ----
+	.section .text.dj_vm_start, "ax", @progbits
+	.type dj_vm_start, @function
+dj_vm_start:
+	xorl %ebp, %ebp
+	call dj_vm_main
+	ud2
+
+// uint64_t dj_vm_gate(call, a, b, c)
+	.section .text.dj_vm_gate, "ax", @progbits
+	.globl dj_vm_gate, dj_vm_gate_return
+	.type dj_vm_gate, @function
+dj_vm_gate:
+	movl %edi, %eax
+	movq %rsi, %rdi
+	movq %rdx, %rsi
+	movq %rcx, %rdx
+	int3
+dj_vm_gate_return:
+	ret
+	.size dj_vm_gate, . - dj_vm_gate
+
+	.section .note.GNU-stack, "", @progbits

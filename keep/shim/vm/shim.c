@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keep/shim.h"
+#include "keep/shim/mapped/mapped.h"
+#include "keep/shim/vm/vm.h"
+#include "lib/crypto/cpu.h"
+
+/* The shim's ring 3: the core's calls, in front of the gate. */
+const uintptr_t dj_mapped_region = DJ_VM_REGION;
+
+_Noreturn void dj_vm_main(void)
+{
+	dj_crypto_cpu(dj_crypto_cpu_detect());
+	dj_keep_main();
+}
+
+void dj_shim_kick(void)
+{
+	(void)dj_vm_gate(DJ_GATE_KICK, 0, 0, 0);
+}
+
+void dj_shim_wait(void)
+{
+	(void)dj_vm_gate(DJ_GATE_WAIT, 0, 0, 0);
+}
+
+_Noreturn void dj_shim_halt(enum dj_halt code)
+{
+	dj_mapped_post_halt(code);
+	(void)dj_vm_gate(DJ_GATE_HALT, code, 0, 0);
+	__builtin_trap();
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/*
+ * Inside the shim of a VM Keep; also read by the assembler.
+ *
+ * Ring 0 is dj_ring0_*: entry.S and ring0.c, a page or two of code. It makes
+ * the page tables, and from then on serves the five calls below and ends the
+ * Keep on everything else. All the rest, this shim's lists and choices
+ * included, is ring 3 and runs as fast as the processor: where ring 0 is
+ * emulated an instruction there costs a microsecond.
+ */
+#include "lib/proto/vm.h"
+
+/* Kinds of call, in eax; no result of one is ever another. */
+#define DJ_GATE_KICK  0x444a0001
+#define DJ_GATE_WAIT  0x444a0002
+#define DJ_GATE_HALT  0x444a0003 /* a: enum dj_halt */
+#define DJ_GATE_MAP   0x444a0004 /* a: address, b: gpa, c: pages */
+#define DJ_GATE_UNMAP 0x444a0005 /* a: address, c: pages */
+
+/* Segments: null, code and data of ring 0, data and code of ring 3, TSS. */
+#define SEL_CODE0 0x08
+#define SEL_DATA0 0x10
+#define SEL_DATA3 0x1b
+#define SEL_CODE3 0x23
+#define SEL_TSS   0x28
+
+/* Fixed places in ring 0's code, so that the IDT is a constant. */
+#define RING0_CODE  0x00105000 /* after five pages of its data */
+#define RING0_FATAL RING0_CODE
+#define RING0_GATE  (RING0_CODE + 0x10)
+#define RING0_STACK (DJ_VM_TABLES + DJ_VM_TABLES_SIZE)
+
+/*
+ * Where committed memory is mapped: below lie the image, the lists, stack
+ * and region at their guest-physical addresses.
+ */
+#define WINDOW     0x40000000
+#define WINDOW_END 0x8000000000
+
+/* Page table entries, with accessed and dirty set: the processor never
+ * writes to one. */
+#define PTE_P     0x001
+#define PTE_W     0x002
+#define PTE_U     0x004
+#define PTE_AD    0x060
+#define PTE_LARGE 0x080
+#define PTE_NX    0x8000000000000000
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/* Ring 3's one way into ring 0. Map answers 0, or 1: no table left. */
+uint64_t dj_vm_gate(uint64_t call, uint64_t a, uint64_t b, uint64_t c);
+
+/* In ring 0, before the first frame of each large page of frames is mapped:
+ * makes it this Keep's and zero. Each TEE's own (keep/shim/kvm/ etc.). */
+void dj_ring0_accept(uint64_t gpa);
+
+/* Called from entry.S. */
+void dj_ring0_boot(void);
+uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages);
+uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages);
+_Noreturn void dj_ring0_fatal(void);
+_Noreturn void dj_vm_main(void);
+#endif
