@@ -12,6 +12,7 @@
 /* Every format that this build can judge. */
 static const struct dj_format_judge *const judges[] = {
 	&dj_judge_process,
+	&dj_judge_kvm,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -249,7 +250,7 @@ static const struct dj_format_judge *check_format(struct dj_judging *j)
 	}
 	fj = judge_of(e->format);
 	if (fj == NULL) {
-		dj_check_want(j, c, "a format that this build judges: 0x8001");
+		dj_check_want(j, c, "a format that this build judges: 0x8001, 0x8002");
 		return NULL;
 	}
 	if (j->has_offer && fj->tee != j->offer.tee) {

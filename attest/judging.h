@@ -65,3 +65,4 @@ struct dj_format_judge {
 };
 
 extern const struct dj_format_judge dj_judge_process;
+extern const struct dj_format_judge dj_judge_kvm;

@@ -19,6 +19,7 @@ static const struct judged {
 	uint8_t len;
 } judged[] = {
 	{ DJ_TEE_PROCESS, "sha256", 32 },
+	{ DJ_TEE_KVM, "sha256", 32 },
 };
 
 static const uint8_t all_tees[] = { DJ_TEE_SGX, DJ_TEE_SNP, DJ_TEE_TDX,
@@ -48,7 +49,8 @@ static dj_status no_judge(struct dj_toml_error *err, unsigned line,
 	unsigned col, const char *tee)
 {
 	(void)dj_toml_fail(err, line, col,
-		"this build cannot judge %s Keeps; it judges: process", tee);
+		"this build cannot judge %s Keeps; it judges: process, kvm",
+		tee);
 	return DJ_E_UNSUPPORTED;
 }
 

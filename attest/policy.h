@@ -69,7 +69,8 @@ struct dj_policy {
 	uint8_t minclass; /* 0..3, for HELLO.minclass */
 	unsigned minclass_line;
 
-	/* [process] platforms: attestation keys, SHA-256 of their SPKI. */
+	/* [process] platforms: attestation keys of development TEEs, SHA-256
+	 * of their SPKI. */
 	size_t platform_count; /* 0: any under the root */
 	struct dj_policy_platform platforms[DJ_POLICY_PLATFORMS_MAX];
 	unsigned platforms_line;

@@ -8,7 +8,7 @@
 #include "lib/evidence/process.h"
 
 /*
- * Evidence of a process Keep (lib/evidence/process.h): a report signed by a
+ * Evidence of a process or kvm Keep (lib/evidence/process.h): signed by a
  * key of donjon-emu, certified by an installation's development root. It
  * proves that the path works, and protects from nobody.
  */
@@ -44,9 +44,9 @@ static void check_reserved(struct dj_judging *j, struct facts *f)
 		return;
 	}
 	f->has_report = true;
-	if (f->report.tee != DJ_TEE_PROCESS) {
+	if (f->report.tee != j->v->tee) {
 		dj_check_got(j, c, "TEE 0x%02x in the report", f->report.tee);
-		dj_check_want(j, c, "0x%02x", DJ_TEE_PROCESS);
+		dj_check_want(j, c, "0x%02x", j->v->tee);
 		return;
 	}
 	dj_check_say(c, DJ_CHECK_OK);
@@ -250,7 +250,7 @@ static void check_report(struct dj_judging *j, const struct facts *f)
 	dj_check_report_data(j, f->report.report_data);
 	dj_check_measurement(j, f->report.measurement, 32);
 	check_config(j, f);
-	dj_check_na(j, "evidence.mode", "a process Keep has no modes");
+	dj_check_na(j, "evidence.mode", "such a Keep has no modes");
 	check_tcb(j, f);
 	check_platform(j, f);
 }
@@ -292,7 +292,9 @@ static bool explain(const struct dj_evidence *e, dj_judge_field *say, void *ctx)
 	say(ctx, 0, 4, "magic", "DJPR");
 	say(ctx, 4, 2, "version", "1");
 	(void)snprintf(text, sizeof(text), "0x%02x (%s)", r.tee,
-		r.tee == DJ_TEE_PROCESS ? "process" : "?");
+		r.tee == DJ_TEE_PROCESS           ? "process"
+			: r.tee == DJ_TEE_KVM ? "kvm"
+					      : "?");
 	say(ctx, 6, 2, "tee", text);
 	say_hex(say, ctx, 8, r.measurement, 32, "measurement");
 	say_hex(say, ctx, 40, r.config_hash, 32, "config_hash");
@@ -308,6 +310,13 @@ static bool explain(const struct dj_evidence *e, dj_judge_field *say, void *ctx)
 const struct dj_format_judge dj_judge_process = {
 	.format = DJ_FORMAT_PROCESS,
 	.tee = DJ_TEE_PROCESS,
+	.judge = judge,
+	.explain = explain,
+};
+
+const struct dj_format_judge dj_judge_kvm = {
+	.format = DJ_FORMAT_KVM,
+	.tee = DJ_TEE_KVM,
 	.judge = judge,
 	.explain = explain,
 };

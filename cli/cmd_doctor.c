@@ -96,10 +96,11 @@ static void check_programs(struct report *r)
 	}
 }
 
-static void check_process(struct dj_cli *cli, struct report *r,
-	const struct dj_settings *s)
+/* An attested Keep of that kind, ended again. */
+static void check_tee(struct dj_cli *cli, struct report *r,
+	const struct dj_settings *s, const char *tee)
 {
-	static const char *const process[] = { "process", NULL };
+	const char *const tees[] = { tee, NULL };
 	struct dj_visit *v = calloc(1, sizeof(*v));
 	struct dj_visit_options o;
 	struct dj_err err = { 0 };
@@ -109,16 +110,16 @@ static void check_process(struct dj_cli *cli, struct report *r,
 		return;
 	v->agent.fd = v->agent.log = -1;
 	if (dj_cli_visit(cli, s, &o, &err)) {
-		o.tees = process;
+		o.tees = tees;
 		o.tee_count = 1;
 		o.owner = NULL;
 	}
 	if (err.info != NULL ||
 		!dj_visit_prepare(v, &o, dj_cli_watch, cli, &err) ||
 		!dj_visit_keep(v, &err)) {
-		add_error(r, "process", true, &err);
+		add_error(r, tee, true, &err);
 	} else {
-		row = add(r, "process", true);
+		row = add(r, tee, true);
 		row->is_tee = true;
 		(void)snprintf(row->text, sizeof(row->text),
 			"%s; attested in %lld ms",
@@ -126,7 +127,8 @@ static void check_process(struct dj_cli *cli, struct report *r,
 					    : "development only, not protected",
 			(long long)(v->ms[DJ_VISIT_KEEP] +
 				v->ms[DJ_VISIT_EVIDENCE]));
-		r->best = "process";
+		if (r->best == NULL)
+			r->best = tee;
 	}
 	dj_visit_done(v);
 	free(v);
@@ -134,8 +136,8 @@ static void check_process(struct dj_cli *cli, struct report *r,
 
 static void check_others(struct report *r)
 {
-	static const char *const names[] = { "kvm", "snp", "tdx", "sgx",
-		"sanctum", "pef" };
+	static const char *const names[] = { "snp", "tdx", "sgx", "sanctum",
+		"pef" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct row *row = add(r, names[i], false);
@@ -219,7 +221,8 @@ static int run(struct dj_cli *cli)
 	check_client(r, &s);
 	check_state(r);
 	check_programs(r);
-	check_process(cli, r, &s);
+	check_tee(cli, r, &s, "process");
+	check_tee(cli, r, &s, "kvm");
 	check_others(r);
 	/* A TEE that is not in this build is an answer here, not an error. */
 	status = r->best != NULL &&

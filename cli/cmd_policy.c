@@ -33,6 +33,7 @@ static const char template[] =
 	"# The exact code that may run as a Keep, as printed by: donjon measure\n"
 	"measurement = [\n"
 	"\t{ tee = \"process\", sha256 = \"%s\" },\n"
+	"%s%s%s"
 	"]\n"
 	"\n"
 	"[session]\n"
@@ -106,8 +107,8 @@ static int init(struct dj_cli *cli)
 {
 	bool allow = dj_cli_has(cli, "allow-development");
 	const char *path = cli->operand_count > 1 ? cli->operands[1] : NULL;
-	char text[8192], root[DJ_PATH_MAX] = "", digest[65];
-	struct dj_err err = { 0 };
+	char text[8192], root[DJ_PATH_MAX] = "", digest[65], kvm[65] = "";
+	struct dj_err err = { 0 }, none = { 0 };
 	struct dj_measured m;
 
 	if (!allow && dj_cli_has(cli, "root"))
@@ -117,9 +118,14 @@ static int init(struct dj_cli *cli)
 		(allow && !root_of(cli, root, &err)))
 		return dj_cli_fail(cli, &err);
 	hex(m.sha256, 32, digest);
+	/* An installation need not have an image of every TEE. */
+	if (dj_measure(DJ_TEE_KVM, NULL, &m, &none))
+		hex(m.sha256, 32, kvm);
 	(void)snprintf(text, sizeof(text), template,
 		allow ? "development" : "tenant", allow ? "true" : "false",
-		allow ? "root = \"" : "", root, allow ? "\"\n" : "", digest);
+		allow ? "root = \"" : "", root, allow ? "\"\n" : "", digest,
+		kvm[0] != '\0' ? "\t{ tee = \"kvm\", sha256 = \"" : "", kvm,
+		kvm[0] != '\0' ? "\" },\n" : "");
 	if (path != NULL)
 		return write_new(cli, path, text);
 	dj_cli_print("%s", text);

@@ -13,7 +13,7 @@
 #include "client/program.h"
 
 static const struct dj_option options[] = {
-	{ "tee", 0, "LIST", "any, process; the first that can be had" },
+	{ "tee", 0, "LIST", "any, process, kvm; the first that can be had" },
 	{ "env", 'e', "NAME=VALUE", "a variable of the program" },
 	{ "env-file", 0, "FILE", "variables, one a line" },
 	{ "dir", 0, "HOST::GUEST:ro", "a folder that the program can read" },

@@ -109,7 +109,9 @@ static bool load_bundle(struct subject *s, struct dj_err *err)
 static bool pack(struct subject *s, size_t report_len, size_t chain_len,
 	struct dj_err *err)
 {
-	struct dj_evidence e = { .format = DJ_FORMAT_PROCESS,
+	struct dj_evidence e = { .format = s->tee.tee == DJ_TEE_KVM
+			? DJ_FORMAT_KVM
+			: DJ_FORMAT_PROCESS,
 		.purpose = DJ_PURPOSE_OFFER };
 
 	e.item[DJ_EVIDENCE_REPORT].p = (const uint8_t *)s->file;
@@ -135,10 +137,10 @@ static bool load_report(const struct dj_cli *cli, struct subject *s,
 	size_t report_len = 0, chain_len = 0;
 
 	s->tee.tee = dj_tee_number(tee);
-	if (s->tee.tee != DJ_TEE_PROCESS)
+	if (s->tee.tee != DJ_TEE_PROCESS && s->tee.tee != DJ_TEE_KVM)
 		return dj_err_set(err,
 			s->tee.tee == 0 ? "tee.unknown" : "tee.unsupported",
-			"this build judges reports of: process");
+			"this build judges reports of: process, kvm");
 	if (chain == NULL)
 		return dj_err_set(err, "usage.option",
 			"a bare report needs --chain FILE, its certificates "

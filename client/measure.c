@@ -44,9 +44,9 @@ bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
 	dj_status st;
 	bool good;
 
-	if (tee != DJ_TEE_PROCESS)
+	if (tee != DJ_TEE_PROCESS && tee != DJ_TEE_KVM)
 		return dj_err_set(err, "tee.unsupported",
-			"this build has no Keep image for %s; it has: process",
+			"this build has no Keep image for %s; it has: process, kvm",
 			dj_tee_name(tee) == NULL ? "that TEE"
 						 : dj_tee_name(tee));
 	if (!find(tee, file, m.path, err))

@@ -61,9 +61,11 @@ static void phase_end(struct dj_visit *v, const char *text)
 static bool choose_one(const char *word, struct dj_judge_tee *ret,
 	size_t *ret_count, struct dj_err *err)
 {
-	static const char *const ours[] = { "any", "process", NULL };
+	static const char *const ours[] = { "any", "process", "kvm", NULL };
+	static const enum dj_tee numbers[] = { DJ_TEE_PROCESS, DJ_TEE_PROCESS,
+		DJ_TEE_KVM };
 	static const char *const others[] = { "snp", "tdx", "sgx", "sanctum",
-		"pef", "kvm", "snp-emu", "tdx-emu", "sgx-emu", "sanctum-emu",
+		"pef", "snp-emu", "tdx-emu", "sgx-emu", "sanctum-emu",
 		"pef-emu", NULL };
 	char shown[64];
 	const char *near;
@@ -71,7 +73,7 @@ static bool choose_one(const char *word, struct dj_judge_tee *ret,
 	*ret_count = 0;
 	for (size_t i = 0; ours[i] != NULL; i++) {
 		if (strcmp(word, ours[i]) == 0) {
-			*ret = (struct dj_judge_tee){ DJ_TEE_PROCESS, false };
+			*ret = (struct dj_judge_tee){ numbers[i], false };
 			*ret_count = 1;
 			return true;
 		}

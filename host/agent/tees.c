@@ -11,7 +11,7 @@ const struct dj_tee_kind dj_tee_kinds[] = {
 	{ "tdx", DJ_TEE_TDX, 3, 0x8103, "/dev/tdx_guest" },
 	{ "sanctum", DJ_TEE_SANCTUM, 4, 0x8104, "/dev/sanctum" },
 	{ "pef", DJ_TEE_PEF, 5, 0x8105, "/dev/pef" },
-	{ "kvm", DJ_TEE_KVM, 0, 0x8002, NULL },
+	{ "kvm", DJ_TEE_KVM, 0, 0x8002, "/dev/kvm" },
 	{ "process", DJ_TEE_PROCESS, 0, 0x8001, NULL },
 };
 const size_t dj_tee_kind_count = sizeof(dj_tee_kinds) / sizeof(dj_tee_kinds[0]);

@@ -11,7 +11,8 @@ struct dj_tee_kind {
 	uint8_t tee;        /* OFFER.tee */
 	uint16_t format;    /* of hardware evidence; 0: there is no hardware */
 	uint16_t emulated;  /* of evidence under a development root */
-	const char *device; /* that hardware Keeps need; NULL with format 0 */
+	const char *device; /* that hardware Keeps need; with format 0: that all
+			       need, or NULL */
 };
 
 extern const struct dj_tee_kind dj_tee_kinds[];
