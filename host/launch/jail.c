@@ -264,9 +264,10 @@ const char *dj_jail_start(const struct dj_jail_body *body,
 	}
 	close(go[0]);
 	close(from[1]);
+	/* A word that is not said is an end that the child reads. */
 	(void)!write(go[1], "g", 1);
-	wrong = await_exec(from[0], j.pid);
 	close(go[1]);
+	wrong = await_exec(from[0], j.pid);
 	close(from[0]);
 	if (wrong != NULL) {
 		close(j.pidfd);
