@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# One graph. Goals: all demo check check-long lint bench fuzz size install
+# One graph. Goals: all demo check check-long lint bench fuzz size install deb
 # format clean. `make demo` and `make check` install what they need.
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SHELL := /bin/sh
@@ -26,7 +26,7 @@ deps-demo:
 deps-check:
 	@tools/deps check
 deps: $(if $(filter demo,$(MAKECMDGOALS)),deps-demo) \
-	$(if $(filter check check-long lint bench fuzz,$(MAKECMDGOALS)),deps-check)
+	$(if $(filter check check-long lint bench fuzz deb,$(MAKECMDGOALS)),deps-check)
 
 # BearSSL: Debian's source package, built per target with that target's flags.
 BEARSSL := build/bearssl
@@ -119,6 +119,7 @@ $(P)/tests/%: $(B)/tests/%.c.o $(call obj,$(TEST_SUPPORT)) $(B)/client.a \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
 include mk/tests.mk
+include mk/install.mk
 
 .PHONY: demo
 demo: all
