@@ -214,3 +214,10 @@ static inline uint32_t dj_popcnt64(uint64_t v)
 	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f;
 	return (uint32_t)(v * 0x0101010101010101 >> 56);
 }
+
+static inline int32_t clamp(int32_t x, int32_t low, int32_t high)
+{
+	if (x < low)
+		return low;
+	return x > high ? high : x;
+}

@@ -343,12 +343,11 @@ V2(i32x4_mul, u32x4, u32x4, a *b)
 V2(i64x2_mul, u64x2, u64x2, a *b)
 L1(i8x16_popcnt, u8x16, uint8_t, 16, dj_popcnt64(a[k]))
 
-#define CLAMP(x, low, high) ((x) < (low) ? (low) : (x) > (high) ? (high) : (x))
 #define V_SAT(name, T, E, n, sfx, low, high)                     \
 	L2(name##_add_sat##sfx, T, E, n,                         \
-		CLAMP((int32_t)a[k] + (int32_t)b[k], low, high)) \
+		clamp((int32_t)a[k] + (int32_t)b[k], low, high)) \
 	L2(name##_sub_sat##sfx, T, E, n,                         \
-		CLAMP((int32_t)a[k] - (int32_t)b[k], low, high))
+		clamp((int32_t)a[k] - (int32_t)b[k], low, high))
 V_SAT(i8x16, i8x16, int8_t, 16, _s, INT8_MIN, INT8_MAX)
 V_SAT(i8x16, u8x16, uint8_t, 16, _u, 0, UINT8_MAX)
 V_SAT(i16x8, i16x8, int16_t, 8, _s, INT16_MIN, INT16_MAX)
@@ -356,11 +355,11 @@ V_SAT(i16x8, u16x8, uint16_t, 8, _u, 0, UINT16_MAX)
 L2(i8x16_avgr_u, u8x16, uint8_t, 16, (a[k] + b[k] + 1u) >> 1)
 L2(i16x8_avgr_u, u16x8, uint16_t, 8, (a[k] + b[k] + 1u) >> 1)
 L2(i16x8_q15mulr_sat_s, i16x8, int16_t, 8,
-	CLAMP((a[k] * b[k] + 0x4000) >> 15, INT16_MIN, INT16_MAX))
+	clamp((a[k] * b[k] + 0x4000) >> 15, INT16_MIN, INT16_MAX))
 #define NARROW(name, T, E, n, low, high)                         \
 	L2(name, T, E, n,                                        \
-		k < (n) / 2 ? CLAMP(a[k % ((n) / 2)], low, high) \
-			    : CLAMP(b[k % ((n) / 2)], low, high))
+		k < (n) / 2 ? clamp(a[k % ((n) / 2)], low, high) \
+			    : clamp(b[k % ((n) / 2)], low, high))
 NARROW(i8x16_narrow_i16x8_s, i16x8, int8_t, 16, INT8_MIN, INT8_MAX)
 NARROW(i8x16_narrow_i16x8_u, i16x8, uint8_t, 16, 0, UINT8_MAX)
 NARROW(i16x8_narrow_i32x4_s, i32x4, int16_t, 8, INT16_MIN, INT16_MAX)
@@ -449,7 +448,7 @@ MADD(f32x4_relaxed_nmadd, f32x4, -)
 MADD(f64x2_relaxed_madd, f64x2, +)
 MADD(f64x2_relaxed_nmadd, f64x2, -)
 L2(i16x8_relaxed_dot_i8x16_s, i8x16, int16_t, 8,
-	CLAMP(a[2 * k] * b[2 * k] + a[2 * k + 1] * b[2 * k + 1], INT16_MIN,
+	clamp(a[2 * k] * b[2 * k] + a[2 * k + 1] * b[2 * k + 1], INT16_MIN,
 		INT16_MAX))
 OP(i32x4_relaxed_dot_i8x16_add_s)
 {
