@@ -62,7 +62,7 @@ static bool more_frames(struct dj_vm *vm)
 	return true;
 }
 
-static bool more_stack(struct dj_vm *vm, const union dj_slot *end)
+bool dj_vm_more_stack(struct dj_vm *vm, const union dj_slot *end)
 {
 	const struct dj_mem_ops *mem = &vm->store->config.mem;
 	size_t want = (size_t)(end - vm->stack) * sizeof(*end);
@@ -82,7 +82,7 @@ bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end)
 {
 	if (vm->frame >= vm->frame_max && !more_frames(vm))
 		return false;
-	return end <= vm->stack_max || more_stack(vm, end);
+	return end <= vm->stack_max || dj_vm_more_stack(vm, end);
 }
 
 /* 32-bit values leave a slot with whatever is in its upper half. */

@@ -860,6 +860,20 @@ static void results_of(struct compiler *c, const struct dj_wasm_functype *t)
 	c->last.dst = NONE;
 }
 
+/* A call in whose place the callee's own frame comes. */
+static void on_return_call(struct compiler *c)
+{
+	struct dj_func *f = c->inst->funcs[dj_wasm_rd_u32(&c->r)];
+	uint32_t n = dj_slots(f->type->params, f->type->param_count);
+
+	flush_top(c, n);
+	op(c, f->host != NULL ? DJ_I_return_call_host : DJ_I_return_call, NONE);
+	words(c, f);
+	word(c, home(c, c->height - n));
+	word(c, n);
+	set_dead(c);
+}
+
 static void on_call(struct compiler *c)
 {
 	struct dj_func *f = c->inst->funcs[dj_wasm_rd_u32(&c->r)];
@@ -876,21 +890,51 @@ static void on_call(struct compiler *c)
 	results_of(c, f->type);
 }
 
-static void on_call_indirect(struct compiler *c)
+/* An index or length of 64 bits, at height, into one of 32 that is as far
+ * out of bounds. */
+static uint32_t narrow(struct compiler *c, uint32_t slot, uint32_t height)
+{
+	op(c, DJ_I_index64, home(c, height));
+	word(c, slot);
+	return home(c, height);
+}
+
+static uint32_t pop_index(struct compiler *c, bool is64)
+{
+	uint32_t i = pop_slot(c);
+
+	return is64 ? narrow(c, i, c->height) : i;
+}
+
+/* One of the top n operands, which are at home; 0 is the lowest. */
+static void narrow_top(struct compiler *c, uint32_t n, uint32_t i, bool is64)
+{
+	uint32_t at = c->height - n + i;
+
+	if (is64)
+		(void)narrow(c, home(c, at), at);
+}
+
+static void on_call_indirect(struct compiler *c, bool is_return)
 {
 	uint32_t type = dj_wasm_rd_u32(&c->r);
 	struct dj_table *table = c->inst->tables[dj_wasm_rd_u32(&c->r)];
 	const struct dj_wasm_functype *t = &c->m->types[type];
 	uint32_t n = dj_slots(t->params, t->param_count);
-	uint32_t i = pop_slot(c);
+	uint32_t i = pop_index(c, table->limits.is64);
 
 	flush_top(c, n);
-	op(c, DJ_I_call_indirect, NONE);
+	op(c, is_return ? DJ_I_return_call_indirect : DJ_I_call_indirect, NONE);
 	word(c, i);
 	words(c, table);
 	word(c, c->inst->type_ids[type]);
 	word(c, home(c, c->height - n));
-	results_of(c, t);
+	if (is_return) {
+		word(c, n);
+		set_dead(c);
+	} else {
+		results_of(c, t);
+	}
 }
 
 /* Plain operations. */
@@ -904,13 +948,16 @@ static void result(struct compiler *c, enum dj_engine_op o)
 	op(c, o, home(c, c->height));
 }
 
-static void unary(struct compiler *c, enum dj_engine_op o)
+static void unary_at(struct compiler *c, enum dj_engine_op o, uint32_t a)
 {
-	uint32_t a = pop_slot(c);
-
 	result(c, o);
 	word(c, a);
 	push_home(c, 1);
+}
+
+static void unary(struct compiler *c, enum dj_engine_op o)
+{
+	unary_at(c, o, pop_slot(c));
 }
 
 /* o is the slot-slot variant; the one with an immediate follows it. */
@@ -1238,41 +1285,89 @@ static void emit_addr(struct compiler *c, const struct addr *a, uint32_t off)
 	word(c, a->variant == DJ_LD_ABS ? a->w[0] + off : off);
 }
 
-static uint32_t read_memarg(struct compiler *c)
+/*
+ * Handlers know the first memory only, and addresses of 32 bits. Around an
+ * access to another memory it takes the first one's place; a wider address
+ * is added up and checked before. Memories of 64 bits have no more than 4 GiB
+ * here, so that what does not fit 32 bits is out of bounds.
+ */
+struct access {
+	struct dj_memory *mem;
+	uint32_t off;
+	uint64_t off64;
+	bool first;
+};
+
+static struct access read_access(struct compiler *c)
 {
-	(void)dj_wasm_rd_u32(&c->r);
-	return dj_wasm_rd_u32(&c->r);
+	struct dj_wasm_memarg a = dj_wasm_rd_memarg(&c->r);
+	struct dj_memory *mem = c->inst->memories[a.mem];
+
+	return (struct access){
+		.mem = mem,
+		.off = mem->limits.is64 ? 0 : (uint32_t)a.offset,
+		.off64 = a.offset,
+		.first = mem == c->inst->mem,
+	};
+}
+
+static struct addr pop_address(struct compiler *c, const struct access *k)
+{
+	struct addr a = { .variant = DJ_LD_S, .n = 1 };
+	uint32_t from;
+
+	if (!k->mem->limits.is64)
+		return pop_addr(c, k->off);
+	from = pop_slot(c);
+	a.w[0] = home(c, c->height);
+	op(c, DJ_I_address64, a.w[0]);
+	word(c, from);
+	word(c, (uint32_t)k->off64);
+	word(c, (uint32_t)(k->off64 >> 32));
+	return a;
+}
+
+static void use_memory(struct compiler *c, struct dj_memory *mem)
+{
+	op(c, DJ_I_memory, NONE);
+	words(c, mem);
 }
 
 static void on_load(struct compiler *c, uint32_t wasm)
 {
-	uint32_t off = read_memarg(c);
-	struct addr a = pop_addr(c, off);
+	struct access k = read_access(c);
+	struct addr a = pop_address(c, &k);
 
+	if (!k.first)
+		use_memory(c, k.mem);
 	result(c,
 		DJ_I_i32_load_s + (wasm - DJ_OP_LOAD_FIRST) * DJ_LOAD_SIZE +
 			a.variant);
-	emit_addr(c, &a, off);
+	emit_addr(c, &a, k.off);
 	push_home(c, 1);
+	if (!k.first)
+		use_memory(c, c->inst->mem);
 }
 
 static void on_store(struct compiler *c, uint32_t wasm)
 {
-	uint32_t off = read_memarg(c);
+	struct access k = read_access(c);
 	enum dj_engine_op o =
 		DJ_I_i32_store_s + (wasm - DJ_OP_STORE_FIRST) * DJ_STORE_SIZE;
 	bool is64 = wasm == 0x37 || wasm == 0x39 || wasm >= 0x3c;
+	bool plain = k.first && !k.mem->limits.is64;
 	struct entry v = pop_pinned(c);
 	struct addr a;
 
-	if (v.kind == CONST && fits_imm(v.value, is64) && wasm != 0x38 &&
-		wasm != 0x39 && c->stack[c->height - 1].kind != CONST) {
+	if (plain && v.kind == CONST && fits_imm(v.value, is64) &&
+		wasm != 0x38 && wasm != 0x39 &&
+		c->stack[c->height - 1].kind != CONST) {
 		uint32_t at = pop_slot(c);
 
 		op(c, o + DJ_ST_SI, NONE);
 		word(c, (uint32_t)v.value);
 		word(c, at);
-		word(c, off);
+		word(c, k.off);
 		return;
 	}
 	if (v.kind == CONST) {
@@ -1281,10 +1376,14 @@ static void on_store(struct compiler *c, uint32_t wasm)
 		v.kind = LOCAL;
 		v.local = from;
 	}
-	a = pop_addr(c, off);
+	a = pop_address(c, &k);
+	if (!k.first)
+		use_memory(c, k.mem);
 	op(c, o + a.variant, NONE);
 	word(c, v.local);
-	emit_addr(c, &a, off);
+	emit_addr(c, &a, k.off);
+	if (!k.first)
+		use_memory(c, c->inst->mem);
 }
 
 static void on_select(struct compiler *c)
@@ -1323,68 +1422,137 @@ static void rare(struct compiler *c, enum dj_engine_op o, uint32_t n)
 	word(c, home(c, c->height));
 }
 
+/* An i32 that was made at the top, to the i64 that a grow gives. */
+static void widen_top(struct compiler *c, bool is64)
+{
+	if (!is64)
+		return;
+	(void)pop(c);
+	unary_at(c, DJ_I_i64_extend_i32_s, home(c, c->height));
+}
+
 static void on_table(struct compiler *c, uint32_t wasm)
 {
 	struct dj_table *t = c->inst->tables[dj_wasm_rd_u32(&c->r)];
+	bool is64 = t->limits.is64;
+	uint32_t n = wasm == DJ_OP_TABLE_GET ? 1
+		: wasm == DJ_OP_TABLE_FILL   ? 3
+					     : 2;
 
+	if (wasm != DJ_OP_TABLE_SIZE) {
+		flush_top(c, n);
+		narrow_top(c, n, wasm == DJ_OP_TABLE_GROW ? 1 : 0, is64);
+		narrow_top(c, n, 2, wasm == DJ_OP_TABLE_FILL && is64);
+	}
 	switch (wasm) {
 	case DJ_OP_TABLE_GET:
-		rare(c, DJ_I_table_get, 1);
+		rare(c, DJ_I_table_get, n);
 		break;
 	case DJ_OP_TABLE_SET:
-		rare(c, DJ_I_table_set, 2);
+		rare(c, DJ_I_table_set, n);
 		break;
 	case DJ_OP_TABLE_GROW:
-		rare(c, DJ_I_table_grow, 2);
+		rare(c, DJ_I_table_grow, n);
 		break;
 	case DJ_OP_TABLE_SIZE:
 		result(c, DJ_I_table_size);
 		break;
 	case DJ_OP_TABLE_FILL:
-		rare(c, DJ_I_table_fill, 3);
+		rare(c, DJ_I_table_fill, n);
 		break;
 	}
 	words(c, t);
 	if (wasm != DJ_OP_TABLE_SET && wasm != DJ_OP_TABLE_FILL)
 		push_home(c, 1);
+	widen_top(c, is64 && wasm == DJ_OP_TABLE_GROW);
 }
 
-static void on_bulk(struct compiler *c, uint32_t wasm)
+static void on_memory(struct compiler *c, uint32_t wasm)
 {
-	uint32_t i = 0, k = 0;
+	struct dj_memory *mem = c->inst->memories[dj_wasm_rd_u32(&c->r)];
+	bool is64 = mem->limits.is64;
+	uint32_t from;
 
-	if (wasm != DJ_OP_MEMORY_FILL)
-		i = dj_wasm_rd_u32(&c->r);
-	if (wasm != DJ_OP_DATA_DROP && wasm != DJ_OP_ELEM_DROP)
-		k = dj_wasm_rd_u32(&c->r);
+	if (wasm == DJ_OP_MEMORY_SIZE) {
+		result(c, DJ_I_memory_size);
+		words(c, mem);
+		push_home(c, 1);
+		return;
+	}
+	from = pop_index(c, is64);
+	result(c, DJ_I_memory_grow);
+	word(c, from);
+	words(c, mem);
+	push_home(c, 1);
+	widen_top(c, is64);
+}
+
+/* Destination, source, length: each may be of 64 bits. */
+static void bulk_operands(struct compiler *c, bool to, bool from, bool length)
+{
+	flush_top(c, 3);
+	narrow_top(c, 3, 0, to);
+	narrow_top(c, 3, 1, from);
+	narrow_top(c, 3, 2, length);
+}
+
+static void on_memory_bulk(struct compiler *c, uint32_t wasm)
+{
+	uint32_t i = wasm == DJ_OP_MEMORY_INIT ? dj_wasm_rd_u32(&c->r) : 0;
+	struct dj_memory *to = c->inst->memories[dj_wasm_rd_u32(&c->r)], *from;
+	bool is64 = to->limits.is64;
+
 	switch (wasm) {
 	case DJ_OP_MEMORY_INIT:
+		bulk_operands(c, is64, false, false);
 		rare(c, DJ_I_memory_init, 3);
 		word(c, i);
+		words(c, to);
 		break;
 	case DJ_OP_MEMORY_COPY:
+		from = c->inst->memories[dj_wasm_rd_u32(&c->r)];
+		bulk_operands(c, is64, from->limits.is64,
+			is64 && from->limits.is64);
 		rare(c, DJ_I_memory_copy, 3);
+		words(c, to);
+		words(c, from);
 		break;
 	case DJ_OP_MEMORY_FILL:
+		bulk_operands(c, is64, false, is64);
 		rare(c, DJ_I_memory_fill, 3);
-		break;
-	case DJ_OP_TABLE_INIT:
-		rare(c, DJ_I_table_init, 3);
-		word(c, i);
-		words(c, c->inst->tables[k]);
-		break;
-	case DJ_OP_TABLE_COPY:
-		rare(c, DJ_I_table_copy, 3);
-		words(c, c->inst->tables[i]);
-		words(c, c->inst->tables[k]);
-		break;
-	case DJ_OP_DATA_DROP:
-	case DJ_OP_ELEM_DROP:
-		op(c, wasm == DJ_OP_DATA_DROP ? DJ_I_data_drop : DJ_I_elem_drop,
-			NONE);
-		word(c, i);
+		words(c, to);
 		break;
 	}
+}
+
+static void on_table_bulk(struct compiler *c, uint32_t wasm)
+{
+	uint32_t i = dj_wasm_rd_u32(&c->r), k = dj_wasm_rd_u32(&c->r);
+	struct dj_table *to, *from;
+
+	if (wasm == DJ_OP_TABLE_INIT) {
+		to = c->inst->tables[k];
+		bulk_operands(c, to->limits.is64, false, false);
+		rare(c, DJ_I_table_init, 3);
+		word(c, i);
+		words(c, to);
+		return;
+	}
+	to = c->inst->tables[i];
+	from = c->inst->tables[k];
+	bulk_operands(c, to->limits.is64, from->limits.is64,
+		to->limits.is64 && from->limits.is64);
+	rare(c, DJ_I_table_copy, 3);
+	words(c, to);
+	words(c, from);
+}
+
+static void on_drop_segment(struct compiler *c, uint32_t wasm)
+{
+	uint32_t i = dj_wasm_rd_u32(&c->r);
+
+	op(c, wasm == DJ_OP_DATA_DROP ? DJ_I_data_drop : DJ_I_elem_drop, NONE);
+	word(c, i);
 }
 
 static void on_global(struct compiler *c, uint32_t wasm)
@@ -1427,13 +1595,18 @@ static enum dj_engine_op simd_op(uint32_t wasm)
 static void simd_memory(struct compiler *c, uint32_t wasm)
 {
 	const struct dj_wasm_op *o = &dj_wasm_ops[wasm];
-	uint32_t off = read_memarg(c), w[WORDS_MAX], v = 0;
+	struct access k = read_access(c);
+	uint32_t w[WORDS_MAX], v = 0;
 	uint32_t lane = o->lanes != 0 ? dj_wasm_rd_u8(&c->r) : 0;
-	uint32_t at[3] = { 0, 0, off };
+	uint32_t at[3] = { 0, 0, k.off };
+	struct addr a;
 
 	if (o->in[1] != 0)
 		v = pop_wide_slot(c);
-	if (last_makes_top(c) && c->last.op == DJ_I_i32_add_si) {
+	if (k.mem->limits.is64) {
+		a = pop_address(c, &k);
+		at[0] = a.w[0];
+	} else if (last_makes_top(c) && c->last.op == DJ_I_i32_add_si) {
 		(void)pop(c);
 		(void)take_last(c, w);
 		at[0] = w[2];
@@ -1441,6 +1614,8 @@ static void simd_memory(struct compiler *c, uint32_t wasm)
 	} else {
 		at[0] = pop_slot(c);
 	}
+	if (!k.first)
+		use_memory(c, k.mem);
 	if (o->out != 0) {
 		result(c, simd_op(wasm));
 		c->last.wide = true;
@@ -1454,6 +1629,8 @@ static void simd_memory(struct compiler *c, uint32_t wasm)
 		word(c, lane);
 	if (o->out != 0)
 		push_wide(c);
+	if (!k.first)
+		use_memory(c, c->inst->mem);
 }
 
 static void simd_const(struct compiler *c)
@@ -1640,7 +1817,11 @@ static void on_control(struct compiler *c, uint32_t w)
 		on_call(c);
 		break;
 	case DJ_OP_CALL_INDIRECT:
-		on_call_indirect(c);
+	case DJ_OP_RETURN_CALL_INDIRECT:
+		on_call_indirect(c, w == DJ_OP_RETURN_CALL_INDIRECT);
+		break;
+	case DJ_OP_RETURN_CALL:
+		on_return_call(c);
 		break;
 	}
 }
@@ -1676,14 +1857,8 @@ static void on_op(struct compiler *c, uint32_t w)
 	case DJ_OP_STORE_FIRST ... DJ_OP_STORE_LAST:
 		on_store(c, w);
 		break;
-	case DJ_OP_MEMORY_SIZE:
-		(void)dj_wasm_rd_u8(&c->r);
-		result(c, DJ_I_memory_size);
-		push_home(c, 1);
-		break;
-	case DJ_OP_MEMORY_GROW:
-		(void)dj_wasm_rd_u8(&c->r);
-		unary(c, DJ_I_memory_grow);
+	case DJ_OP_MEMORY_SIZE ... DJ_OP_MEMORY_GROW:
+		on_memory(c, w);
 		break;
 	case DJ_OP_I32_CONST ... DJ_OP_F64_CONST:
 	case DJ_OP_REF_NULL:
@@ -1693,11 +1868,20 @@ static void on_op(struct compiler *c, uint32_t w)
 	case DJ_OP_REF_IS_NULL:
 		on_eqz(c, DJ_I_i64_eq_ss);
 		break;
-	case DJ_OP_MEMORY_INIT ... DJ_OP_TABLE_COPY:
-		on_bulk(c, w);
+	case DJ_OP_DATA_DROP:
+	case DJ_OP_ELEM_DROP:
+		on_drop_segment(c, w);
+		break;
+	case DJ_OP_MEMORY_INIT:
+	case DJ_OP_MEMORY_COPY ... DJ_OP_MEMORY_FILL:
+		on_memory_bulk(c, w);
+		break;
+	case DJ_OP_TABLE_INIT:
+	case DJ_OP_TABLE_COPY:
+		on_table_bulk(c, w);
 		break;
 	default:
-		if (w <= DJ_OP_CALL_INDIRECT)
+		if (w <= DJ_OP_CONTROL_LAST)
 			on_control(c, w);
 		else if (w >= DJ_OP_SIMD)
 			on_simd(c, w);
@@ -1708,10 +1892,8 @@ static void on_op(struct compiler *c, uint32_t w)
 
 static void skip_simd(struct dj_wasm_rd *r, uint32_t w)
 {
-	if (is_simd_memory(w)) {
-		(void)dj_wasm_rd_u32(r);
-		(void)dj_wasm_rd_u32(r);
-	}
+	if (is_simd_memory(w))
+		(void)dj_wasm_rd_memarg(r);
 	if (w == DJ_OP_V128_CONST || w == DJ_OP_SHUFFLE)
 		(void)dj_wasm_rd_bytes(r, 16);
 	else if (dj_wasm_ops[w].lanes != 0)
@@ -1736,7 +1918,10 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 			(void)dj_wasm_rd_u32(r);
 		break;
 	case DJ_OP_LOAD_FIRST ... DJ_OP_STORE_LAST:
+		(void)dj_wasm_rd_memarg(r);
+		break;
 	case DJ_OP_CALL_INDIRECT:
+	case DJ_OP_RETURN_CALL_INDIRECT:
 	case DJ_OP_SELECT_T:
 	case DJ_OP_MEMORY_INIT:
 	case DJ_OP_MEMORY_COPY:
@@ -1747,6 +1932,7 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 		break;
 	case DJ_OP_BR ... DJ_OP_BR_IF:
 	case DJ_OP_CALL:
+	case DJ_OP_RETURN_CALL:
 	case DJ_OP_LOCAL_GET ... DJ_OP_TABLE_SET:
 	case DJ_OP_MEMORY_SIZE ... DJ_OP_MEMORY_GROW:
 	case DJ_OP_REF_NULL:
@@ -1943,6 +2129,7 @@ enum dj_trap dj_compile(struct dj_func *f, uint32_t *find)
 		.found = NONE,
 	};
 
+	c.r.features = m->features;
 	begin(&c);
 	walk(&c);
 	if (c.failed)

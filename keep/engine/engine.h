@@ -127,6 +127,11 @@ dj_status dj_table_new(struct dj_store *s, enum dj_wasm_valtype elem,
 	uint32_t min, bool has_max, uint32_t max, struct dj_table **ret);
 dj_status dj_memory_new(struct dj_store *s, uint64_t min, bool has_max,
 	uint64_t max, struct dj_memory **ret);
+/* With indexes and addresses of 64 bits; a memory has less than 4 GiB. */
+dj_status dj_table64_new(struct dj_store *s, enum dj_wasm_valtype elem,
+	uint64_t min, bool has_max, uint64_t max, struct dj_table **ret);
+dj_status dj_memory64_new(struct dj_store *s, uint64_t min, bool has_max,
+	uint64_t max, struct dj_memory **ret);
 dj_status dj_global_new(struct dj_store *s, enum dj_wasm_valtype type,
 	bool is_mutable, union dj_value init, struct dj_global **ret);
 

@@ -394,13 +394,14 @@ FLOAT_FUSED(f64, double, RF64, SETF64)
 		SET32(v);                     \
 		BACK(5, (type)v op(limit))    \
 	}
-#define STEP(name, type, get, imm, op)                            \
-	OP(i32_step_##name##_ss)                                  \
-	STEP_TO(R32(3), type, get(4), op)                         \
-	OP(i32_step_##name##_si)                                  \
-	STEP_TO(R32(3), type, imm(4), op)                         \
-	OP(i32_step_##name##_is) STEP_TO(pc[3], type, get(4), op) \
-		OP(i32_step_##name##_ii) STEP_TO(pc[3], type, imm(4), op)
+#define STEP(name, type, get, imm, op)    \
+	OP(i32_step_##name##_ss)          \
+	STEP_TO(R32(3), type, get(4), op) \
+	OP(i32_step_##name##_si)          \
+	STEP_TO(R32(3), type, imm(4), op) \
+	OP(i32_step_##name##_is)          \
+	STEP_TO(pc[3], type, get(4), op)  \
+	OP(i32_step_##name##_ii) STEP_TO(pc[3], type, imm(4), op)
 STEP(eq, uint32_t, R32, IMM_U32, ==)
 STEP(ne, uint32_t, R32, IMM_U32, !=)
 STEP(lt_s, int32_t, RS32, IMM_S32, <)
@@ -587,6 +588,60 @@ OP(call_host) HOST(PTR(1), fp + pc[3], 4) OP(call_indirect)
 	ENTER(f, fp + pc[5], 6)
 	NEXT(0);
 }
+/* The callee's frame takes the caller's place; its caller stays. */
+#define REPLACE_FRAME(f, from, n)                                         \
+	{                                                                 \
+		struct dj_func *f_ = (f);                                 \
+		if (UNLIKELY(fp + f_->frame_slots > vm->stack_max) &&     \
+			!dj_vm_more_stack(vm, fp + f_->frame_slots))      \
+			TRAP(DJ_TRAP_STACK);                              \
+		EVENT();                                                  \
+		memmove(fp, &fp[from], (size_t)(n) * sizeof(*fp));        \
+		vm->frame->func = f_;                                     \
+		for (uint32_t k = f_->zero_from; k < f_->zero_end; k++) { \
+			fp[k].u64 = 0;                                    \
+			__asm__ volatile("" ::: "memory");                \
+		}                                                         \
+		pc = f_->code;                                            \
+		m = f_->mem->base;                                        \
+		msz = f_->mem->len;                                       \
+		NEXT(0);                                                  \
+	}
+#define RETURN_HOST(f, from)                                                  \
+	{                                                                     \
+		struct dj_func *f_ = (f);                                     \
+		struct dj_func *self = vm->frame->func;                       \
+		enum dj_trap t;                                               \
+		vm->pc = pc;                                                  \
+		vm->top = fp + self->frame_slots;                             \
+		t = f_->host(f_->host_ctx, self->inst,                        \
+			(union dj_value *)&fp[from]);                         \
+		if (UNLIKELY(t != DJ_TRAP_NONE))                              \
+			TRAP(t);                                              \
+		memmove(fp, &fp[from],                                        \
+			dj_slots(f_->type->results, f_->type->result_count) * \
+				sizeof(*fp));                                 \
+		RETURN()                                                      \
+	}
+OP(return_call)
+REPLACE_FRAME(PTR(1), pc[3], pc[4])
+OP(return_call_host) RETURN_HOST(PTR(1), pc[3]) OP(return_call_indirect)
+{
+	struct dj_table *table = PTR(2);
+	uint32_t i = R32(1);
+	struct dj_func *f;
+
+	if (UNLIKELY(i >= table->count))
+		TRAP(DJ_TRAP_TABLE);
+	f = table->elems[i];
+	if (UNLIKELY(f == NULL))
+		TRAP(DJ_TRAP_UNINITIALISED);
+	if (UNLIKELY(f->type_id != pc[4]))
+		TRAP(DJ_TRAP_INDIRECT_TYPE);
+	if (f->host != NULL)
+		RETURN_HOST(f, pc[5])
+	REPLACE_FRAME(f, pc[5], pc[6])
+}
 /* A function's first call: its frame is there, its size not yet known. */
 OP(compile)
 {
@@ -594,7 +649,7 @@ OP(compile)
 	enum dj_trap t = dj_compile(f, NULL);
 
 	if (t == DJ_TRAP_NONE && fp + f->frame_slots > vm->stack_max &&
-		!dj_vm_more(vm, fp + f->frame_slots))
+		!dj_vm_more_stack(vm, fp + f->frame_slots))
 		t = DJ_TRAP_STACK;
 	if (t != DJ_TRAP_NONE)
 		TRAP(t);
@@ -612,15 +667,39 @@ OP(exit)
 /* The rest is rare: operands in consecutive slots, the result in the first. */
 OP(memory_size)
 {
-	SET32(msz >> 16);
-	NEXT(2);
+	SET32(((struct dj_memory *)PTR(2))->len >> 16);
+	NEXT(4);
 }
 OP(memory_grow)
 {
-	struct dj_memory *mem = vm->frame->func->mem;
+	SET32(dj_memory_grow(PTR(3), vm->store, R32(2)));
+	msz = vm->frame->func->mem->len;
+	NEXT(5);
+}
+OP(memory)
+{
+	struct dj_memory *mem = PTR(1);
 
-	SET32(dj_memory_grow(mem, vm->store, R32(2)));
+	m = mem->base;
 	msz = mem->len;
+	NEXT(3);
+}
+OP(address64)
+{
+	uint64_t at;
+
+	if (UNLIKELY(__builtin_add_overflow(R64(2),
+			     pc[3] | (uint64_t)pc[4] << 32, &at) ||
+		    at > UINT32_MAX))
+		TRAP(DJ_TRAP_MEMORY);
+	SET64(at);
+	NEXT(5);
+}
+OP(index64)
+{
+	uint64_t i = R64(2);
+
+	SET64(i > UINT32_MAX ? UINT32_MAX : i);
 	NEXT(3);
 }
 #define BULK(call, words)                        \
@@ -633,11 +712,11 @@ OP(memory_grow)
 	}
 #define INST (vm->frame->func->inst)
 OP(memory_init)
-BULK(dj_memory_init(INST, pc[2], a[0].u32, a[1].u32, a[2].u32), 3)
+BULK(dj_memory_init(INST, PTR(3), pc[2], a[0].u32, a[1].u32, a[2].u32), 5)
 OP(memory_copy)
-BULK(dj_memory_copy(INST->mem, a[0].u32, a[1].u32, a[2].u32), 2)
+BULK(dj_memory_copy(PTR(2), PTR(4), a[0].u32, a[1].u32, a[2].u32), 6)
 OP(memory_fill)
-BULK(dj_memory_fill(INST->mem, a[0].u32, a[1].u32, a[2].u32), 2)
+BULK(dj_memory_fill(PTR(2), a[0].u32, a[1].u32, a[2].u32), 4)
 OP(table_init)
 BULK(dj_table_init(INST, PTR(3), pc[2], a[0].u32, a[1].u32, a[2].u32), 5)
 OP(table_copy)

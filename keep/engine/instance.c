@@ -61,7 +61,7 @@ const struct dj_wasm_module *dj_instance_module(const struct dj_instance *i)
 static bool limits_fit(const struct dj_wasm_limits *have,
 	const struct dj_wasm_limits *want)
 {
-	if (have->min < want->min)
+	if (have->is64 != want->is64 || have->min < want->min)
 		return false;
 	return !want->has_max || (have->has_max && have->max <= want->max);
 }
@@ -200,27 +200,128 @@ static dj_status make_funcs(struct dj_instance *inst, struct cursor *c)
 	return DJ_OK;
 }
 
-static uint64_t eval(const struct dj_instance *inst,
-	const struct dj_wasm_const *k)
+/*
+ * A constant expression, from its first byte; it has been validated, its
+ * height too. ret[1] is the upper half of a v128.
+ */
+static void eval_code(const struct dj_instance *inst, struct dj_wasm_rd *r,
+	uint64_t ret[static 2])
 {
-	switch (k->kind) {
-	case DJ_WASM_CONST_BITS:
-		return k->bits;
-	case DJ_WASM_CONST_GLOBAL:
-		return inst->globals[k->index]->v.u64;
-	case DJ_WASM_CONST_FUNC:
-		return (uintptr_t)inst->funcs[k->index];
+	uint64_t stack[DJ_WASM_MAX_CONST][2] = { { 0 } };
+	unsigned n = 0;
+
+	for (;;) {
+		uint32_t op = dj_wasm_rd_opcode(r);
+		uint64_t *top = stack[n < DJ_WASM_MAX_CONST ? n : 0];
+		uint64_t *x = stack[n >= 2 ? n - 2 : 0];
+		const uint64_t *y = stack[n >= 2 ? n - 1 : 0];
+		const struct dj_global *g;
+
+		top[1] = 0;
+		switch (op) {
+		case DJ_OP_I32_CONST:
+			top[0] = (uint32_t)dj_wasm_rd_s32(r);
+			break;
+		case DJ_OP_I64_CONST:
+			top[0] = (uint64_t)dj_wasm_rd_s64(r);
+			break;
+		case DJ_OP_F32_CONST:
+			top[0] = dj_wasm_rd_bits(r, 4);
+			break;
+		case DJ_OP_V128_CONST:
+			top[0] = dj_wasm_rd_bits(r, 8);
+			top[1] = dj_wasm_rd_bits(r, 8);
+			break;
+		case DJ_OP_F64_CONST:
+			top[0] = dj_wasm_rd_bits(r, 8);
+			break;
+		case DJ_OP_REF_NULL:
+			(void)dj_wasm_rd_u8(r);
+			top[0] = 0;
+			break;
+		case DJ_OP_REF_FUNC:
+			top[0] = (uintptr_t)inst->funcs[dj_wasm_rd_u32(r)];
+			break;
+		case DJ_OP_GLOBAL_GET:
+			g = inst->globals[dj_wasm_rd_u32(r)];
+			memcpy(top, g->wide, sizeof(g->wide));
+			break;
+		case DJ_OP_I32_ADD:
+			x[0] = (uint32_t)(x[0] + y[0]);
+			n -= 2;
+			break;
+		case DJ_OP_I32_ADD + 1:
+			x[0] = (uint32_t)(x[0] - y[0]);
+			n -= 2;
+			break;
+		case DJ_OP_I32_ADD + 2:
+			x[0] = (uint32_t)(x[0] * y[0]);
+			n -= 2;
+			break;
+		case DJ_OP_I64_ADD:
+			x[0] += y[0];
+			n -= 2;
+			break;
+		case DJ_OP_I64_ADD + 1:
+			x[0] -= y[0];
+			n -= 2;
+			break;
+		case DJ_OP_I64_ADD + 2:
+			x[0] *= y[0];
+			n -= 2;
+			break;
+		default: /* end */
+			memcpy(ret, stack[0], sizeof(stack[0]));
+			return;
+		}
+		n++;
 	}
-	return 0;
 }
 
-/* The upper half of a v128. */
-static uint64_t eval_high(const struct dj_instance *inst,
-	const struct dj_wasm_const *k)
+static void eval_wide(const struct dj_instance *inst,
+	const struct dj_wasm_const *k, uint64_t ret[static 2])
 {
-	return k->kind == DJ_WASM_CONST_GLOBAL
-		? inst->globals[k->index]->wide[1]
-		: k->high;
+	struct dj_wasm_rd r;
+
+	ret[0] = k->bits;
+	ret[1] = k->high;
+	switch (k->kind) {
+	case DJ_WASM_CONST_BITS:
+		break;
+	case DJ_WASM_CONST_GLOBAL:
+		memcpy(ret, inst->globals[k->index]->wide, 16);
+		break;
+	case DJ_WASM_CONST_FUNC:
+		ret[0] = (uintptr_t)inst->funcs[k->index];
+		break;
+	case DJ_WASM_CONST_EXPR:
+		r = dj_wasm_rd_of(inst->module->bytes, k->index,
+			inst->module->len - k->index);
+		eval_code(inst, &r, ret);
+		break;
+	}
+}
+
+/* Where a segment goes; out of every bound if it does not fit 32 bits. */
+static uint32_t eval_offset(const struct dj_instance *inst,
+	const struct dj_wasm_const *k, bool is64)
+{
+	uint64_t v[2];
+
+	eval_wide(inst, k, v);
+	return is64 && v[0] > UINT32_MAX ? UINT32_MAX : (uint32_t)v[0];
+}
+
+static dj_status new_table(struct dj_store *s, const struct dj_wasm_table *t,
+	struct dj_table **ret)
+{
+	const struct dj_wasm_limits *l = &t->limits;
+
+	if (l->is64)
+		return dj_table64_new(s, t->elem, l->min, l->has_max, l->max,
+			ret);
+	return dj_table_new(s, t->elem, (uint32_t)l->min, l->has_max,
+		(uint32_t)l->max, ret);
 }
 
 static dj_status make_own(struct dj_instance *inst, struct cursor *c)
@@ -232,15 +333,13 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 	while (st == DJ_OK && c->memory < m->memory_count) {
 		const struct dj_wasm_limits *l = &m->memories[c->memory];
 
-		st = dj_memory_new(s, l->min, l->has_max, l->max,
-			&inst->memories[c->memory++]);
+		st = (l->is64 ? dj_memory64_new : dj_memory_new)(s, l->min,
+			l->has_max, l->max, &inst->memories[c->memory++]);
 	}
 	while (st == DJ_OK && c->table < m->table_count) {
 		const struct dj_wasm_table *t = &m->tables[c->table];
 
-		st = dj_table_new(s, t->elem, (uint32_t)t->limits.min,
-			t->limits.has_max, (uint32_t)t->limits.max,
-			&inst->tables[c->table++]);
+		st = new_table(s, t, &inst->tables[c->table++]);
 	}
 	if (st != DJ_OK)
 		return st;
@@ -248,13 +347,15 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 	st = make_funcs(inst, c);
 	while (st == DJ_OK && c->global < m->global_count) {
 		const struct dj_wasm_global_def *g = &m->globals[c->global];
-		union dj_value v = { .i64 = eval(inst, &g->init) };
+		union dj_value v;
+		uint64_t init[2];
 
+		eval_wide(inst, &g->init, init);
+		v.i64 = init[0];
 		st = dj_global_new(s, g->type.type, g->type.is_mutable, v,
 			&inst->globals[c->global]);
 		if (st == DJ_OK)
-			inst->globals[c->global++]->wide[1] =
-				eval_high(inst, &g->init);
+			inst->globals[c->global++]->wide[1] = init[1];
 	}
 	return st;
 }
@@ -263,18 +364,34 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 static void *read_item(const struct dj_instance *inst,
 	const struct dj_wasm_elem *e, struct dj_wasm_rd *r)
 {
-	uint32_t op, index;
+	union {
+		uint64_t bits[2];
+		void *ref;
+	} v;
 
 	if (!e->is_expr)
 		return inst->funcs[dj_wasm_rd_u32(r)];
-	op = dj_wasm_rd_opcode(r);
-	index = dj_wasm_rd_u32(r);
-	(void)dj_wasm_rd_u8(r);
-	if (op == DJ_OP_REF_FUNC)
-		return inst->funcs[index];
-	if (op == DJ_OP_GLOBAL_GET)
-		return inst->globals[index]->v.ref;
-	return NULL;
+	eval_code(inst, r, v.bits);
+	return v.ref;
+}
+
+/* What fills a table: its elements are there, and functions are. */
+static void init_tables(struct dj_instance *inst)
+{
+	const struct dj_wasm_module *m = inst->module;
+	union {
+		uint64_t bits[2];
+		void *ref;
+	} v;
+
+	for (uint32_t i = m->imported_tables; i < m->table_count; i++) {
+		struct dj_table *t = inst->tables[i];
+
+		eval_wide(inst, &m->table_inits[i - m->imported_tables],
+			v.bits);
+		if (v.ref != NULL)
+			(void)dj_table_fill(t, 0, v.ref, t->count);
+	}
 }
 
 static dj_status make_elems(struct dj_instance *inst)
@@ -304,18 +421,27 @@ static enum dj_trap check_segments(const struct dj_instance *inst)
 	for (uint32_t i = 0; i < m->elem_count; i++) {
 		const struct dj_wasm_elem *e = &m->elems[i];
 
-		if (!dj_range_ok((uint32_t)eval(inst, &e->offset), e->count,
+		if (!dj_range_ok(eval_offset(inst, &e->offset, false), e->count,
 			    inst->tables[e->table]->count))
 			return DJ_TRAP_TABLE;
 	}
 	for (uint32_t i = 0; i < m->data_count; i++) {
 		const struct dj_wasm_data *d = &m->datas[i];
 
-		if (!dj_range_ok((uint32_t)eval(inst, &d->offset), d->len,
-			    inst->mem->len))
+		if (!dj_range_ok(eval_offset(inst, &d->offset, false), d->len,
+			    inst->memories[d->memory]->len))
 			return DJ_TRAP_MEMORY;
 	}
 	return DJ_TRAP_NONE;
+}
+
+static enum dj_trap put_elem(struct dj_instance *inst,
+	const struct dj_wasm_elem *e, uint32_t i)
+{
+	struct dj_table *t = inst->tables[e->table];
+
+	return dj_table_init(inst, t, i,
+		eval_offset(inst, &e->offset, t->limits.is64), 0, e->count);
 }
 
 static enum dj_trap run_segments(struct dj_instance *inst)
@@ -329,17 +455,19 @@ static enum dj_trap run_segments(struct dj_instance *inst)
 		const struct dj_wasm_elem *e = &m->elems[i];
 
 		if (e->mode == DJ_WASM_ACTIVE)
-			t = dj_table_init(inst, inst->tables[e->table], i,
-				(uint32_t)eval(inst, &e->offset), 0, e->count);
+			t = put_elem(inst, e, i);
 		if (e->mode != DJ_WASM_PASSIVE)
 			inst->elems[i] = NULL;
 	}
 	for (uint32_t i = 0; i < m->data_count && t == DJ_TRAP_NONE; i++) {
 		const struct dj_wasm_data *d = &m->datas[i];
+		struct dj_memory *mem;
 
 		if (d->mode != DJ_WASM_ACTIVE)
 			continue;
-		t = dj_memory_init(inst, i, (uint32_t)eval(inst, &d->offset), 0,
+		mem = inst->memories[d->memory];
+		t = dj_memory_init(inst, mem, i,
+			eval_offset(inst, &d->offset, mem->limits.is64), 0,
 			d->len);
 		inst->data_dropped[i] = 1;
 	}
@@ -364,8 +492,10 @@ dj_status dj_instance_new(struct dj_store *s,
 		st = link_imports(inst, resolve, resolve_ctx, &c, err);
 	if (st == DJ_OK)
 		st = make_own(inst, &c);
-	if (st == DJ_OK)
+	if (st == DJ_OK) {
+		init_tables(inst);
 		st = make_elems(inst);
+	}
 	if (st != DJ_OK)
 		return st;
 	err->trap = run_segments(inst);

@@ -12,7 +12,9 @@
 uint32_t dj_interp_stub[2];
 
 #if defined(__clang__) && !defined(__powerpc64__)
-#if defined(__x86_64__) || defined(__aarch64__)
+/* clang-19 cannot realign a stack, which its sanitizers ask for, with it. */
+#if (defined(__x86_64__) || defined(__aarch64__)) && \
+	!__has_feature(address_sanitizer)
 #define CONVENTION __attribute__((preserve_none))
 #else
 #define CONVENTION

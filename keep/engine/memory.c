@@ -33,6 +33,26 @@ dj_status dj_memory_new(struct dj_store *s, uint64_t min, bool has_max,
 	return DJ_OK;
 }
 
+/*
+ * The engine's instructions have 32 bits for an address. One page less than
+ * they can name: so an index that is beyond them is beyond the memory too.
+ */
+dj_status dj_memory64_new(struct dj_store *s, uint64_t min, bool has_max,
+	uint64_t max, struct dj_memory **ret)
+{
+	dj_status st;
+
+	if (min >= DJ_WASM_MAX_PAGES)
+		return DJ_E_NOMEM;
+	st = dj_memory_new(s, min, has_max, max, ret);
+	if (st != DJ_OK)
+		return st;
+	(*ret)->limits.is64 = true;
+	if ((*ret)->most == DJ_WASM_MAX_PAGES)
+		(*ret)->most--;
+	return DJ_OK;
+}
+
 uint32_t dj_memory_grow(struct dj_memory *mem, struct dj_store *s, uint32_t n)
 {
 	uint64_t old = mem->len / DJ_WASM_PAGE;
@@ -47,27 +67,27 @@ uint32_t dj_memory_grow(struct dj_memory *mem, struct dj_store *s, uint32_t n)
 	return (uint32_t)old;
 }
 
-enum dj_trap dj_memory_init(struct dj_instance *inst, uint32_t data,
-	uint32_t dst, uint32_t src, uint32_t n)
+enum dj_trap dj_memory_init(struct dj_instance *inst, struct dj_memory *mem,
+	uint32_t data, uint32_t dst, uint32_t src, uint32_t n)
 {
 	const struct dj_wasm_data *d = &inst->module->datas[data];
 	uint32_t len = inst->data_dropped[data] ? 0 : d->len;
 
-	if (!dj_range_ok(src, n, len) || !dj_range_ok(dst, n, inst->mem->len))
+	if (!dj_range_ok(src, n, len) || !dj_range_ok(dst, n, mem->len))
 		return DJ_TRAP_MEMORY;
 	if (n != 0)
-		memcpy(inst->mem->base + dst,
-			inst->module->bytes + d->bytes + src, n);
+		memcpy(mem->base + dst, inst->module->bytes + d->bytes + src,
+			n);
 	return DJ_TRAP_NONE;
 }
 
-enum dj_trap dj_memory_copy(struct dj_memory *mem, uint32_t dst, uint32_t src,
-	uint32_t n)
+enum dj_trap dj_memory_copy(struct dj_memory *to, struct dj_memory *from,
+	uint32_t dst, uint32_t src, uint32_t n)
 {
-	if (!dj_range_ok(src, n, mem->len) || !dj_range_ok(dst, n, mem->len))
+	if (!dj_range_ok(src, n, from->len) || !dj_range_ok(dst, n, to->len))
 		return DJ_TRAP_MEMORY;
 	if (n != 0)
-		memmove(mem->base + dst, mem->base + src, n);
+		memmove(to->base + dst, from->base + src, n);
 	return DJ_TRAP_NONE;
 }
 

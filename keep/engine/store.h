@@ -163,10 +163,10 @@ bool dj_type_equal(const struct dj_wasm_functype *a,
 uint32_t dj_memory_grow(struct dj_memory *mem, struct dj_store *s, uint32_t n);
 uint32_t dj_table_grow(struct dj_table *t, uint32_t n, void *init);
 /* The bulk operations; all check before they write. */
-enum dj_trap dj_memory_init(struct dj_instance *inst, uint32_t data,
+enum dj_trap dj_memory_init(struct dj_instance *inst, struct dj_memory *mem,
+	uint32_t data, uint32_t dst, uint32_t src, uint32_t n);
+enum dj_trap dj_memory_copy(struct dj_memory *to, struct dj_memory *from,
 	uint32_t dst, uint32_t src, uint32_t n);
-enum dj_trap dj_memory_copy(struct dj_memory *mem, uint32_t dst, uint32_t src,
-	uint32_t n);
 enum dj_trap dj_memory_fill(struct dj_memory *mem, uint32_t dst, uint32_t byte,
 	uint32_t n);
 enum dj_trap dj_table_init(struct dj_instance *inst, struct dj_table *t,
@@ -191,4 +191,5 @@ void dj_interp_run(struct dj_vm *vm, const uint32_t *pc, union dj_slot *fp,
 /* Called by handlers: an event count ran out; more stack or frames. */
 enum dj_trap dj_vm_event(struct dj_vm *vm);
 bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end);
+bool dj_vm_more_stack(struct dj_vm *vm, const union dj_slot *end);
 void dj_vm_arm(struct dj_vm *vm);

@@ -24,6 +24,22 @@ dj_status dj_table_new(struct dj_store *s, enum dj_wasm_valtype elem,
 	return DJ_OK;
 }
 
+dj_status dj_table64_new(struct dj_store *s, enum dj_wasm_valtype elem,
+	uint64_t min, bool has_max, uint64_t max, struct dj_table **ret)
+{
+	dj_status st;
+
+	if (min > UINT32_MAX)
+		return DJ_E_NOMEM;
+	st = dj_table_new(s, elem, (uint32_t)min, has_max,
+		max < UINT32_MAX ? (uint32_t)max : UINT32_MAX, ret);
+	if (st != DJ_OK)
+		return st;
+	(*ret)->limits.is64 = true;
+	(*ret)->limits.max = max;
+	return DJ_OK;
+}
+
 uint32_t dj_table_grow(struct dj_table *t, uint32_t n, void *init)
 {
 	uint32_t old = t->count;

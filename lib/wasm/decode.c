@@ -99,23 +99,29 @@ static uint32_t read_type_index(struct decoder *d)
 	return i;
 }
 
+/* Flags: 1 there is a maximum, 2 shared (threads), 4 of 64 bits. */
 static struct dj_wasm_limits read_limits(struct decoder *d, uint64_t most,
-	const char *text)
+	uint64_t most64, const char *text)
 {
+	static const char malformed[] = "malformed limits flags";
 	struct dj_wasm_limits l = { 0 };
 	uint8_t flags = dj_wasm_rd_u8(&d->r);
+	bool wide;
 
-	if (flags == 2 || flags == 3)
-		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_THREADS,
-			"malformed limits flags");
-	else if (flags >= 4 && flags <= 7)
-		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_MEMORY64,
-			"malformed limits flags");
-	else if (flags > 1)
-		dj_wasm_rd_malformed(&d->r, "malformed limits flags");
-	l.min = dj_wasm_rd_u32(&d->r);
-	l.has_max = flags == 1;
-	l.max = l.has_max ? dj_wasm_rd_u32(&d->r) : 0;
+	if (flags > 7)
+		dj_wasm_rd_malformed(&d->r, malformed);
+	else if ((flags & 2) != 0)
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_THREADS, malformed);
+	else if ((flags & 4) != 0)
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_MEMORY64, malformed);
+	l.is64 = (flags & 4) != 0;
+	l.has_max = (flags & 1) != 0;
+	wide = dj_wasm_rd_knows(&d->r, DJ_WASM_F_MEMORY64);
+	l.min = wide ? dj_wasm_rd_u64(&d->r) : dj_wasm_rd_u32(&d->r);
+	if (l.has_max)
+		l.max = wide ? dj_wasm_rd_u64(&d->r) : dj_wasm_rd_u32(&d->r);
+	if (l.is64)
+		most = most64;
 	if (l.min > most || (l.has_max && l.max > most))
 		dj_wasm_rd_invalid(&d->r, text);
 	if (l.has_max && l.min > l.max)
@@ -129,13 +135,13 @@ static struct dj_wasm_table read_table(struct decoder *d)
 	struct dj_wasm_table t;
 
 	t.elem = dj_wasm_rd_reftype(&d->r);
-	t.limits = read_limits(d, UINT32_MAX, "");
+	t.limits = read_limits(d, UINT32_MAX, UINT64_MAX, "");
 	return t;
 }
 
 static struct dj_wasm_limits read_memory(struct decoder *d)
 {
-	return read_limits(d, DJ_WASM_MAX_PAGES,
+	return read_limits(d, DJ_WASM_MAX_PAGES, DJ_WASM_MAX_PAGES64,
 		"memory size must be at most 65536 pages (4GiB)");
 }
 
@@ -234,6 +240,7 @@ static void open_tables(struct decoder *d, uint32_t own)
 	}
 	m->tables =
 		alloc(d, (size_t)m->imported_tables + own, sizeof(*m->tables));
+	m->table_inits = alloc(d, own, sizeof(*m->table_inits));
 	if (failed(d))
 		return;
 	for (uint32_t i = 0; i < m->import_count; i++) {
@@ -248,7 +255,8 @@ static void open_memories(struct decoder *d, uint32_t own)
 	struct dj_wasm_module *m = d->m;
 	uint32_t n = 0;
 
-	if ((uint64_t)m->imported_memories + own > 1) {
+	if ((uint64_t)m->imported_memories + own > 1 &&
+		!dj_wasm_rd_knows(&d->r, DJ_WASM_F_MULTI_MEMORY)) {
 		dj_wasm_rd_invalid(&d->r, "multiple memories");
 		return;
 	}
@@ -288,15 +296,6 @@ static void read_function_section(struct decoder *d)
 		d->m->funcs[d->m->imported_funcs + i].type = read_type_index(d);
 }
 
-static void read_table_section(struct decoder *d)
-{
-	uint32_t n = dj_wasm_rd_count(&d->r, 3);
-
-	open_tables(d, n);
-	for (uint32_t i = 0; i < n && !failed(d); i++)
-		d->m->tables[d->m->table_count++] = read_table(d);
-}
-
 static void read_memory_section(struct decoder *d)
 {
 	uint32_t n = dj_wasm_rd_count(&d->r, 2);
@@ -314,12 +313,29 @@ static void mark_ref(struct decoder *d, uint32_t func)
 		d->m->declared_refs[func] = 1;
 }
 
-/* One instruction of a constant expression; its type, or 0. */
-static uint8_t read_const_op(struct decoder *d, uint32_t op,
+/* Until 3.0 a constant could name imported globals only. */
+static uint8_t read_const_global(struct decoder *d, struct dj_wasm_const *c)
+{
+	const struct dj_wasm_module *m = d->m;
+	uint32_t n = dj_wasm_rd_knows(&d->r, DJ_WASM_F_GC)
+		? m->global_count
+		: m->imported_globals;
+
+	c->kind = DJ_WASM_CONST_GLOBAL;
+	c->index = dj_wasm_rd_u32(&d->r);
+	if (c->index >= n) {
+		dj_wasm_rd_invalid(&d->r, "unknown global");
+		return 0;
+	}
+	if (m->globals[c->index].type.is_mutable)
+		dj_wasm_rd_invalid(&d->r, "constant expression required");
+	return (uint8_t)m->globals[c->index].type.type;
+}
+
+/* A leaf of a constant expression; its type, or 0. */
+static uint8_t read_const_leaf(struct decoder *d, uint32_t op,
 	struct dj_wasm_const *c)
 {
-	struct dj_wasm_module *m = d->m;
-
 	c->kind = DJ_WASM_CONST_BITS;
 	switch (op) {
 	case DJ_OP_I32_CONST:
@@ -347,41 +363,108 @@ static uint8_t read_const_op(struct decoder *d, uint32_t op,
 		mark_ref(d, c->index);
 		return DJ_WASM_FUNCREF;
 	case DJ_OP_GLOBAL_GET:
-		c->kind = DJ_WASM_CONST_GLOBAL;
-		c->index = dj_wasm_rd_u32(&d->r);
-		if (c->index >= m->imported_globals) {
-			dj_wasm_rd_invalid(&d->r, "unknown global");
-			return 0;
-		}
-		if (m->globals[c->index].type.is_mutable)
-			dj_wasm_rd_invalid(&d->r,
-				"constant expression required");
-		return (uint8_t)m->globals[c->index].type.type;
+		return read_const_global(d, c);
 	default:
 		dj_wasm_rd_invalid(&d->r, "constant expression required");
 		return 0;
 	}
 }
 
+/* add, sub, mul; 0 for all else. */
+static uint8_t const_arithmetic(const struct decoder *d, uint32_t op)
+{
+	if (!dj_wasm_rd_knows(&d->r, DJ_WASM_F_EXTENDED_CONST))
+		return 0;
+	if (op >= DJ_OP_I32_ADD && op <= DJ_OP_I32_ADD + 2)
+		return DJ_WASM_I32;
+	if (op >= DJ_OP_I64_ADD && op <= DJ_OP_I64_ADD + 2)
+		return DJ_WASM_I64;
+	return 0;
+}
+
 static struct dj_wasm_const read_const(struct decoder *d, uint8_t want)
 {
+	uint8_t stack[DJ_WASM_MAX_CONST];
 	struct dj_wasm_const c = { 0 };
-	unsigned n = 0;
-	uint8_t got = 0;
+	uint32_t at = dj_wasm_rd_off(&d->r);
+	unsigned n = 0, height = 0;
 
-	for (;;) {
+	for (;; n++) {
 		uint32_t op = dj_wasm_rd_opcode(&d->r);
+		uint8_t type;
 
 		if (failed(d) || op == DJ_OP_END)
 			break;
-		got = read_const_op(d, op, &c);
-		n++;
-		if (n > 1)
+		type = const_arithmetic(d, op);
+		if (type == 0) {
+			type = read_const_leaf(d, op, &c);
+		} else if (height < 2 || stack[height - 1] != type ||
+			stack[height - 2] != type) {
 			dj_wasm_rd_invalid(&d->r, "type mismatch");
+		} else {
+			height -= 2;
+		}
+		if (height == DJ_WASM_MAX_CONST) {
+			dj_wasm_rd_refuse(&d->r, DJ_E_LIMIT,
+				"constant expression too deep");
+			break;
+		}
+		stack[height++] = type;
 	}
-	if (got != want)
+	if (!failed(d) && (height != 1 || stack[0] != want))
 		dj_wasm_rd_invalid(&d->r, "type mismatch");
+	if (n > 1) {
+		c.kind = DJ_WASM_CONST_EXPR;
+		c.index = at;
+	}
 	return c;
+}
+
+/* An offset into what is addressed by 32 or 64 bits. */
+static struct dj_wasm_const read_offset(struct decoder *d, bool is64)
+{
+	return read_const(d, is64 ? DJ_WASM_I64 : DJ_WASM_I32);
+}
+
+static bool table_is64(const struct decoder *d, uint32_t i)
+{
+	return i < d->m->table_count && d->m->tables[i].limits.is64;
+}
+
+static bool memory_is64(const struct decoder *d, uint32_t i)
+{
+	return i < d->m->memory_count && d->m->memories[i].is64;
+}
+
+/* 0x40 0x00: a table with a first value for its elements. */
+static void read_own_table(struct decoder *d, struct dj_wasm_table *t,
+	struct dj_wasm_const *init)
+{
+	bool has_init = dj_wasm_rd_knows(&d->r, DJ_WASM_F_FUNC_REFS) &&
+		d->r.p != d->r.end && *d->r.p == 0x40;
+
+	if (has_init) {
+		d->r.p++;
+		if (dj_wasm_rd_u8(&d->r) != 0)
+			dj_wasm_rd_malformed(&d->r, "zero byte expected");
+	}
+	*t = read_table(d);
+	if (has_init)
+		*init = read_const(d, (uint8_t)t->elem);
+}
+
+static void read_table_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 3);
+
+	open_tables(d, n);
+	/* What a table begins with may name imported globals. */
+	open_globals(d, 0);
+	for (uint32_t i = 0; i < n && !failed(d); i++) {
+		read_own_table(d, &d->m->tables[d->m->table_count],
+			&d->m->table_inits[i]);
+		d->m->table_count++;
+	}
 }
 
 static void read_global_section(struct decoder *d)
@@ -537,7 +620,7 @@ static void read_elem(struct decoder *d, struct dj_wasm_elem *e)
 		e->table = flags & 2 ? dj_wasm_rd_u32(&d->r) : 0;
 		if (e->table >= d->m->table_count)
 			dj_wasm_rd_invalid(&d->r, "unknown table");
-		e->offset = read_const(d, DJ_WASM_I32);
+		e->offset = read_offset(d, table_is64(d, e->table));
 	}
 	if ((flags & 3) != 0 && e->is_expr)
 		e->type = dj_wasm_rd_reftype(&d->r);
@@ -620,7 +703,8 @@ static void read_data(struct decoder *d, struct dj_wasm_data *s)
 
 		if (mem >= d->m->memory_count)
 			dj_wasm_rd_invalid(&d->r, "unknown memory");
-		s->offset = read_const(d, DJ_WASM_I32);
+		s->memory = mem;
+		s->offset = read_offset(d, memory_is64(d, mem));
 	}
 	s->len = dj_wasm_rd_u32(&d->r);
 	s->bytes = dj_wasm_rd_off(&d->r);

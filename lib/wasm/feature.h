@@ -43,4 +43,7 @@ enum dj_wasm_feature {
 #define DJ_WASM_ANY UINT64_MAX
 
 /* What lib/wasm takes. */
-#define DJ_WASM_HAVE (DJ_WASM_2_0 | DJ_WASM_BIT(RELAXED_SIMD))
+#define DJ_WASM_HAVE                                                   \
+	(DJ_WASM_2_0 | DJ_WASM_BIT(RELAXED_SIMD) |                     \
+		DJ_WASM_BIT(EXTENDED_CONST) | DJ_WASM_BIT(TAIL_CALL) | \
+		DJ_WASM_BIT(MULTI_MEMORY) | DJ_WASM_BIT(MEMORY64))

@@ -10,20 +10,23 @@
  */
 #define DJ_WASM_PAGE           65536u
 #define DJ_WASM_MAX_PAGES      65536u
+#define DJ_WASM_MAX_PAGES64    ((uint64_t)1 << 48) /* of the type */
+#define DJ_WASM_MAX_CONST      64u                 /* operands in a constant */
 #define DJ_WASM_MAX_ARITY      1000u      /* parameters, results of a type */
 #define DJ_WASM_MAX_LOCALS     50000u     /* of a function, parameters too */
 #define DJ_WASM_MAX_HEIGHT     (1u << 20) /* operands on the stack */
 #define DJ_WASM_MAX_NESTING    (1u << 20) /* blocks in blocks */
 #define DJ_WASM_MAX_TABLE_ELEM 10000000u
 
-/* A constant expression: of 2.0, so one instruction. */
+/* A constant expression. */
 struct dj_wasm_const {
 	enum {
 		DJ_WASM_CONST_BITS, /* a number, or a null reference */
 		DJ_WASM_CONST_GLOBAL,
 		DJ_WASM_CONST_FUNC,
+		DJ_WASM_CONST_EXPR, /* several instructions */
 	} kind;
-	uint32_t index;
+	uint32_t index;      /* EXPR: offset of the first one */
 	uint64_t bits, high; /* high: the upper half of a v128 */
 };
 
@@ -56,6 +59,7 @@ struct dj_wasm_elem {
 
 struct dj_wasm_data {
 	enum dj_wasm_segment_mode mode;
+	uint32_t memory;
 	struct dj_wasm_const offset;
 	uint32_t bytes; /* offset of the first byte */
 	uint32_t len;
@@ -83,6 +87,7 @@ struct dj_wasm_module {
 	struct dj_wasm_import *imports;
 	struct dj_wasm_func *funcs;
 	struct dj_wasm_table *tables;
+	struct dj_wasm_const *table_inits; /* own ones: what fills them */
 	struct dj_wasm_limits *memories;
 	struct dj_wasm_global_def *globals;
 	struct dj_wasm_export *exports;

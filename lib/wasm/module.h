@@ -12,7 +12,7 @@
 /*
  * A WebAssembly module, decoded and validated: the one front end of `donjon
  * show`, the interpreter and (later) the native compiler. WebAssembly 2.0
- * and relaxed SIMD. Nothing is left for run time to check but what the
+ * and of 3.0 what DJ_WASM_HAVE says. Nothing is left for run time to check but what the
  * specification calls a trap.
  *
  * Names, bodies and segments borrow from the module's bytes, which must stay
@@ -52,6 +52,7 @@ struct dj_wasm_limits {
 	uint64_t min;
 	uint64_t max; /* valid if has_max */
 	bool has_max;
+	bool is64; /* addresses and indexes are i64 */
 };
 
 struct dj_wasm_table {

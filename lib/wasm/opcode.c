@@ -283,6 +283,23 @@ uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r)
 	return b;
 }
 
+/* Types that came after 2.0: the feature, for a message. */
+static enum dj_wasm_feature later_type(uint8_t b)
+{
+	switch (b) {
+	case 0x63 ... 0x64:
+		return DJ_WASM_F_FUNC_REFS;
+	case 0x69:
+	case 0x74:
+		return DJ_WASM_F_EXCEPTIONS;
+	case 0x6a ... 0x6e:
+	case 0x71 ... 0x73:
+		return DJ_WASM_F_GC;
+	default:
+		return DJ_WASM_F_MVP;
+	}
+}
+
 enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r)
 {
 	static const char text[] = "malformed value type";
@@ -302,7 +319,10 @@ enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r)
 		(void)dj_wasm_rd_needs(r, DJ_WASM_F_SIMD, text);
 		break;
 	default:
-		dj_wasm_rd_malformed(r, text);
+		if (later_type(b) != DJ_WASM_F_MVP)
+			(void)dj_wasm_rd_needs(r, later_type(b), text);
+		else
+			dj_wasm_rd_malformed(r, text);
 	}
 	return (enum dj_wasm_valtype)b;
 }
@@ -311,7 +331,10 @@ enum dj_wasm_valtype dj_wasm_rd_reftype(struct dj_wasm_rd *r)
 {
 	uint8_t b = dj_wasm_rd_u8(r);
 
-	if (b != DJ_WASM_FUNCREF && b != DJ_WASM_EXTERNREF)
+	if (later_type(b) != DJ_WASM_F_MVP)
+		(void)dj_wasm_rd_needs(r, later_type(b),
+			"malformed reference type");
+	else if (b != DJ_WASM_FUNCREF && b != DJ_WASM_EXTERNREF)
 		dj_wasm_rd_malformed(r, "malformed reference type");
 	if (b == DJ_WASM_EXTERNREF)
 		(void)dj_wasm_rd_needs(r, DJ_WASM_F_REF_TYPES,
@@ -351,4 +374,20 @@ struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
 	bt.params = t->params;
 	bt.results = t->results;
 	return bt;
+}
+
+struct dj_wasm_memarg dj_wasm_rd_memarg(struct dj_wasm_rd *r)
+{
+	bool multi = dj_wasm_rd_knows(r, DJ_WASM_F_MULTI_MEMORY);
+	struct dj_wasm_memarg a = { .align = dj_wasm_rd_u32(r) };
+
+	if (a.align >= (multi ? 128 : 32))
+		dj_wasm_rd_malformed(r, "malformed memop flags");
+	if (a.align >= 64) {
+		a.align -= 64;
+		a.mem = dj_wasm_rd_u32(r);
+	}
+	a.offset = dj_wasm_rd_knows(r, DJ_WASM_F_MEMORY64) ? dj_wasm_rd_u64(r)
+							   : dj_wasm_rd_u32(r);
+	return a;
 }

@@ -21,6 +21,9 @@ enum dj_wasm_opcode {
 	DJ_OP_RETURN = 0x0f,
 	DJ_OP_CALL = 0x10,
 	DJ_OP_CALL_INDIRECT = 0x11,
+	DJ_OP_RETURN_CALL = 0x12,
+	DJ_OP_RETURN_CALL_INDIRECT = 0x13,
+	DJ_OP_CONTROL_LAST = 0x13,
 	DJ_OP_DROP = 0x1a,
 	DJ_OP_SELECT = 0x1b,
 	DJ_OP_SELECT_T = 0x1c,
@@ -42,6 +45,8 @@ enum dj_wasm_opcode {
 	DJ_OP_F32_CONST = 0x43,
 	DJ_OP_F64_CONST = 0x44,
 	DJ_OP_I32_EQZ = 0x45,
+	DJ_OP_I32_ADD = 0x6a,
+	DJ_OP_I64_ADD = 0x7c,
 	DJ_OP_NUM_LAST = 0xc4,
 	DJ_OP_REF_NULL = 0xd0,
 	DJ_OP_REF_IS_NULL = 0xd1,
@@ -103,6 +108,13 @@ struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
 	const struct dj_wasm_module *m);
 enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r);
 enum dj_wasm_valtype dj_wasm_rd_reftype(struct dj_wasm_rd *r);
+
+/* What a load or store names: log2 of the alignment, memory, offset. */
+struct dj_wasm_memarg {
+	uint32_t align, mem;
+	uint64_t offset;
+};
+struct dj_wasm_memarg dj_wasm_rd_memarg(struct dj_wasm_rd *r);
 
 /* Validates the body that r stands at the start of; r is at its end then. */
 struct dj_wasm_validator;

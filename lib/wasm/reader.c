@@ -94,6 +94,29 @@ uint32_t dj_wasm_rd_u32_long(struct dj_wasm_rd *r)
 	return v;
 }
 
+uint64_t dj_wasm_rd_u64(struct dj_wasm_rd *r)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 70; shift += 7) {
+		uint8_t b = dj_wasm_rd_u8(r);
+
+		if (shift == 63 && (b & 0x80) != 0) {
+			dj_wasm_rd_malformed(r,
+				"integer representation too long");
+			return 0;
+		}
+		if (shift == 63 && b > 1) {
+			dj_wasm_rd_malformed(r, "integer too large");
+			return 0;
+		}
+		v |= (uint64_t)(b & 0x7f) << shift;
+		if ((b & 0x80) == 0)
+			break;
+	}
+	return v;
+}
+
 /* The unused bits of the last byte must repeat the sign. */
 static bool last_ok(uint8_t b, unsigned used)
 {

@@ -67,6 +67,8 @@ static inline uint32_t dj_wasm_rd_u32(struct dj_wasm_rd *r)
 	return dj_wasm_rd_u32_long(r);
 }
 
+uint64_t dj_wasm_rd_u64(struct dj_wasm_rd *r);
+
 static inline int32_t dj_wasm_rd_s32(struct dj_wasm_rd *r)
 {
 	return (int32_t)dj_wasm_rd_signed(r, 32);

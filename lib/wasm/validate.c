@@ -313,32 +313,58 @@ static const struct dj_wasm_table *table_at(struct dj_wasm_validator *v,
 	return &v->m->tables[i];
 }
 
+static uint8_t index_type(bool is64)
+{
+	return is64 ? DJ_WASM_I64 : DJ_WASM_I32;
+}
+
+/* What results of the callee of a tail call must be. */
+static void return_type(struct dj_wasm_validator *v,
+	const struct dj_wasm_functype *t)
+{
+	const struct dj_wasm_block_type *bt = &v->blocks[0].bt;
+
+	if (t->result_count != bt->result_count ||
+		(t->result_count != 0 &&
+			memcmp(t->results, bt->results, t->result_count) != 0))
+		invalid(v, "type mismatch");
+	pop_all(v, t->params, t->param_count);
+	mark_unreachable(v);
+}
+
 static void on_call(struct dj_wasm_validator *v, uint32_t op)
 {
 	const struct dj_wasm_module *m = v->m;
 	uint32_t i = dj_wasm_rd_u32(v->r);
+	const struct dj_wasm_functype *type = NULL;
 	const struct dj_wasm_table *t;
 
-	if (op == DJ_OP_CALL) {
-		if (i >= m->func_count)
-			invalid(v, "unknown function");
+	if (op == DJ_OP_CALL || op == DJ_OP_RETURN_CALL) {
+		if (i < m->func_count)
+			type = &m->types[m->funcs[i].type];
 		else
-			call_type(v, &m->types[m->funcs[i].type]);
-		return;
-	}
-	if (dj_wasm_rd_knows(v->r, DJ_WASM_F_REF_TYPES)) {
-		t = table_at(v, dj_wasm_rd_u32(v->r));
+			invalid(v, "unknown function");
 	} else {
-		zero_byte(v);
-		t = table_at(v, 0);
+		if (dj_wasm_rd_knows(v->r, DJ_WASM_F_REF_TYPES)) {
+			t = table_at(v, dj_wasm_rd_u32(v->r));
+		} else {
+			zero_byte(v);
+			t = table_at(v, 0);
+		}
+		if (t != NULL && t->elem != DJ_WASM_FUNCREF)
+			invalid(v, "type mismatch");
+		if (i < m->type_count)
+			type = &m->types[i];
+		else
+			invalid(v, "unknown type");
+		pop_of(v, index_type(t != NULL && t->limits.is64));
 	}
-	if (t != NULL && t->elem != DJ_WASM_FUNCREF)
-		invalid(v, "type mismatch");
-	if (i >= m->type_count)
-		invalid(v, "unknown type");
-	pop_of(v, DJ_WASM_I32);
-	if (!failed(v))
-		call_type(v, &m->types[i]);
+	if (failed(v) || type == NULL)
+		return;
+	if (op == DJ_OP_CALL || op == DJ_OP_CALL_INDIRECT)
+		call_type(v, type);
+	else
+		return_type(v, type);
 }
 
 static bool is_ref(uint8_t type)
@@ -404,30 +430,47 @@ static void on_global(struct dj_wasm_validator *v, uint32_t op)
 	pop_of(v, (uint8_t)g->type);
 }
 
-static void need_memory(struct dj_wasm_validator *v)
+static uint8_t address_of(struct dj_wasm_validator *v, uint32_t mem)
 {
-	if (v->m->memory_count == 0)
-		invalid(v, "unknown memory 0");
-}
-
-static void memarg(struct dj_wasm_validator *v, uint8_t width)
-{
-	uint32_t align = dj_wasm_rd_u32(v->r);
-
-	if (align >= 32)
-		dj_wasm_rd_malformed(v->r, "malformed memop flags");
-	(void)dj_wasm_rd_u32(v->r);
-	need_memory(v);
-	if (align > width)
-		invalid(v, "alignment must not be larger than natural");
-}
-
-static void apply(struct dj_wasm_validator *v, const struct dj_wasm_op *o)
-{
-	for (unsigned i = 3; i > 0; i--) {
-		if (o->in[i - 1] != 0)
-			pop_of(v, o->in[i - 1]);
+	if (mem >= v->m->memory_count) {
+		invalid(v, "unknown memory");
+		return DJ_WASM_I32;
 	}
+	return index_type(v->m->memories[mem].is64);
+}
+
+/* A memory index, which was a zero byte until there could be several. */
+static uint8_t memory_at(struct dj_wasm_validator *v)
+{
+	if (dj_wasm_rd_knows(v->r, DJ_WASM_F_MULTI_MEMORY))
+		return address_of(v, dj_wasm_rd_u32(v->r));
+	zero_byte(v);
+	return address_of(v, 0);
+}
+
+/* Returns the type of the address. */
+static uint8_t memarg(struct dj_wasm_validator *v, uint8_t width)
+{
+	struct dj_wasm_memarg a = dj_wasm_rd_memarg(v->r);
+	uint8_t type = address_of(v, a.mem);
+
+	if (a.align > width)
+		invalid(v, "alignment must not be larger than natural");
+	if (type == DJ_WASM_I32 && a.offset > UINT32_MAX)
+		invalid(v, "offset out of range");
+	return type;
+}
+
+/* first: what the first operand is. */
+static void apply(struct dj_wasm_validator *v, const struct dj_wasm_op *o,
+	uint8_t first)
+{
+	for (unsigned i = 2; i > 0; i--) {
+		if (o->in[i] != 0)
+			pop_of(v, o->in[i]);
+	}
+	if (first != 0)
+		pop_of(v, first);
 	if (o->out != 0)
 		push(v, o->out);
 }
@@ -435,14 +478,15 @@ static void apply(struct dj_wasm_validator *v, const struct dj_wasm_op *o)
 static void on_plain(struct dj_wasm_validator *v, uint32_t op)
 {
 	const struct dj_wasm_op *o = &dj_wasm_ops[op];
+	uint8_t first = o->in[0];
 
-	if (o->in[0] == 0) {
+	if (first == 0) {
 		dj_wasm_rd_malformed(v->r, "illegal opcode");
 		return;
 	}
 	if (op >= DJ_OP_LOAD_FIRST && op <= DJ_OP_STORE_LAST)
-		memarg(v, o->width);
-	apply(v, o);
+		first = memarg(v, o->width);
+	apply(v, o, first);
 }
 
 static void lane(struct dj_wasm_validator *v, uint8_t lanes)
@@ -454,21 +498,16 @@ static void lane(struct dj_wasm_validator *v, uint8_t lanes)
 static void on_simd(struct dj_wasm_validator *v, uint32_t op)
 {
 	const struct dj_wasm_op *o = &dj_wasm_ops[op];
+	uint8_t first = o->in[0];
 
 	if (op == DJ_OP_V128_CONST)
 		(void)dj_wasm_rd_bytes(v->r, 16);
 	if (op <= DJ_OP_V128_STORE ||
 		(op >= DJ_OP_LOAD_LANE_FIRST && op <= DJ_OP_LOAD_ZERO_LAST))
-		memarg(v, o->width);
+		first = memarg(v, o->width);
 	for (unsigned i = op == DJ_OP_SHUFFLE ? 16 : o->lanes != 0; i > 0; i--)
 		lane(v, o->lanes);
-	apply(v, o);
-}
-
-static void pop_i32s(struct dj_wasm_validator *v, unsigned n)
-{
-	while (n-- > 0)
-		pop_of(v, DJ_WASM_I32);
+	apply(v, o, first);
 }
 
 static void data_at(struct dj_wasm_validator *v)
@@ -494,34 +533,46 @@ static const struct dj_wasm_elem *elem_at(struct dj_wasm_validator *v)
 	return &v->m->elems[i];
 }
 
+/* A length that must fit both. */
+static uint8_t lesser(uint8_t a, uint8_t b)
+{
+	return a == DJ_WASM_I64 ? b : a;
+}
+
 static void on_memory(struct dj_wasm_validator *v, uint32_t op)
 {
+	uint8_t to, from;
+
 	switch (op) {
 	case DJ_OP_MEMORY_SIZE:
-		zero_byte(v);
-		push(v, DJ_WASM_I32);
+		push(v, memory_at(v));
 		break;
 	case DJ_OP_MEMORY_GROW:
-		zero_byte(v);
-		pop_i32s(v, 1);
-		push(v, DJ_WASM_I32);
+		to = memory_at(v);
+		pop_of(v, to);
+		push(v, to);
 		break;
 	case DJ_OP_MEMORY_INIT:
 		data_at(v);
-		zero_byte(v);
-		pop_i32s(v, 3);
+		to = memory_at(v);
+		pop_of(v, DJ_WASM_I32);
+		pop_of(v, DJ_WASM_I32);
+		pop_of(v, to);
 		break;
 	case DJ_OP_MEMORY_COPY:
-		zero_byte(v);
-		zero_byte(v);
-		pop_i32s(v, 3);
+		to = memory_at(v);
+		from = memory_at(v);
+		pop_of(v, lesser(to, from));
+		pop_of(v, from);
+		pop_of(v, to);
 		break;
 	case DJ_OP_MEMORY_FILL:
-		zero_byte(v);
-		pop_i32s(v, 3);
+		to = memory_at(v);
+		pop_of(v, to);
+		pop_of(v, DJ_WASM_I32);
+		pop_of(v, to);
 		break;
 	}
-	need_memory(v);
 }
 
 static void table_init(struct dj_wasm_validator *v)
@@ -529,48 +580,61 @@ static void table_init(struct dj_wasm_validator *v)
 	const struct dj_wasm_elem *e = elem_at(v);
 	const struct dj_wasm_table *t = table_at(v, dj_wasm_rd_u32(v->r));
 
-	if (e != NULL && t != NULL && e->type != t->elem)
+	if (e == NULL || t == NULL)
+		return;
+	if (e->type != t->elem)
 		invalid(v, "type mismatch");
-	pop_i32s(v, 3);
+	pop_of(v, DJ_WASM_I32);
+	pop_of(v, DJ_WASM_I32);
+	pop_of(v, index_type(t->limits.is64));
 }
 
 static void table_copy(struct dj_wasm_validator *v)
 {
 	const struct dj_wasm_table *dst = table_at(v, dj_wasm_rd_u32(v->r));
 	const struct dj_wasm_table *src = table_at(v, dj_wasm_rd_u32(v->r));
+	uint8_t to, from;
 
-	if (dst != NULL && src != NULL && dst->elem != src->elem)
+	if (dst == NULL || src == NULL)
+		return;
+	if (dst->elem != src->elem)
 		invalid(v, "type mismatch");
-	pop_i32s(v, 3);
+	to = index_type(dst->limits.is64);
+	from = index_type(src->limits.is64);
+	pop_of(v, lesser(to, from));
+	pop_of(v, from);
+	pop_of(v, to);
 }
 
 static void on_table(struct dj_wasm_validator *v, uint32_t op)
 {
 	const struct dj_wasm_table *t = table_at(v, dj_wasm_rd_u32(v->r));
+	uint8_t index;
 
 	if (t == NULL)
 		return;
+	index = index_type(t->limits.is64);
 	switch (op) {
 	case DJ_OP_TABLE_GET:
-		pop_i32s(v, 1);
+		pop_of(v, index);
 		push(v, (uint8_t)t->elem);
 		break;
 	case DJ_OP_TABLE_SET:
 		pop_of(v, (uint8_t)t->elem);
-		pop_i32s(v, 1);
+		pop_of(v, index);
 		break;
 	case DJ_OP_TABLE_GROW:
-		pop_i32s(v, 1);
+		pop_of(v, index);
 		pop_of(v, (uint8_t)t->elem);
-		push(v, DJ_WASM_I32);
+		push(v, index);
 		break;
 	case DJ_OP_TABLE_SIZE:
-		push(v, DJ_WASM_I32);
+		push(v, index);
 		break;
 	case DJ_OP_TABLE_FILL:
-		pop_i32s(v, 1);
+		pop_of(v, index);
 		pop_of(v, (uint8_t)t->elem);
-		pop_i32s(v, 1);
+		pop_of(v, index);
 		break;
 	}
 }
@@ -652,8 +716,7 @@ static void on_control(struct dj_wasm_validator *v, uint32_t op)
 	case DJ_OP_RETURN:
 		on_return(v);
 		break;
-	case DJ_OP_CALL:
-	case DJ_OP_CALL_INDIRECT:
+	case DJ_OP_CALL ... DJ_OP_RETURN_CALL_INDIRECT:
 		on_call(v, op);
 		break;
 	default:
@@ -707,7 +770,7 @@ static void on_op(struct dj_wasm_validator *v, uint32_t op)
 		on_ref(v, op);
 		break;
 	default:
-		if (op <= DJ_OP_CALL_INDIRECT)
+		if (op <= DJ_OP_CONTROL_LAST)
 			on_control(v, op);
 		else if (op >= DJ_OP_SIMD)
 			on_simd(v, op);

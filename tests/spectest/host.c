@@ -44,6 +44,7 @@ static const struct item {
 		.type = DJ_WASM_F64,
 		.bits = 0x4084d33333333333 },
 	{ .name = "table", .kind = DJ_WASM_TABLE },
+	{ .name = "table64", .kind = DJ_WASM_TABLE, .bits = 64 },
 	{ .name = "memory", .kind = DJ_WASM_MEMORY },
 };
 #define ITEM_COUNT (sizeof(items) / sizeof(items[0]))
@@ -74,6 +75,9 @@ static dj_status make(struct script *s, const struct item *item,
 		return dj_func_new_host(s->store, type, print, NULL,
 			&ret->func);
 	case DJ_WASM_TABLE:
+		if (item->bits == 64)
+			return dj_table64_new(s->store, DJ_WASM_FUNCREF, 10,
+				true, 20, &ret->table);
 		return dj_table_new(s->store, DJ_WASM_FUNCREF, 10, true, 20,
 			&ret->table);
 	case DJ_WASM_MEMORY:

@@ -149,7 +149,6 @@ static void each_rule_has_its_words(void)
 			{ 1, 0, 0x81, 0x80, 4 } },
 		{ "size minimum must not be greater than maximum", 5, 4,
 			{ 1, 1, 2, 1 } },
-		{ "multiple memories", 5, 5, { 2, 0, 0, 0, 0 } },
 		{ "malformed reference type", 4, 4, { 1, 0x7f, 0, 0 } },
 		{ "type mismatch", 6, 6, { 1, 0x7f, 0, 0x42, 0, 0x0b } },
 		{ "constant expression required", 6, 5,
@@ -196,8 +195,7 @@ static void bodies_are_judged(void)
 		{ "type mismatch", 4, { 0, 0x41, 0, 0x0b }, DJ_E_INPUT },
 		{ "unknown local", 5, { 0, 0x20, 0, 0x1a, 0x0b }, DJ_E_INPUT },
 		{ "unknown label", 4, { 0, 0x0c, 1, 0x0b }, DJ_E_INPUT },
-		{ "unknown memory 0", 6, { 0, 0x3f, 0, 0x1a, 0x0b },
-			DJ_E_INPUT },
+		{ "unknown memory", 6, { 0, 0x3f, 0, 0x1a, 0x0b }, DJ_E_INPUT },
 		{ "illegal opcode", 3, { 0, 0x27, 0x0b }, DJ_E_INPUT },
 		{ "unexpected end", 5, { 0, 0xfd, 12, 0, 0x0b }, DJ_E_INPUT },
 		{ NULL, 4, { 1, 1, 0x7b, 0x0b }, DJ_OK },
@@ -206,7 +204,9 @@ static void bodies_are_judged(void)
 		{ "invalid lane index", 12,
 			{ 1, 1, 0x7b, 0x20, 0, 0xfd, 0x1d, 2, 0x1a, 0x0b },
 			DJ_E_INPUT },
-		{ "tail calls", 4, { 0, 0x12, 0, 0x0b }, DJ_E_UNSUPPORTED },
+		{ NULL, 4, { 0, 0x12, 0, 0x0b }, DJ_OK },
+		{ "typed function references", 4, { 0, 0x14, 0, 0x0b },
+			DJ_E_UNSUPPORTED },
 		{ NULL, 6, { 1, 0xd0, 0x86, 3, 0x7f, 0x0b }, DJ_OK },
 		{ "too many locals", 6, { 1, 0xd1, 0x86, 3, 0x7f, 0x0b },
 			DJ_E_LIMIT },
@@ -287,9 +287,14 @@ static void an_older_language_refuses_what_came_later(void)
 static void what_a_language_does_not_know_is_malformed_not_unsupported(void)
 {
 	static const uint8_t shared[] = { 1, 3, 0, 1 };
+	static const uint8_t two[] = { 2, 0, 0, 0, 0 };
 
 	eq_u64(load_section(5, shared, sizeof(shared)), DJ_E_UNSUPPORTED);
 	eq_str(err.text, "threads");
+	eq_u64(load_section(5, two, sizeof(two)), DJ_OK);
+	features = DJ_WASM_2_0;
+	eq_u64(load_section(5, two, sizeof(two)), DJ_E_INPUT);
+	eq_str(err.text, "multiple memories");
 	features = DJ_WASM_3_0;
 	eq_u64(load_section(5, shared, sizeof(shared)), DJ_E_INPUT);
 	ok(err.malformed);
