@@ -13,6 +13,8 @@
 static const struct dj_format_judge *const judges[] = {
 	&dj_judge_process,
 	&dj_judge_kvm,
+	&dj_judge_snp,
+	&dj_judge_snp_emulated,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -250,7 +252,9 @@ static const struct dj_format_judge *check_format(struct dj_judging *j)
 	}
 	fj = judge_of(e->format);
 	if (fj == NULL) {
-		dj_check_want(j, c, "a format that this build judges: 0x8001, 0x8002");
+		dj_check_want(j, c,
+			"a format that this build judges: 0x8001, 0x8002, 0x0002, "
+			"0x8102");
 		return NULL;
 	}
 	if (j->has_offer && fj->tee != j->offer.tee) {

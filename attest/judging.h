@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,10 +47,22 @@ void dj_check_simple(struct dj_judging *j, const char *name, bool good,
 	const char *got, const char *want);
 /* A check that cannot be made; why may be NULL. */
 void dj_check_na(struct dj_judging *j, const char *name, const char *why);
+/*
+ * A check of many demands: each that is not met adds to what was got and what
+ * was wanted, the first gives the policy's line; then dj_check_settle() says
+ * whether there was none.
+ */
+void dj_check_fault(struct dj_judging *j, struct dj_check *c, unsigned line,
+	const char *want, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+void dj_check_settle(struct dj_check *c);
 
 /* The checks that all formats make alike once they know their value. */
 void dj_check_report_data(struct dj_judging *j, const uint8_t got[static 64]);
 void dj_check_measurement(struct dj_judging *j, const uint8_t *got, size_t len);
+/* evidence.validity of count certificates, each with its name; 0: no chain. */
+void dj_check_validity(struct dj_judging *j, size_t count, X509 *const *cert,
+	const char *const *name);
 
 /*
  * The judge of one format. Appends every check from evidence.reserved on, and
@@ -64,5 +77,6 @@ struct dj_format_judge {
 		void *ctx);
 };
 
-extern const struct dj_format_judge dj_judge_process;
+extern const struct dj_format_judge dj_judge_process, dj_judge_snp,
+	dj_judge_snp_emulated;
 extern const struct dj_format_judge dj_judge_kvm;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attest/cert.h"
+#include "attest/policy_value.h"
 #include "attest/suggest.h"
 #include "lib/proto/hello.h"
 
@@ -20,6 +21,7 @@ static const struct judged {
 } judged[] = {
 	{ DJ_TEE_PROCESS, "sha256", 32 },
 	{ DJ_TEE_KVM, "sha256", 32 },
+	{ DJ_TEE_SNP, "sha384", 48 },
 };
 
 static const uint8_t all_tees[] = { DJ_TEE_SGX, DJ_TEE_SNP, DJ_TEE_TDX,
@@ -49,83 +51,9 @@ static dj_status no_judge(struct dj_toml_error *err, unsigned line,
 	unsigned col, const char *tee)
 {
 	(void)dj_toml_fail(err, line, col,
-		"this build cannot judge %s Keeps; it judges: process, kvm",
+		"this build cannot judge %s Keeps; it judges: process, kvm, snp",
 		tee);
 	return DJ_E_UNSUPPORTED;
-}
-
-/* Values of the types that a policy is made of. */
-
-static dj_status of_type(const struct dj_toml_value *v, const char *key,
-	enum dj_toml_type type, struct dj_toml_error *err)
-{
-	if (v->type == type)
-		return DJ_OK;
-	return dj_toml_fail(err, v->line, v->col, "%s: expected %s %s, not %s",
-		key,
-		type == DJ_TOML_ARRAY || type == DJ_TOML_INTEGER ? "an" : "a",
-		dj_toml_type_name(type), dj_toml_type_name(v->type));
-}
-
-/* The member, of this type; DJ_OK and NULL if it is not there. */
-static dj_status member(const struct dj_toml_value *table, const char *key,
-	enum dj_toml_type type, const struct dj_toml_value **ret,
-	struct dj_toml_error *err)
-{
-	*ret = dj_toml_get(table, key);
-	return *ret == NULL ? DJ_OK : of_type(*ret, key, type, err);
-}
-
-static bool is_printable(const char *s)
-{
-	for (; *s != '\0'; s++) {
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return false;
-	}
-	return true;
-}
-
-static dj_status text_of(const struct dj_toml_value *v, const char *key,
-	char *dst, size_t cap, struct dj_toml_error *err)
-{
-	const char *text = dj_toml_text(v);
-
-	if (of_type(v, key, DJ_TOML_STRING, err) != DJ_OK)
-		return DJ_E_INPUT;
-	if (text == NULL || v->len == 0 || v->len >= cap || !is_printable(text))
-		return dj_toml_fail(err, v->line, v->col,
-			"%s: expected 1 to %zu bytes of text without control "
-			"characters",
-			key, cap - 1);
-	memcpy(dst, text, v->len + 1);
-	return DJ_OK;
-}
-
-static dj_status hex_of(const struct dj_toml_value *v, const char *key,
-	uint8_t *dst, size_t len, struct dj_toml_error *err)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *text = dj_toml_text(v);
-
-	if (of_type(v, key, DJ_TOML_STRING, err) != DJ_OK)
-		return DJ_E_INPUT;
-	if (text == NULL || v->len != 2 * len || strspn(text, digits) != v->len)
-		return dj_toml_fail(err, v->line, v->col,
-			"%s: expected %zu hexadecimal digits", key, 2 * len);
-	memset(dst, 0, len);
-	for (size_t i = 0; i < 2 * len; i++) {
-		size_t d = (size_t)(strchr(digits, text[i]) - digits) % 16;
-
-		dst[i / 2] = (uint8_t)(dst[i / 2] << 4 | d);
-	}
-	return DJ_OK;
-}
-
-static dj_status too_many(const struct dj_toml_value *v, const char *key,
-	size_t max, struct dj_toml_error *err)
-{
-	(void)dj_toml_fail(err, v->line, v->col, "%s: more than %zu", key, max);
-	return DJ_E_LIMIT;
 }
 
 /* Sections. */
@@ -136,8 +64,8 @@ static dj_status add_root(struct dj_policy *p, const struct dj_toml_value *v,
 	struct dj_policy_root *r = &p->roots[p->root_count];
 
 	if (p->root_count == DJ_POLICY_ROOTS_MAX)
-		return too_many(v, "root", DJ_POLICY_ROOTS_MAX, err);
-	if (text_of(v, "root", r->path, sizeof(r->path), err) != DJ_OK)
+		return dj_value_too_many(v, "root", DJ_POLICY_ROOTS_MAX, err);
+	if (dj_value_text(v, "root", r->path, sizeof(r->path), err) != DJ_OK)
 		return DJ_E_INPUT;
 	r->line = v->line;
 	p->root_count++;
@@ -152,7 +80,7 @@ static dj_status on_development(struct dj_policy *p,
 	dj_status st = dj_toml_check_keys(t, "[development]", keys, err);
 
 	if (st == DJ_OK)
-		st = member(t, "allow", DJ_TOML_BOOLEAN, &allow, err);
+		st = dj_value_member(t, "allow", DJ_TOML_BOOLEAN, &allow, err);
 	if (st != DJ_OK)
 		return st;
 	if (allow == NULL)
@@ -184,9 +112,10 @@ static dj_status add_measure(struct dj_policy *p, const struct dj_toml_value *v,
 	const char *name;
 
 	if (p->measure_count == DJ_POLICY_MEASURES_MAX)
-		return too_many(v, "measurement", DJ_POLICY_MEASURES_MAX, err);
-	if (of_type(v, "measurement", DJ_TOML_TABLE, err) != DJ_OK ||
-		member(v, "tee", DJ_TOML_STRING, &tee, err) != DJ_OK)
+		return dj_value_too_many(v, "measurement",
+			DJ_POLICY_MEASURES_MAX, err);
+	if (dj_value_is(v, "measurement", DJ_TOML_TABLE, err) != DJ_OK ||
+		dj_value_member(v, "tee", DJ_TOML_STRING, &tee, err) != DJ_OK)
 		return DJ_E_INPUT;
 	name = dj_toml_text(tee);
 	if (name == NULL || dj_tee_number(name) == 0)
@@ -209,7 +138,7 @@ static dj_status add_measure(struct dj_policy *p, const struct dj_toml_value *v,
 	m->len = j->len;
 	m->line = v->line;
 	p->measure_count++;
-	return hex_of(digest, j->key, m->bytes, j->len, err);
+	return dj_value_hex(digest, j->key, m->bytes, j->len, err);
 }
 
 static dj_status on_keep(struct dj_policy *p, const struct dj_toml_value *t,
@@ -220,9 +149,11 @@ static dj_status on_keep(struct dj_policy *p, const struct dj_toml_value *t,
 	dj_status st = dj_toml_check_keys(t, "[keep]", keys, err);
 
 	if (st == DJ_OK)
-		st = member(t, "measurement", DJ_TOML_ARRAY, &list, err);
+		st = dj_value_member(t, "measurement", DJ_TOML_ARRAY, &list,
+			err);
 	if (st == DJ_OK)
-		st = member(t, "release", DJ_TOML_ARRAY, &release, err);
+		st = dj_value_member(t, "release", DJ_TOML_ARRAY, &release,
+			err);
 	if (st != DJ_OK)
 		return st;
 	if (release != NULL) {
@@ -247,9 +178,10 @@ static dj_status on_session(struct dj_policy *p, const struct dj_toml_value *t,
 	dj_status st = dj_toml_check_keys(t, "[session]", keys, err);
 
 	if (st == DJ_OK)
-		st = member(t, "suites", DJ_TOML_ARRAY, &suites, err);
+		st = dj_value_member(t, "suites", DJ_TOML_ARRAY, &suites, err);
 	if (st == DJ_OK)
-		st = member(t, "minclass", DJ_TOML_INTEGER, &minclass, err);
+		st = dj_value_member(t, "minclass", DJ_TOML_INTEGER, &minclass,
+			err);
 	if (st != DJ_OK)
 		return st;
 	if (minclass != NULL) {
@@ -267,8 +199,9 @@ static dj_status on_session(struct dj_policy *p, const struct dj_toml_value *t,
 			"suites: an empty list accepts nothing");
 	for (v = suites->first; v != NULL; v = v->next) {
 		if (p->suite_count == DJ_POLICY_SUITES_MAX)
-			return too_many(v, "suites", DJ_POLICY_SUITES_MAX, err);
-		if (of_type(v, "suites", DJ_TOML_INTEGER, err) != DJ_OK)
+			return dj_value_too_many(v, "suites",
+				DJ_POLICY_SUITES_MAX, err);
+		if (dj_value_is(v, "suites", DJ_TOML_INTEGER, err) != DJ_OK)
 			return DJ_E_INPUT;
 		if (v->integer < 0 || v->integer > UINT16_MAX ||
 			!dj_suite_known((uint16_t)v->integer))
@@ -288,7 +221,7 @@ static dj_status on_process(struct dj_policy *p, const struct dj_toml_value *t,
 	dj_status st = dj_toml_check_keys(t, "[process]", keys, err);
 
 	if (st == DJ_OK)
-		st = member(t, "platforms", DJ_TOML_ARRAY, &list, err);
+		st = dj_value_member(t, "platforms", DJ_TOML_ARRAY, &list, err);
 	if (st != DJ_OK || list == NULL)
 		return st;
 	p->platforms_line = list->key_line;
@@ -299,14 +232,20 @@ static dj_status on_process(struct dj_policy *p, const struct dj_toml_value *t,
 		struct dj_policy_platform *pl;
 
 		if (p->platform_count == DJ_POLICY_PLATFORMS_MAX)
-			return too_many(v, "platforms", DJ_POLICY_PLATFORMS_MAX,
-				err);
+			return dj_value_too_many(v, "platforms",
+				DJ_POLICY_PLATFORMS_MAX, err);
 		pl = &p->platforms[p->platform_count++];
 		pl->line = v->line;
-		if (hex_of(v, "platforms", pl->sha256, 32, err) != DJ_OK)
+		if (dj_value_hex(v, "platforms", pl->sha256, 32, err) != DJ_OK)
 			return DJ_E_INPUT;
 	}
 	return DJ_OK;
+}
+
+static dj_status on_snp(struct dj_policy *p, const struct dj_toml_value *t,
+	struct dj_toml_error *err)
+{
+	return dj_policy_snp_read(&p->snp, t, err);
 }
 
 static const struct section {
@@ -318,7 +257,17 @@ static const struct section {
 	{ "keep", on_keep },
 	{ "session", on_session },
 	{ "process", on_process },
+	{ "snp", on_snp },
 };
+
+static bool has_section(const char *name)
+{
+	for (size_t i = 0; i < COUNT(sections); i++) {
+		if (strcmp(sections[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
 
 static dj_status read_head(struct dj_policy *p, const struct dj_toml_value *top,
 	struct dj_toml_error *err)
@@ -330,7 +279,8 @@ static dj_status read_head(struct dj_policy *p, const struct dj_toml_value *top,
 	dj_status st = dj_toml_check_keys(top, "the policy", keys, err);
 
 	if (st == DJ_OK)
-		st = member(top, "schema", DJ_TOML_INTEGER, &schema, err);
+		st = dj_value_member(top, "schema", DJ_TOML_INTEGER, &schema,
+			err);
 	if (st != DJ_OK)
 		return st;
 	if (schema == NULL || schema->integer != 1)
@@ -340,13 +290,18 @@ static dj_status read_head(struct dj_policy *p, const struct dj_toml_value *top,
 	name = dj_toml_get(top, "name");
 	if (name == NULL)
 		return dj_toml_fail(err, 1, 1, "expected name = \"...\"");
-	st = text_of(name, "name", p->name, sizeof(p->name), err);
-	/* A TEE whose judge is not here: its demands cannot be looked at. */
+	st = dj_value_text(name, "name", p->name, sizeof(p->name), err);
+	/* A TEE whose judge is not here, or has nothing to ask for: its demands
+	 * cannot be looked at. */
 	for (v = top->first; v != NULL && st == DJ_OK; v = v->next) {
 		uint8_t tee = dj_tee_number(v->key);
 
 		if (tee != 0 && judged_of(tee) == NULL)
 			st = no_judge(err, v->key_line, v->key_col, v->key);
+		else if (tee != 0 && !has_section(v->key))
+			st = dj_toml_fail(err, v->key_line, v->key_col,
+				"[%s]: this build knows no demands on %s Keeps",
+				v->key, v->key);
 	}
 	return st;
 }
@@ -356,10 +311,13 @@ static dj_status read_policy(struct dj_policy *p,
 {
 	dj_status st = read_head(p, top, err);
 
+	if (st == DJ_OK)
+		st = dj_policy_snp_read(&p->snp, NULL, err);
 	for (size_t i = 0; i < COUNT(sections) && st == DJ_OK; i++) {
 		const struct dj_toml_value *t;
 
-		st = member(top, sections[i].name, DJ_TOML_TABLE, &t, err);
+		st = dj_value_member(top, sections[i].name, DJ_TOML_TABLE, &t,
+			err);
 		if (st == DJ_OK && t != NULL)
 			st = sections[i].read(p, t, err);
 	}
@@ -446,30 +404,77 @@ dj_status dj_policy_first_run(const char *root_pem, size_t root_len,
 	return st;
 }
 
+/* A TEE that only a development root signs for. */
+static bool is_development(uint8_t tee)
+{
+	return tee >= DJ_TEE_KVM;
+}
+
+static size_t warn_snp(const struct dj_policy *policy, dj_policy_say *say,
+	void *ctx)
+{
+	const struct dj_policy_snp *p = &policy->snp;
+	size_t n = 0;
+
+	for (int i = DJ_SNP_DEBUG; i <= DJ_SNP_MIGRATION; i++) {
+		if (!p->is[i].on)
+			continue;
+		say(ctx, p->is[i].line,
+			"the host may look into such Keeps, or take them "
+			"elsewhere");
+		n++;
+	}
+	if (p->chips.count == 0) {
+		say(ctx, p->chips.line,
+			"no list of [snp] chips: one attestation key that has "
+			"leaked, of any machine, forges evidence");
+		n++;
+	}
+	if (p->min_tcb.line == 0) {
+		say(ctx, p->line,
+			"no [snp] min-tcb: firmware with known holes is "
+			"accepted");
+		n++;
+	}
+	if (p->max_crl_age.line == 0) {
+		say(ctx, p->line,
+			"no [snp] max-crl-age: evidence without a revocation "
+			"list is accepted");
+		n++;
+	}
+	return n;
+}
+
 size_t dj_policy_warnings(const struct dj_policy *policy, dj_policy_say *say,
 	void *ctx)
 {
+	bool process = dj_policy_wants_tee(policy, DJ_TEE_PROCESS);
+	bool any = policy->development;
 	size_t n = 0;
 
+	for (size_t i = 0; i < policy->measure_count; i++)
+		any = any || !is_development(policy->measures[i].tee);
 	if (policy->development) {
 		say(ctx, policy->development_line,
 			"development roots are allowed: whoever has such a "
 			"root's key can read what is sent; not for production");
 		n++;
 	}
-	if (!policy->development) {
+	if (!any) {
 		say(ctx, policy->measures_line,
 			"every measurement here is of a development Keep, and "
 			"[development] does not allow those: nothing is "
 			"accepted");
 		n++;
 	}
-	if (policy->development && policy->platform_count == 0) {
+	if (policy->development && process && policy->platform_count == 0) {
 		say(ctx, 0,
 			"no [process] platforms: any attestation key under "
 			"the root is accepted");
 		n++;
 	}
+	if (dj_policy_wants_tee(policy, DJ_TEE_SNP))
+		n += warn_snp(policy, say, ctx);
 	for (size_t i = 0; i < policy->measure_count; i++) {
 		const struct dj_policy_measure *m = &policy->measures[i];
 		size_t k = 0;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attest/policy_snp.h"
 #include "attest/toml.h"
 #include "lib/base/status.h"
 #include "lib/proto/offer.h"
@@ -74,6 +75,8 @@ struct dj_policy {
 	size_t platform_count; /* 0: any under the root */
 	struct dj_policy_platform platforms[DJ_POLICY_PLATFORMS_MAX];
 	unsigned platforms_line;
+
+	struct dj_policy_snp snp;
 };
 
 /*
@@ -86,7 +89,8 @@ dj_status dj_policy_parse(const char *text, size_t len, const char *file,
 	struct dj_policy *ret, struct dj_toml_error *err);
 
 /*
- * The certificate of policy->roots[i], as PEM: exactly one, a P-256 CA.
+ * The certificate of policy->roots[i], as PEM: exactly one that
+ * dj_cert_is_root().
  * DJ_E_INPUT with a reason in err (line: that of the policy) otherwise.
  */
 dj_status dj_policy_set_root(struct dj_policy *policy, size_t i,

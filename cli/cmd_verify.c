@@ -9,6 +9,7 @@
 #include "cli/trust.h"
 #include "cli/verbs.h"
 #include "client/policy_file.h"
+#include "client/snp_file.h"
 #include "client/verdict_print.h"
 #include "lib/proto/evidence.h"
 #include "lib/proto/frame.h"
@@ -17,10 +18,17 @@
  * Judges saved evidence: a bundle, or with --tee a bare report and its chain,
  * which say nothing about freshness or channel.
  */
+#define PARTS_MAX 16
+
 struct subject {
 	const char *name;
-	char *file, *chain; /* owned */
-	uint8_t *packed;    /* owned: EVIDENCE made of a bare report */
+	char *file;            /* owned */
+	char *part[PARTS_MAX]; /* owned: what --chain and --crl name */
+	size_t part_len[PARTS_MAX];
+	const char *part_name[PARTS_MAX];
+	size_t part_count;
+	uint8_t *packed; /* owned: EVIDENCE made of a bare report */
+	uint8_t report_data[64];
 	struct dj_judge_input in;
 	struct dj_judge_tee tee;
 };
@@ -28,7 +36,8 @@ struct subject {
 static void subject_done(struct subject *s)
 {
 	free(s->file);
-	free(s->chain);
+	for (size_t i = 0; i < s->part_count; i++)
+		free(s->part[i]);
 	free(s->packed);
 }
 
@@ -106,7 +115,7 @@ static bool load_bundle(struct subject *s, struct dj_err *err)
 	return true;
 }
 
-static bool pack(struct subject *s, size_t report_len, size_t chain_len,
+static bool pack_process(struct subject *s, size_t report_len,
 	struct dj_err *err)
 {
 	struct dj_evidence e = { .format = s->tee.tee == DJ_TEE_KVM
@@ -114,10 +123,14 @@ static bool pack(struct subject *s, size_t report_len, size_t chain_len,
 			: DJ_FORMAT_PROCESS,
 		.purpose = DJ_PURPOSE_OFFER };
 
+	if (s->part_count != 1)
+		return dj_err_set(err, "usage.option",
+			"a bare report needs --chain FILE, its certificates "
+			"in PEM");
 	e.item[DJ_EVIDENCE_REPORT].p = (const uint8_t *)s->file;
 	e.item[DJ_EVIDENCE_REPORT].len = report_len;
-	e.item[DJ_EVIDENCE_CHAIN].p = (const uint8_t *)s->chain;
-	e.item[DJ_EVIDENCE_CHAIN].len = chain_len;
+	e.item[DJ_EVIDENCE_CHAIN].p = (const uint8_t *)s->part[0];
+	e.item[DJ_EVIDENCE_CHAIN].len = s->part_len[0];
 	s->packed = malloc(DJ_EVIDENCE_MAX);
 	if (s->packed == NULL)
 		return dj_err_set(err, "internal.memory", "no memory");
@@ -130,28 +143,81 @@ static bool pack(struct subject *s, size_t report_len, size_t chain_len,
 	return true;
 }
 
+static bool pack_snp(struct subject *s, size_t report_len, struct dj_err *err)
+{
+	struct dj_snp_part parts[PARTS_MAX];
+	struct dj_snp_part report = { s->name, (const uint8_t *)s->file,
+		report_len };
+	struct dj_snp_file f;
+
+	for (size_t i = 0; i < s->part_count; i++)
+		parts[i] = (struct dj_snp_part){ s->part_name[i],
+			(const uint8_t *)s->part[i], s->part_len[i] };
+	if (!dj_snp_file_pack(&report, parts, s->part_count, s->tee.emulated,
+		    &f, err))
+		return false;
+	s->packed = f.packed;
+	s->in.evidence = f.packed;
+	s->in.evidence_len = f.packed_len;
+	if (f.is_bound) {
+		memcpy(s->report_data, f.report_data, 64);
+		s->in.report_data = s->report_data;
+	}
+	return true;
+}
+
+static bool read_parts(const struct dj_cli *cli, struct subject *s,
+	const char *option, struct dj_err *err)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = dj_cli_next(cli, option, &i)) != NULL;) {
+		size_t n = s->part_count;
+
+		if (n == PARTS_MAX)
+			return dj_err_set(err, "usage.option",
+				"--%s: more than %d files", option, PARTS_MAX);
+		s->part_name[n] = name;
+		if (!read_file(name, DJ_EVIDENCE_MAX, &s->part[n],
+			    &s->part_len[n], err))
+			return false;
+		s->part_count++;
+	}
+	return true;
+}
+
+/* "process", "snp", and "snp-emu" for what a development root has signed. */
+static bool which_tee(const char *text, struct dj_judge_tee *ret,
+	struct dj_err *err)
+{
+	ret->tee = dj_tee_number(text);
+	ret->emulated = strcmp(text, "snp-emu") == 0;
+	if (ret->emulated)
+		ret->tee = DJ_TEE_SNP;
+	if (ret->tee == DJ_TEE_PROCESS || ret->tee == DJ_TEE_KVM ||
+		ret->tee == DJ_TEE_SNP)
+		return true;
+	return dj_err_set(err,
+		ret->tee == 0 ? "tee.unknown" : "tee.unsupported",
+		"this build judges reports of: process, kvm, snp, snp-emu");
+}
+
 static bool load_report(const struct dj_cli *cli, struct subject *s,
 	const char *tee, struct dj_err *err)
 {
-	const char *chain = dj_cli_value(cli, "chain");
-	size_t report_len = 0, chain_len = 0;
+	size_t report_len = 0;
 
-	s->tee.tee = dj_tee_number(tee);
-	if (s->tee.tee != DJ_TEE_PROCESS && s->tee.tee != DJ_TEE_KVM)
-		return dj_err_set(err,
-			s->tee.tee == 0 ? "tee.unknown" : "tee.unsupported",
-			"this build judges reports of: process, kvm");
-	if (chain == NULL)
-		return dj_err_set(err, "usage.option",
-			"a bare report needs --chain FILE, its certificates "
-			"in PEM");
+	if (!which_tee(tee, &s->tee, err))
+		return false;
 	s->in.purpose = DJ_JUDGE_ALONE;
 	s->in.tees = &s->tee;
 	s->in.tee_count = 1;
-	return read_file(s->name, DJ_EVIDENCE_MAX, &s->file, &report_len,
-		       err) &&
-		read_file(chain, DJ_EVIDENCE_MAX, &s->chain, &chain_len, err) &&
-		pack(s, report_len, chain_len, err);
+	if (!read_file(s->name, DJ_EVIDENCE_MAX, &s->file, &report_len, err) ||
+		!read_parts(cli, s, "chain", err) ||
+		!read_parts(cli, s, "crl", err))
+		return false;
+	return s->tee.tee == DJ_TEE_SNP ? pack_snp(s, report_len, err)
+					: pack_process(s, report_len, err);
 }
 
 static bool load(const struct dj_cli *cli, struct subject *s,
@@ -168,10 +234,10 @@ static bool load(const struct dj_cli *cli, struct subject *s,
 			"seconds since 1970");
 	if (tee != NULL)
 		return load_report(cli, s, tee, err);
-	if (dj_cli_has(cli, "chain"))
+	if (dj_cli_has(cli, "chain") || dj_cli_has(cli, "crl"))
 		return dj_err_set(err, "usage.option",
-			"--chain belongs to a bare report: name its TEE with "
-			"--tee");
+			"--chain and --crl belong to a bare report: name its "
+			"TEE with --tee");
 	return load_bundle(s, err);
 }
 
@@ -257,7 +323,8 @@ static const struct dj_option options[] = {
 	{ "at", 0, "TIME", "judge as of this time (UTC), not now" },
 	{ "explain", 0, NULL, "show every check and every field" },
 	{ "tee", 0, "TEE", "FILE is a bare report of this TEE" },
-	{ "chain", 0, "FILE", "the certificates of a bare report, PEM" },
+	{ "chain", 0, "FILE", "the certificates of a bare report" },
+	{ "crl", 0, "FILE", "revocation lists of a bare report" },
 	{ 0 },
 };
 

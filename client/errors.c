@@ -100,7 +100,8 @@ const struct dj_err_info dj_errs[] = {
 { "evidence.file", 65, 65,
 	"the file holds no evidence",
 	"A bundle is what donjon evidence -o and a refused run save: it "
-	"begins with KSB1. A bare report is judged with --tee and --chain.",
+	"begins with KSB1. A bare report, an Azure HCL report or configfs-tsm's "
+	"blobs are judged with --tee and --chain.",
 	"donjon help verify" },
 { "evidence.format", 1, 123,
 	"the evidence does not parse, or is of a format that does not fit "

@@ -36,10 +36,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		p.minclass > 3 || p.name[0] == '\0')
 		abort();
 	for (size_t i = 0; i < p.measure_count; i++) {
-		if (p.measures[i].line == 0 || p.measures[i].len != 32 ||
+		if (p.measures[i].line == 0 ||
+			p.measures[i].len !=
+				(p.measures[i].tee == DJ_TEE_SNP ? 48 : 32) ||
 			!dj_policy_wants_tee(&p, p.measures[i].tee))
 			abort();
 	}
+	if (p.snp.products.bits == 0 || p.snp.keys.bits == 0 ||
+		p.snp.versions.bits == 0 || p.snp.vmpl.bits == 0)
+		abort();
 	for (size_t i = 0; i < p.root_count; i++) {
 		if (p.roots[i].der_len != 0 || p.roots[i].path[0] == '\0')
 			abort();

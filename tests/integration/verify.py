@@ -111,7 +111,8 @@ def a_bare_report_is_judged_with_its_chain():
     eq(verify("--tee", "process", "--chain", "root.pem", "report.bin").returncode, 1)
     eq(verify("--tee", "process", "report.bin").returncode, 64)
     eq(verify("--chain", "chain.pem", "report.bin").returncode, 64)
-    r = verify("--tee", "snp", "--chain", "chain.pem", "report.bin")
+    eq(verify("--tee", "snp", "--chain", "chain.pem", "report.bin").returncode, 1)
+    r = verify("--tee", "tdx", "--chain", "chain.pem", "report.bin")
     assert r.stderr.startswith("error[tee.unsupported]"), r.stderr
 
 

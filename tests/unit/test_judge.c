@@ -890,7 +890,11 @@ static void formats_are_offered_only_where_the_policy_allows(void)
 	eq_u64(formats[0], DJ_FORMAT_PROCESS);
 	eq_u64(dj_judge_formats(&t.policy, DJ_TEE_PROCESS, true, formats, 8),
 		0);
-	eq_u64(dj_judge_formats(&t.policy, DJ_TEE_SNP, false, formats, 8), 0);
+	eq_u64(dj_judge_formats(&t.policy, DJ_TEE_SNP, false, formats, 8), 1);
+	eq_u64(formats[0], DJ_FORMAT_SNP);
+	eq_u64(dj_judge_formats(&t.policy, DJ_TEE_SNP, true, formats, 8), 1);
+	eq_u64(formats[0], DJ_FORMAT_EMULATED + DJ_FORMAT_SNP);
+	eq_u64(dj_judge_formats(&t.policy, DJ_TEE_TDX, false, formats, 8), 0);
 	eq_u64(dj_judge_formats(&t.policy, DJ_TEE_PROCESS, false, formats, 0),
 		0);
 	t.policy.development = false;

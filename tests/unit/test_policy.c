@@ -90,8 +90,8 @@ static const struct {
 		DJ_E_INPUT, 4, "expected tee" },
 	{ HEAD "[keep]\nmeasurement = [ { tee = \"porcess\" } ]", DJ_E_INPUT, 4,
 		"expected tee" },
-	{ HEAD "[keep]\nmeasurement = [\n{ tee = \"snp\", sha384 = \"\" } ]",
-		DJ_E_UNSUPPORTED, 5, "cannot judge snp Keeps" },
+	{ HEAD "[keep]\nmeasurement = [\n{ tee = \"tdx\", sha384 = \"\" } ]",
+		DJ_E_UNSUPPORTED, 5, "cannot judge tdx Keeps" },
 	{ HEAD "[keep]\nmeasurement = [ { tee = \"process\" } ]", DJ_E_INPUT, 4,
 		"expected sha256" },
 	{ HEAD "[keep]\nmeasurement = [ { tee = \"process\", sha256 = "
@@ -107,10 +107,9 @@ static const struct {
 	{ HEAD "[keep]\nmeasurement = [ { tee = \"process\", sha384 = \"" HEX64
 	       "\" } ]",
 		DJ_E_INPUT, 4, "unknown key \"sha384\" in measurement" },
-	{ HEAD KEEP "[snp]\nsmt = false\n", DJ_E_UNSUPPORTED, 5,
-		"cannot judge snp Keeps" },
+	{ HEAD KEEP "[sgx]\n", DJ_E_UNSUPPORTED, 5, "cannot judge sgx" },
 	{ HEAD KEEP "[tdx]\n", DJ_E_UNSUPPORTED, 5, "cannot judge tdx" },
-	{ HEAD KEEP "[kvm]\n", DJ_E_UNSUPPORTED, 5, "cannot judge kvm" },
+	{ HEAD KEEP "[kvm]\n", DJ_E_INPUT, 5, "knows no demands on kvm" },
 	{ HEAD KEEP "[development]\n", DJ_E_INPUT, 5, "expected allow" },
 	{ HEAD KEEP "[development]\nallow = \"true\"\n", DJ_E_INPUT, 6,
 		"allow: expected a boolean" },

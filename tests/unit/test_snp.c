@@ -1,0 +1,898 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/tap.h"
+
+#include "attest/judge.h"
+#include "client/snp_file.h"
+#include "tests/support/snp.h"
+
+/*
+ * The judge of SEV-SNP: genuine reports of others (DONJON_SHARED) with every
+ * bit flipped, and reports made here under a root of the test for every fault
+ * that no genuine sample has. tests/integration/evidence_snp.py asks the
+ * genuine ones through the command line.
+ */
+#define CAP 65536
+
+static uint8_t evidence[CAP];
+static struct dj_policy policy;
+static struct dj_toml_error err;
+static struct dj_verdict verdict;
+
+static void accept(const struct sn *s, const char *snp)
+{
+	const char *text = sn_policy(snp);
+
+	if (!ok(dj_policy_parse(text, strlen(text), "p.toml", &policy, &err) ==
+		    DJ_OK))
+		printf("# %u: %s\n", err.line, err.text);
+	if (s != NULL)
+		eq_u64(dj_policy_set_root(&policy, 0, sn_root(s),
+			       strlen(sn_root(s)), &err),
+			DJ_OK);
+}
+
+/* The verdict stays until the next. */
+static const char *judge_bytes(const uint8_t *p, size_t len, int64_t time)
+{
+	struct dj_judge_input in = { .purpose = DJ_JUDGE_ALONE,
+		.evidence = p,
+		.evidence_len = len,
+		.policy = &policy,
+		.time = time };
+	dj_status st;
+
+	dj_verdict_done(&verdict);
+	st = dj_judge(&in, &verdict);
+	ok((st == DJ_OK) == verdict.good);
+	ok(verdict.good == (verdict.error == NULL));
+	return verdict.error == NULL ? "good" : verdict.error;
+}
+
+static const char *judge(struct sn *s)
+{
+	size_t len = sn_build(s, evidence, sizeof(evidence));
+
+	return judge_bytes(evidence, len, SN_TIME);
+}
+
+static void good_evidence_of_every_product_and_key_is_good(void)
+{
+	static void (*const make[])(
+		struct sn *) = { sn_good, sn_turin, sn_milan, sn_vlek };
+	struct sn s;
+
+	for (size_t i = 0; i < sizeof(make) / sizeof(make[0]); i++) {
+		make[i](&s);
+		accept(&s, "");
+		eq_str(judge(&s), "good");
+		ok(!verdict.hardware);
+		ok(verdict.emulated);
+		eq_u64(verdict.tee, DJ_TEE_SNP);
+		eq_u64(verdict.measurement_len, 48);
+	}
+}
+
+/*
+ * Faults: what the policy's [snp] says, and a change of the good evidence;
+ * unless `good` is SAME, a value that the same policy accepts. Some are the
+ * policy's alone: their change changes nothing.
+ */
+struct fault {
+	const char *name; /* the check that finds it */
+	const char *snp;
+	uint16_t off, len;
+	uint64_t bad, good; /* values at off */
+};
+
+#define SAME UINT64_MAX
+#define MIN  "min-tcb = { bootloader = 2, tee = 3, snp = 4, microcode = 200 }"
+
+static const struct fault fields[] = {
+	{ "evidence.reserved", "", 0, 4, 1, 4 },
+	{ "evidence.reserved", "", 0, 4, 6, 3 },
+	{ "evidence.reserved", "", 0, 4, 0, SAME },
+	{ "evidence.reserved", "report-version = [3]", 0, 4, 5, 3 },
+	{ "evidence.reserved", "", 0x34, 4, 2, SAME },
+	{ "evidence.reserved", "", 0x34, 4, 0, SAME },
+	{ "evidence.reserved", "", 0x48, 4, 0x20, SAME },
+	{ "evidence.reserved", "", 0x48, 4, 2 << 2, SAME },
+	{ "evidence.reserved", "", 0x4c, 4, 1, SAME },
+	{ "evidence.reserved", "", 0x08, 8, 0x4030000, 0x2030000 },
+	{ "evidence.reserved", "", 0x08, 8, 0x10000, SAME },
+	{ "evidence.reserved", "", 0x18b, 1, 1, SAME },
+	{ "evidence.reserved", "", 0x19f, 1, 128, SAME },
+	{ "evidence.reserved", "", 0x1eb, 1, 1, SAME },
+	{ "evidence.reserved", "", 0x1ef, 1, 1, SAME },
+	{ "evidence.reserved", "", 0x208, 1, 1, SAME },
+	{ "evidence.reserved", "", 0x29f, 1, 1, SAME },
+	{ "evidence.signature", "", 0x48, 4, 2, SAME },
+	{ "evidence.mode", "", 0x08, 8, 0xb0000, SAME },
+	{ "evidence.mode", "", 0x08, 8, 0x70000, SAME },
+	{ "evidence.mode", "", 0x30, 4, 1, SAME },
+	{ "evidence.mode", "", 0x30, 4, 0x100, SAME },
+	{ "evidence.mode", "vmpl = [1, 2]", 0x30, 4, 0, 1 },
+	{ "evidence.mode", "vmpl = [1, 2]", 0x30, 4, 3, 2 },
+	{ "evidence.mode", "single-socket = true", 0x08, 8, 0x30000, 0x130000 },
+	{ "evidence.mode", "cxl = false", 0x08, 8, 0x230000, 0x30000 },
+	{ "evidence.mode", "aes-256-xts = true", 0x08, 8, 0x30000, 0x430000 },
+	{ "evidence.mode", "page-swap = false", 0x08, 8, 0x30000, 0x2030000 },
+	{ "evidence.mode", "min-guest-svn = 3", 4, 4, 2, 3 },
+	{ "evidence.mode", "min-guest-svn = 3", 4, 4, 0, 4 },
+	{ "evidence.platform", "alias-check = true", 0x40, 8, 0x05, 0x20 },
+	{ "evidence.platform", "tsme = true", 0x40, 8, 0x05, 0x02 },
+	{ "evidence.platform", "ecc = true", 0x40, 8, 0x21, 0x44 },
+	{ "evidence.tcb", MIN, 0x38, 1, 1, 3 },
+	{ "evidence.tcb", MIN, 0x1f1, 1, 2, 4 },
+	{ "evidence.tcb", MIN, 0x1e6, 1, 3, 5 },
+	{ "evidence.tcb", MIN, 0x3f, 1, 199, 201 },
+	{ "evidence.tcb", "", 0x180, 1, 1, SAME },
+	{ "evidence.tcb", "", 0x187, 1, 201, SAME },
+	{ "evidence.tcb", "", 0x1e0, 1, 1, 3 },
+	{ "evidence.tcb", "", 0x3a, 1, 1, SAME },
+	{ "evidence.tcb", "", 0x1f5, 1, 1, SAME },
+	{ "evidence.tcb", "min-tcb-genoa = { snp = 5 }", 0x1e6, 1, 5, SAME },
+	{ "evidence.tcb", "min-firmware = \"1.55.43\"", 0x1e8, 1, 42, 44 },
+	{ "evidence.tcb", "min-firmware = \"1.55.43\"", 0x1ed, 1, 54, 56 },
+	{ "evidence.tcb", "provisional = false", 0x1e8, 1, 44, SAME },
+	{ "evidence.tcb", "provisional = false", 0x3f, 1, 201, SAME },
+	{ "evidence.tcb", "mit-vector = 3", 0x1f8, 8, 1, 7 },
+	{ "evidence.tcb", "mit-vector = 3", 0x200, 8, 2, 3 },
+	{ "evidence.measurement", "", 0x90, 1, 0, SAME },
+	{ "evidence.measurement", "", 0xbf, 1, 0, SAME },
+	{ "evidence.platform", "", 0x1a0, 1, 0, SAME },
+	{ "evidence.platform", "", 0x1df, 1, 0, SAME },
+	{ "evidence.chain", "", 0x189, 1, 0x01, 0xa0 },
+	{ "evidence.chain", "", 0x188, 1, 0x1b, SAME },
+	{ "evidence.chain", "", 0x48, 4, DJ_SNP_KEY_VLEK << 2, SAME },
+	{ "evidence.chain", "products = \"turin\"", 4, 4, 3, SAME },
+	{ "evidence.chain", "signing-key = \"vlek\"", 4, 4, 3, SAME },
+	{ "evidence.revocation", "max-crl-age = \"1d\"", 4, 4, 3, SAME },
+};
+
+static void every_field_below_at_and_above_its_bound_is_told_apart(void)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		const struct fault *f = &fields[i];
+		struct sn s;
+
+		sn_good(&s);
+		accept(&s, f->snp);
+		sn_put(&s, f->off, f->len, f->bad);
+		if (!eq_str(judge(&s), f->name))
+			printf("# field %zu at 0x%x\n", i, f->off);
+		if (f->good == SAME)
+			continue;
+		sn_good(&s);
+		sn_put(&s, f->off, f->len, f->good);
+		/* What version 3 and 4 do not have must not be there. */
+		if (f->off == 0) {
+			sn_put(&s, 0x1f8, 8, 0);
+			sn_put(&s, 0x200, 8, 0);
+		}
+		if (!eq_str(judge(&s), "good"))
+			printf("# field %zu at 0x%x, good\n", i, f->off);
+	}
+}
+
+static void two_faults_never_hide_each_other(void)
+{
+	const size_t n = sizeof(fields) / sizeof(fields[0]);
+	struct sn s;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = i + 1; k < n; k++) {
+			const struct fault *f[2] = { &fields[i], &fields[k] };
+			char snp[256];
+
+			/* Two values at one place are one fault. */
+			if (f[0]->off < f[1]->off + f[1]->len &&
+				f[1]->off < f[0]->off + f[0]->len)
+				continue;
+			if (strcmp(f[0]->snp, f[1]->snp) == 0)
+				(void)snprintf(snp, sizeof(snp), "%s",
+					f[0]->snp);
+			else if (strncmp(f[0]->snp, f[1]->snp, 5) == 0)
+				continue;
+			else
+				(void)snprintf(snp, sizeof(snp), "%s\n%s",
+					f[0]->snp, f[1]->snp);
+			sn_good(&s);
+			accept(&s, snp);
+			for (size_t m = 0; m < 2; m++)
+				sn_put(&s, f[m]->off, f[m]->len, f[m]->bad);
+			(void)judge(&s);
+			ok(!verdict.good);
+			for (size_t m = 0; m < 2; m++) {
+				const struct dj_check *c =
+					dj_verdict_check(&verdict, f[m]->name);
+
+				if (!ok(c != NULL &&
+					    (c->state == DJ_CHECK_FAILED ||
+						    c->state == DJ_CHECK_NA)))
+					printf("# %zu and %zu: %s\n", i, k,
+						f[m]->name);
+			}
+		}
+	}
+}
+
+/* Chains. */
+
+static void other_root_key(struct sn *s)
+{
+	s->ark.key = s->ark.signer = s->ask.signer = SN_OTHER;
+}
+static void root_not_by_itself(struct sn *s)
+{
+	s->ark.signer = SN_OTHER;
+}
+static void issuer_by_another(struct sn *s)
+{
+	s->ask.signer = SN_OTHER;
+}
+static void key_by_another(struct sn *s)
+{
+	s->vek.signer = SN_OTHER;
+}
+static void key_by_root(struct sn *s)
+{
+	s->vek.signer = SN_ARK;
+}
+static void key_names_another_issuer(struct sn *s)
+{
+	s->vek.issuer = "SEV-Milan";
+}
+static void issuer_no_ca(struct sn *s)
+{
+	s->ask.constraints = "critical,CA:FALSE";
+}
+static void issuer_may_not_sign(struct sn *s)
+{
+	s->ask.usage = "critical,digitalSignature";
+}
+static void issuer_of_pkcs1(struct sn *s)
+{
+	s->ask.salt = 0;
+}
+static void key_of_pkcs1(struct sn *s)
+{
+	s->vek.salt = 0;
+}
+static void key_of_short_salt(struct sn *s)
+{
+	s->vek.salt = 32;
+}
+static void key_of_sha256(struct sn *s)
+{
+	s->vek.sha256 = true;
+}
+static void key_of_p256(struct sn *s)
+{
+	s->vek.key = SN_P256;
+}
+static void key_of_rsa(struct sn *s)
+{
+	s->vek.key = SN_OTHER;
+}
+static void issuer_of_rsa_2048(struct sn *s)
+{
+	s->ask.key = s->vek.signer = SN_SMALL;
+}
+static void key_is_a_ca(struct sn *s)
+{
+	s->vek.constraints = "critical,CA:TRUE";
+}
+static void key_with_unknown(struct sn *s)
+{
+	s->vek.unknown = "1.2.3.4";
+}
+static void issuer_is_for_vleks(struct sn *s)
+{
+	s->ask.subject = s->vek.issuer = "SEV-VLEK-Genoa";
+}
+static void issuer_of_another_product(struct sn *s)
+{
+	s->ask.subject = s->vek.issuer = "SEV-Milan";
+}
+static void key_called_vlek(struct sn *s)
+{
+	s->vek.subject = "SEV-VLEK";
+}
+static void product_milan(struct sn *s)
+{
+	s->product = "Milan";
+}
+static void product_longer(struct sn *s)
+{
+	s->product = "Genoax";
+}
+static void no_chip(struct sn *s)
+{
+	s->hwid_len = 0;
+}
+static void short_chip(struct sn *s)
+{
+	s->hwid_len = 8;
+}
+static void chip_and_provider(struct sn *s)
+{
+	s->csp = "CN=cloud.example";
+}
+static void no_bootloader(struct sn *s)
+{
+	s->spl[1] = -1;
+}
+static void fmc_on_genoa(struct sn *s)
+{
+	s->spl[9] = 0;
+}
+static void spl5_set(struct sn *s)
+{
+	s->spl[5] = 1;
+}
+
+static void every_fault_of_a_chain_is_found(void)
+{
+	static void (*const change[])(struct sn *) = { other_root_key,
+		issuer_by_another, key_by_another, key_by_root,
+		key_names_another_issuer, issuer_no_ca, issuer_may_not_sign,
+		issuer_of_pkcs1, key_of_pkcs1, key_of_short_salt, key_of_sha256,
+		key_of_p256, key_of_rsa, issuer_of_rsa_2048, key_is_a_ca,
+		key_with_unknown, issuer_is_for_vleks,
+		issuer_of_another_product, key_called_vlek, product_milan,
+		product_longer, no_chip, short_chip, chip_and_provider,
+		no_bootloader, fmc_on_genoa, spl5_set, root_not_by_itself };
+	struct sn s;
+
+	for (size_t i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
+		sn_good(&s);
+		accept(&s, "");
+		change[i](&s);
+		if (!eq_str(judge(&s), "evidence.chain"))
+			printf("# chain %zu\n", i);
+	}
+}
+
+static void a_vendors_format_needs_the_vendors_root(void)
+{
+	struct sn s;
+
+	sn_good(&s);
+	s.format = DJ_FORMAT_SNP;
+	accept(&s, "");
+	eq_str(judge(&s), "evidence.chain");
+	ok(!verdict.hardware);
+}
+
+static void a_development_root_needs_the_policys_leave(void)
+{
+	struct sn s;
+
+	sn_good(&s);
+	accept(&s, "");
+	policy.development = false;
+	eq_str(judge(&s), "evidence.development");
+	eq_u64(dj_verdict_check(&verdict, "evidence.chain")->state,
+		DJ_CHECK_FAILED);
+}
+
+static void each_certificate_must_be_valid_at_the_time(void)
+{
+	struct sn s;
+
+	for (int i = 0; i < 6; i++) {
+		struct sn_cert *c;
+
+		sn_good(&s);
+		c = i % 3 == 0 ? &s.vek : i % 3 == 1 ? &s.ask : &s.ark;
+		if (i < 3)
+			c->to = SN_TIME - 1;
+		else
+			c->from = SN_TIME + 1;
+		accept(&s, "");
+		eq_str(judge(&s), "evidence.validity");
+	}
+}
+
+static void versions_above_127_and_tagged_chips_are_read(void)
+{
+	struct sn s;
+
+	sn_good(&s);
+	s.hwid_tagged = true;
+	accept(&s, "");
+	eq_str(judge(&s), "good");
+	s.spl[8] = 255;
+	eq_str(judge(&s), "evidence.tcb");
+	for (size_t at = 0; at < 4; at++)
+		sn_put(&s, (uint16_t[]){ 0x3f, 0x187, 0x1e7, 0x1f7 }[at], 1,
+			255);
+	eq_str(judge(&s), "good");
+}
+
+static void turins_parts_stand_elsewhere(void)
+{
+	struct sn s;
+
+	sn_turin(&s);
+	accept(&s, "min-tcb-turin = { fmc = 10 }");
+	eq_str(judge(&s), "evidence.tcb");
+	accept(&s, "min-tcb = { fmc = 10 }\nmin-tcb-turin = { fmc = 9 }");
+	eq_str(judge(&s), "good");
+	sn_put(&s, 0x1a8, 1, 1);
+	eq_str(judge(&s), "evidence.platform");
+	sn_turin(&s);
+	sn_put(&s, 0x184, 1, 1);
+	eq_str(judge(&s), "evidence.tcb");
+}
+
+static void chips_that_are_listed_are_the_only_ones(void)
+{
+	char snp[256] = "chips = [\"";
+	struct sn s;
+
+	for (int i = 0; i < 64; i++)
+		strcat(snp, "c4");
+	strcat(snp, "\"]");
+	sn_good(&s);
+	accept(&s, snp);
+	eq_str(judge(&s), "good");
+	memset(s.hwid, 0xc5, 64);
+	memset(s.report + 0x1a0, 0xc5, 64);
+	eq_str(judge(&s), "evidence.platform");
+	sn_vlek(&s);
+	eq_str(judge(&s), "evidence.platform");
+	sn_turin(&s);
+	accept(&s, "chips = \"c4c4c4c4c4c4c4c4\"");
+	eq_str(judge(&s), "good");
+}
+
+static void a_masked_chip_needs_the_policys_leave(void)
+{
+	struct sn s;
+
+	sn_good(&s);
+	memset(s.report + 0x1a0, 0, 64);
+	accept(&s, "");
+	eq_str(judge(&s), "evidence.platform");
+	accept(&s, "masked-chip = true");
+	eq_str(judge(&s), "good");
+}
+
+static void a_vleks_provider_can_be_asked_for(void)
+{
+	struct sn s;
+
+	sn_vlek(&s);
+	accept(&s, "csp = [\"cloud.example\"]");
+	eq_str(judge(&s), "good");
+	accept(&s, "csp = [\"another.example\"]");
+	eq_str(judge(&s), "evidence.platform");
+	accept(&s, "signing-key = \"vcek\"");
+	eq_str(judge(&s), "evidence.chain");
+	s.csp = NULL;
+	accept(&s, "");
+	eq_str(judge(&s), "evidence.chain");
+}
+
+static void smt_and_the_like_need_both_policy_and_platform(void)
+{
+	static const struct {
+		const char *snp, *name;
+		uint64_t policy, info;
+	} t[] = {
+		{ "smt = false", "good", 0x20000, 0x24 },
+		{ "smt = false", "evidence.mode", 0x30000, 0x24 },
+		{ "smt = false", "evidence.platform", 0x20000, 0x25 },
+		{ "rapl = false", "good", 0x830000, 0x2d },
+		{ "rapl = false", "evidence.mode", 0x30000, 0x2d },
+		{ "rapl = false", "evidence.platform", 0x830000, 0x25 },
+		{ "ciphertext-hiding = true", "good", 0x1030000, 0x35 },
+		{ "ciphertext-hiding = true", "evidence.mode", 0x30000, 0x35 },
+		{ "ciphertext-hiding = true", "evidence.platform", 0x1030000,
+			0x25 },
+		{ "debug = true", "good", 0xb0000, 0x25 },
+		{ "migration = true", "good", 0x70000, 0x25 },
+		{ "", "good", 0x30000, UINT64_MAX },
+	};
+	struct sn s;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		sn_good(&s);
+		accept(&s, t[i].snp);
+		sn_put(&s, 0x08, 8, t[i].policy);
+		sn_put(&s, 0x40, 8, t[i].info);
+		eq_str(judge(&s), t[i].name);
+	}
+}
+
+static void identities_are_compared_where_the_policy_has_them(void)
+{
+	static const struct {
+		const char *key;
+		size_t off, len;
+		const char *check;
+	} ids[] = {
+		{ "host-data", 0xc0, 32, "evidence.config" },
+		{ "id-key", 0xe0, 48, "evidence.mode" },
+		{ "author-key", 0x110, 48, "evidence.mode" },
+		{ "family-id", 0x10, 16, "evidence.mode" },
+		{ "image-id", 0x20, 16, "evidence.mode" },
+	};
+	struct sn s;
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		char snp[256];
+		int n = snprintf(snp, sizeof(snp), "%s = \"", ids[i].key);
+
+		for (size_t k = 0; k < ids[i].len; k++)
+			n += snprintf(snp + n, sizeof(snp) - (size_t)n, "ab");
+		(void)snprintf(snp + n, sizeof(snp) - (size_t)n, "\"");
+		sn_good(&s);
+		accept(&s, snp);
+		sn_put(&s, 0x48, 4, 1);
+		memset(s.report + ids[i].off, 0xab, ids[i].len);
+		eq_str(judge(&s), "good");
+		s.report[ids[i].off + ids[i].len - 1] ^= 1;
+		eq_str(judge(&s), ids[i].check);
+		if (i != 2)
+			continue;
+		s.report[ids[i].off + ids[i].len - 1] ^= 1;
+		sn_put(&s, 0x48, 4, 0); /* the digest of a key not in use */
+		eq_str(judge(&s), ids[i].check);
+	}
+}
+
+static void revocation_lists_are_believed_only_from_the_root(void)
+{
+	struct sn s;
+
+	sn_good(&s);
+	accept(&s, "max-crl-age = \"2h\"");
+	s.crl.there = true;
+	eq_str(judge(&s), "good");
+	s.crl.serial = 8;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.serial = 7;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.serial = 9;
+	eq_str(judge(&s), "good");
+	s.crl.junk = true;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.junk = false;
+	s.crl.signer = SN_OTHER;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.signer = SN_ARK;
+	s.crl.issuer = "ARK-Milan";
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.issuer = "ARK-Genoa";
+	s.crl.from = SN_TIME - 7200;
+	eq_str(judge(&s), "good");
+	s.crl.from--;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.from = SN_TIME + 1;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.from = SN_TIME - 7200;
+	s.crl.to = SN_TIME - 1;
+	eq_str(judge(&s), "evidence.revocation");
+	/* Whom nobody asked for freshness: old, but what it lists is gone. */
+	accept(&s, "");
+	eq_str(judge(&s), "good");
+	s.crl.serial = 8;
+	eq_str(judge(&s), "evidence.revocation");
+}
+
+static void numbers_of_a_signature_are_within_the_order(void)
+{
+	static const uint8_t order[] = { 0x73, 0x29, 0xc5, 0xcc, 0x6a, 0x19,
+		0xec, 0xec, 0x7a, 0xa7, 0xb0, 0x48, 0xb2, 0x0d, 0x1a, 0x58,
+		0xdf, 0x2d, 0x37, 0xf4, 0x81, 0x4d, 0x63, 0xc7 };
+	struct sn s;
+
+	sn_good(&s);
+	accept(&s, "");
+	s.keep_signature = true;
+	for (size_t at = 0x2a0; at <= 0x2e8; at += 0x48) {
+		memset(s.report + 0x2a0, 1, 48);
+		memset(s.report + 0x2e8, 1, 48);
+		memset(s.report + at, 0, 48);
+		eq_str(judge(&s), "evidence.signature");
+		memset(s.report + at, 0xff, 48);
+		memcpy(s.report + at, order, sizeof(order));
+		eq_str(judge(&s), "evidence.signature");
+		eq_str(dj_verdict_check(&verdict, "evidence.signature")->got,
+			"r or s is not within 1..n-1");
+	}
+}
+
+static void reports_of_another_length_are_refused(void)
+{
+	struct sn s;
+
+	sn_good(&s);
+	accept(&s, "");
+	for (size_t len = 0; len < DJ_SNP_REPORT_SIZE; len += 37) {
+		s.report_len = len;
+		eq_str(judge(&s), "evidence.reserved");
+	}
+}
+
+static void every_bit_of_a_made_report_counts(void)
+{
+	size_t len, at;
+	struct sn s;
+
+	sn_good(&s);
+	accept(&s, "");
+	len = sn_build(&s, evidence, sizeof(evidence));
+	eq_str(judge_bytes(evidence, len, SN_TIME), "good");
+	at = 4 + 8; /* EVIDENCE's head, and the first item's */
+	for (size_t bit = 0; bit < 8 * DJ_SNP_REPORT_SIZE; bit += 5) {
+		evidence[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (!ok(strcmp(judge_bytes(evidence, len, SN_TIME), "good") !=
+			    0))
+			printf("# bit %zu\n", bit);
+		evidence[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+/* Genuine evidence. */
+
+static const char *shared(void)
+{
+	const char *dir = getenv("DONJON_SHARED");
+
+	return dir == NULL || dir[0] == '\0' ? "../shared" : dir;
+}
+
+static bool slurp(const char *path, struct dj_snp_part *ret)
+{
+	static uint8_t pool[1 << 20];
+	static size_t used;
+	FILE *f = fopen(path, "rb");
+
+	if (f == NULL)
+		return false;
+	ret->name = "test";
+	ret->p = pool + used;
+	ret->len = fread(pool + used, 1, sizeof(pool) - used, f);
+	used += ret->len;
+	(void)fclose(f);
+	return true;
+}
+
+/* EVIDENCE of a case, and a policy that accepts its measurement. */
+static size_t genuine(const char *name, const char *product, const char *snp)
+{
+	static const char *const cas[] = { "ask", "ark" };
+	struct dj_snp_part report, parts[3];
+	struct dj_snp_file f;
+	struct dj_err e = { 0 };
+	char path[1024];
+
+	(void)snprintf(path, sizeof(path), "%s/evidence/snp/%s/report.bin",
+		shared(), name);
+	if (!slurp(path, &report))
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s/evidence/snp/%s/vek.der",
+		shared(), name);
+	ok(slurp(path, &parts[0]));
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path),
+			"%s/evidence/snp/ca/%s-%s.der", shared(), cas[i],
+			product);
+		ok(slurp(path, &parts[i + 1]));
+	}
+	ok(dj_snp_file_pack(&report, parts, 3, false, &f, &e));
+	memcpy(evidence, f.packed, f.packed_len);
+	free(f.packed);
+	accept(NULL, snp);
+	memcpy(policy.measures[0].bytes, report.p + 0x90, 48);
+	return f.packed_len;
+}
+
+static void every_bit_of_genuine_reports_counts(void)
+{
+	static const struct {
+		const char *name, *product;
+		int64_t time;
+		size_t step;
+	} cases[] = {
+		{ "01-milan-v2", "milan", 1704067200, 1 },
+		{ "08-genoa-v3-tsm", "genoa", 1751328000, 17 },
+		{ "10-turin-v5", "turin", 1759276800, 17 },
+	};
+	bool all = getenv("DONJON_LONG") != NULL;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = genuine(cases[i].name, cases[i].product, "");
+		int64_t t = cases[i].time;
+
+		if (len == 0) {
+			skip("no genuine evidence here (DONJON_SHARED)");
+			return;
+		}
+		eq_str(judge_bytes(evidence, len, t), "good");
+		ok(verdict.hardware);
+		for (size_t bit = 0; bit < 8 * DJ_SNP_REPORT_SIZE;
+			bit += all ? 1 : cases[i].step) {
+			uint8_t *p = &evidence[12 + bit / 8];
+
+			*p ^= (uint8_t)(1 << bit % 8);
+			if (!ok(strcmp(judge_bytes(evidence, len, t), "good") !=
+				    0))
+				printf("# %s: bit %zu\n", cases[i].name, bit);
+			*p ^= (uint8_t)(1 << bit % 8);
+		}
+	}
+}
+
+static void genuine_evidence_is_not_taken_for_emulated(void)
+{
+	size_t len = genuine("01-milan-v2", "milan", "");
+
+	if (len == 0) {
+		skip("no genuine evidence here (DONJON_SHARED)");
+		return;
+	}
+	evidence[0] = 0x81;
+	eq_str(judge_bytes(evidence, len, 1704067200), "evidence.chain");
+}
+
+/* What is around a report. */
+
+static size_t hcl(uint8_t *dst, size_t json)
+{
+	const uint32_t words[] = { 0x414c4348, 2, (uint32_t)(1236 + json), 2 };
+	const uint32_t tail[] = { (uint32_t)(20 + json), 1, 2, 1,
+		(uint32_t)json };
+
+	memset(dst, 0, 1236 + json + 8);
+	memcpy(dst, words, sizeof(words));
+	memcpy(dst + 1216, tail, sizeof(tail));
+	memset(dst + 1236, '{', json);
+	return 1236 + json + 8;
+}
+
+static void an_hcl_report_is_read_whole_or_not_at_all(void)
+{
+	static const uint16_t bad[] = { 0, 4, 8, 12, 16, 20, 31, 1216, 1220,
+		1224, 1228, 1232, 1247 };
+	uint8_t buf[2048];
+	struct dj_snp_hcl h;
+	size_t len = hcl(buf, 10);
+
+	eq_u64(dj_snp_hcl_parse(buf, len, &h), DJ_OK);
+	eq_u64(h.json_len, 10);
+	ok(h.report == buf + 32 && h.json == buf + 1236);
+	for (size_t n = 0; n < 1246; n++)
+		ok(dj_snp_hcl_parse(buf, n, &h) != DJ_OK);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		buf[bad[i]] ^= 0x40;
+		ok(dj_snp_hcl_parse(buf, len, &h) != DJ_OK);
+		buf[bad[i]] ^= 0x40;
+	}
+}
+
+static void a_certificate_table_stays_within_itself(void)
+{
+	static const uint8_t vcek[16] = { 0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64,
+		0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd };
+	struct dj_snp_cert certs[DJ_SNP_CERTS_MAX];
+	uint8_t buf[24 * 20] = { 0 };
+	size_t n = 99;
+
+	memcpy(buf, vcek, 16);
+	buf[16] = 48;
+	buf[20] = 4;
+	eq_u64(dj_snp_certs_parse(buf, 52, certs, &n), DJ_OK);
+	eq_u64(n, 1);
+	eq_u64(certs[0].kind, DJ_SNP_CERT_VCEK);
+	ok(certs[0].p == buf + 48);
+	for (size_t len = 0; len < 52; len++)
+		eq_u64(dj_snp_certs_parse(buf, len, certs, &n), DJ_E_INPUT);
+	buf[19] = 0xff;
+	eq_u64(dj_snp_certs_parse(buf, 52, certs, &n), DJ_E_INPUT);
+	buf[19] = 0;
+	memcpy(buf + 24, buf, 24);
+	eq_u64(dj_snp_certs_parse(buf, 96, certs, &n), DJ_E_INPUT);
+	for (size_t i = 0; i < 17; i++) {
+		memset(buf + 24 * i, 0, 24);
+		buf[24 * i] = 1;
+	}
+	eq_u64(dj_snp_certs_parse(buf, sizeof(buf), certs, &n), DJ_E_LIMIT);
+	memset(buf + 24 * 16, 0, 24);
+	eq_u64(dj_snp_certs_parse(buf, sizeof(buf), certs, &n), DJ_OK);
+}
+
+struct walk {
+	size_t at, n;
+};
+
+static void on_field(void *ctx, size_t off, size_t len, const char *name,
+	const char *value)
+{
+	struct walk *w = ctx;
+
+	eq_u64(off, w->at);
+	ok(name[0] != '\0' && value[0] != '\0');
+	w->at += len;
+	w->n++;
+}
+
+static void explaining_shows_every_byte_once(void)
+{
+	struct walk w = { 0, 0 };
+	struct sn s;
+
+	sn_good(&s);
+	dj_snp_report_fields(s.report, on_field, &w);
+	eq_u64(w.at, DJ_SNP_REPORT_SIZE);
+	ok(w.n > 30);
+}
+
+static void a_policy_with_a_mistake_says_where(void)
+{
+	static const struct {
+		const char *snp, *say;
+	} bad[] = {
+		{ "smtt = false", "did you mean \"smt\"?" },
+		{ "smt = 0", "smt: expected a boolean" },
+		{ "products = []", "an empty list accepts nothing" },
+		{ "products = \"rome\"", "expected \"milan\"" },
+		{ "signing-key = \"vmrk\"", "expected \"vcek\"" },
+		{ "vmpl = 4", "vmpl: expected 0 to 3" },
+		{ "vmpl = -1", "vmpl: expected 0 to 3" },
+		{ "report-version = 1", "expected 2 to 5" },
+		{ "min-tcb = 3", "min-tcb: expected a table" },
+		{ "min-tcb = { boot = 3 }", "unknown key \"boot\"" },
+		{ "min-tcb = { snp = 256 }", "snp: expected 0 to 255" },
+		{ "min-firmware = \"1.55\"", "MAJOR.MINOR.BUILD" },
+		{ "min-firmware = \"1.55.256\"", "MAJOR.MINOR.BUILD" },
+		{ "max-crl-age = \"30\"", "expected days or hours" },
+		{ "max-crl-age = \"0d\"", "expected days or hours" },
+		{ "chips = \"all\"", "expected 128 hexadecimal digits" },
+		{ "chips = []", "an empty list accepts nothing" },
+		{ "host-data = \"00\"", "expected 64 hexadecimal digits" },
+		{ "csp = [1]", "csp: expected a string" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const char *text = sn_policy(bad[i].snp);
+
+		ok(dj_policy_parse(text, strlen(text), "p", &policy, &err) !=
+			DJ_OK);
+		eq_u64(err.line, 9);
+		if (!ok(strstr(err.text, bad[i].say) != NULL))
+			printf("# %s: %s\n", bad[i].snp, err.text);
+	}
+}
+
+int main(void)
+{
+	RUN(good_evidence_of_every_product_and_key_is_good);
+	RUN(every_field_below_at_and_above_its_bound_is_told_apart);
+	RUN(two_faults_never_hide_each_other);
+	RUN(every_fault_of_a_chain_is_found);
+	RUN(a_vendors_format_needs_the_vendors_root);
+	RUN(a_development_root_needs_the_policys_leave);
+	RUN(each_certificate_must_be_valid_at_the_time);
+	RUN(versions_above_127_and_tagged_chips_are_read);
+	RUN(turins_parts_stand_elsewhere);
+	RUN(chips_that_are_listed_are_the_only_ones);
+	RUN(a_masked_chip_needs_the_policys_leave);
+	RUN(a_vleks_provider_can_be_asked_for);
+	RUN(smt_and_the_like_need_both_policy_and_platform);
+	RUN(identities_are_compared_where_the_policy_has_them);
+	RUN(revocation_lists_are_believed_only_from_the_root);
+	RUN(numbers_of_a_signature_are_within_the_order);
+	RUN(reports_of_another_length_are_refused);
+	RUN(every_bit_of_a_made_report_counts);
+	RUN(every_bit_of_genuine_reports_counts);
+	RUN(genuine_evidence_is_not_taken_for_emulated);
+	RUN(an_hcl_report_is_read_whole_or_not_at_all);
+	RUN(a_certificate_table_stays_within_itself);
+	RUN(explaining_shows_every_byte_once);
+	RUN(a_policy_with_a_mistake_says_where);
+	return done();
+}
