@@ -110,7 +110,9 @@ $(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
 endef
 $(eval $(call test_tool,spectest))
 $(eval $(call test_tool,wasirun))
-TEST_TOOLS += $(P)/spectest $(P)/wasirun
+# Modules with what they must do: run by wasirun, or by donjon in a Keep.
+$(eval $(call test_tool,wasitest))
+TEST_TOOLS += $(P)/spectest $(P)/wasirun $(P)/wasitest
 
 # The process shim under a core that does as it is told (tests/keep/probe.c).
 PROBE := build/keep-test/process.elf
