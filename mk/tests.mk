@@ -127,6 +127,18 @@ $(PROBE): build/keep-test/tests/keep/probe.c.o keep/shim/process/image.ld \
 TEST_TOOLS += $(PROBE)
 -include build/keep-test/tests/keep/probe.c.d
 
+# What a guest's exits ask for; the launcher is in no archive.
+$(P)/tests/unit/test_vmm: $(B)/host/vmm/exit.c.o
+
+# The VM shim under a core that does what it must not (tests/keep/evil_vm.c).
+EVIL_VM := build/keep-test/kvm.elf
+$(EVIL_VM): build/keep-test/tests/keep/evil_vm.c.o keep/shim/kvm/image.ld \
+		$(filter-out $(patsubst %,build/keep/kvm.o/%.o,$(KEEP_SRC) $(wildcard lib/wasm/*.c)),$(KEEP_OBJ_kvm))
+	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/kvm/image.ld -o $@ \
+		$(filter %.o,$^)
+TEST_TOOLS += $(EVIL_VM)
+-include build/keep-test/tests/keep/evil_vm.c.d
+
 # A launcher and Keep in one that does as it is told, for the agent's tests.
 build/tests/fake_launch: build/host/tests/agent/fake_launch.c.o
 	@mkdir -p $(@D)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import (BUILD, Agent, RefClient, Tap, descendants, echo_module, is_keep, program,  # noqa: E402
+from donjonlib import (BUILD, TEE, Agent, RefClient, Tap, descendants, echo_module, is_keep, program,  # noqa: E402
                        reference)
 
 ref = reference()
@@ -176,6 +176,8 @@ for suite in (1, 2):
     t.ok(dumps >= 3, "the memory of %d host processes was kept" % dumps)
     t.ok(r.returncode == 0, "no canary in host-visible bytes: " + r.stdout.strip().split("\n")[-1], r.stdout)
 
+if TEE != "process":  # the broken builds are of the process image
+    t.done()
 broken = sorted(glob.glob(os.path.join(BUILD, "keep-break", "*", "process.elf")))
 caught = 0
 for b in broken:

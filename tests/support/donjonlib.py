@@ -18,8 +18,10 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.environ.get("DONJON_SHARED", os.path.join(ROOT, "..", "shared"))
 BUILD = os.environ.get("DONJON_BUILD", os.path.join(ROOT, "build"))
-FORMAT_PROCESS = 0x8001
-TEE_PROCESS = 0x41
+# One parameter runs the same tests over another TEE.
+TEE = os.environ.get("DONJON_TEE", "process")
+FORMAT_PROCESS, TEE_PROCESS = 0x8001, 0x41
+FORMAT, TEE_NUMBER = {"process": (FORMAT_PROCESS, TEE_PROCESS), "kvm": (0x8002, 0x40)}[TEE]
 
 
 def shared(*path):
@@ -138,7 +140,7 @@ class Agent:
 
     def create(self, config=None):
         status, keep = self.request("POST", "/v1/keeps", {
-            "tee": "process", "emulated": False, "config": base64.b64encode(config or kcf1()).decode()})
+            "tee": TEE, "emulated": False, "config": base64.b64encode(config or kcf1()).decode()})
         if status != 201:
             raise RuntimeError("no keep: %s %s" % (status, keep))
         return keep["id"]
@@ -164,8 +166,8 @@ class Agent:
         path = os.path.join(self.dir, "policy.toml")
         with open(path, "w") as f:
             f.write('schema = 1\nname = "test"\n[development]\nallow = true\nroot = "%s"\n'
-                    '[keep]\nmeasurement = [ { tee = "process", sha256 = "%s" } ]\n'
-                    % (os.path.join(self.emu, "root.pem"), measurement()))
+                    '[keep]\nmeasurement = [ { tee = "%s", sha256 = "%s" } ]\n'
+                    % (os.path.join(self.emu, "root.pem"), TEE, measurement()))
         return path
 
     def close(self):
@@ -186,7 +188,7 @@ class Agent:
 
 
 def measurement():
-    out = subprocess.run([program("donjon"), "measure", "--tee", "process", "--json"], check=True,
+    out = subprocess.run([program("donjon"), "measure", "--tee", TEE, "--json"], check=True,
                          stdout=subprocess.PIPE).stdout
     return find_hex(json.loads(out))
 
@@ -223,9 +225,10 @@ def descendants(pid):
 
 
 def is_keep(pid):
-    """The Keep itself: the process that runs the image."""
+    """The Keep itself: the process that runs the image, or its VM."""
     try:
-        return "memfd:" in os.readlink("/proc/%d/exe" % pid)
+        return "memfd:" in os.readlink("/proc/%d/exe" % pid) or any(
+            "kvm-vcpu" in os.readlink(f.path) for f in os.scandir("/proc/%d/fd" % pid))
     except OSError:
         return False
 
@@ -281,14 +284,14 @@ def parse_evidence(b):
 
 
 def check_evidence(ref, b, report_data, root_pem, config_hash=None):
-    """An independent judge of format 0x8001, by Debian's python3-cryptography."""
+    """An independent judge of the development formats, by Debian's python3-cryptography."""
     import hashlib
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, utils
     fmt, _, items = parse_evidence(b)
     rep = items[1]
-    if fmt != FORMAT_PROCESS or len(rep) != 240 or rep[:6] != b"DJPR\0\1":
+    if fmt != FORMAT or len(rep) != 240 or rep[:8] != b"DJPR\0\1" + TEE_NUMBER.to_bytes(2, "big"):
         raise ref.Reject("EVIDENCE")
     end = b"-----END CERTIFICATE-----\n"
     leaf, root = (x509.load_pem_x509_certificate(p + end) for p in items[2].split(end)[:2])
@@ -314,7 +317,7 @@ class RefClient:
 
     def __init__(self, ref, sock, root_pem, suites=(1, 2), minclass=0, config_hash=None):
         self.ref, self.s, self.root, self.config_hash = ref, sock, root_pem, config_hash
-        self.hello = ref.hello(os.urandom(32), list(suites), [FORMAT_PROCESS], minclass=minclass)
+        self.hello = ref.hello(os.urandom(32), list(suites), [FORMAT], minclass=minclass)
         self.minclass = minclass
         self.out = {1: b"", 2: b"", 3: b""}
         self.ended, self.exit, self.again_rd = set(), None, None
