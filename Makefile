@@ -112,10 +112,11 @@ images: $(IMAGES)
 # Tests: a program per file. Unit tests link everything but the mains.
 UNIT := $(patsubst %.c,$(P)/%,$(wildcard tests/unit/*.c))
 TEST_SUPPORT := $(wildcard tests/support/*.c)
+NONCE_WRAP := -Wl,--wrap=dj_aead_seal
 $(P)/tests/%: $(B)/tests/%.c.o $(call obj,$(TEST_SUPPORT)) $(B)/client.a \
 		$(B)/attest.a $(B)/host.a $(B)/keep.a $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) $(NONCE_WRAP) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
 include mk/tests.mk

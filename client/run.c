@@ -73,7 +73,8 @@ static bool choose_one(const char *word, struct dj_judge_tee *ret,
 	*ret_count = 0;
 	for (size_t i = 0; ours[i] != NULL; i++) {
 		if (strcmp(word, ours[i]) == 0) {
-			*ret = (struct dj_judge_tee){ numbers[i], false };
+			*ret = (struct dj_judge_tee){ (uint8_t)numbers[i],
+				false };
 			*ret_count = 1;
 			return true;
 		}

@@ -41,7 +41,7 @@ endif
 # Fuzzers: one per parser, all of our code instrumented, clang's libFuzzer.
 FUZZ_CC := clang-19
 FUZZ_FLAGS := $(filter-out $(GCC_WARN) -fstack-clash-protection,$(BASE) $(WARN)) \
-	-O1 -D_GNU_SOURCE -I. -DDJ_FUZZ=1 \
+	-O1 -D_GNU_SOURCE -I. -DDJ_FUZZ=1 -mllvm -asan-stack-dynamic-alloca=0 \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZERS := $(patsubst fuzz/%.c,build/fuzz/bin/%,$(wildcard fuzz/fuzz_*.c))
 FUZZ_LIB := $(patsubst %,build/fuzz/o/%.o,$(LIB_SRC) $(KEEP_SRC) $(ATTEST_SRC) \
@@ -57,7 +57,7 @@ build/fuzz/all.a: $(FUZZ_LIB)
 build/fuzz/bin/%: build/fuzz/o/fuzz/%.c.o $(patsubst %,build/fuzz/o/%.o,$(TEST_SUPPORT)) \
 		build/fuzz/all.a build/host/bearssl.a
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) \
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(NONCE_WRAP) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
 
@@ -138,6 +138,25 @@ $(EVIL_VM): build/keep-test/tests/keep/evil_vm.c.o keep/shim/kvm/image.ld \
 		$(filter %.o,$^)
 TEST_TOOLS += $(EVIL_VM)
 -include build/keep-test/tests/keep/evil_vm.c.d
+
+# The image and the client with a log of each (key, nonce) around their AEAD
+# (tests/support/nonce_log.h): the same objects, linked with one more.
+build/keep-nonce/%.c.o: %.c mk/flags.mk | deps $(BEARSSL_STAMP)
+	@mkdir -p $(@D)
+	$(Q)$(KEEP_CC) $(KEEP_FLAGS_process) -DNONCE_LOG_ON=true -MMD -MP \
+		-MF $(@:.o=.d) -c -o $@ $<
+build/keep-nonce/process.elf: build/keep-nonce/tests/support/nonce_log.c.o \
+		$(KEEP_OBJ_process) keep/shim/process/image.ld
+	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) --wrap=dj_aead_seal \
+		-T keep/shim/process/image.ld -o $@ $(filter %.o,$^)
+build/tests/donjon-nonce: $(call obj,$(CLI_SRC) tests/support/nonce_log.c \
+		tests/nonce/client_log.c) $(B)/client.a $(B)/attest.a $(B)/lib.a \
+		$(B)/bearssl.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) $(NONCE_WRAP) -o $@ $(filter %.o %.a,$^) \
+		-ljansson -lssl -lcrypto
+TEST_TOOLS += build/keep-nonce/process.elf build/tests/donjon-nonce
+-include build/keep-nonce/tests/support/nonce_log.c.d
 
 # A launcher and Keep in one that does as it is told, for the agent's tests.
 build/tests/fake_launch: build/host/tests/agent/fake_launch.c.o

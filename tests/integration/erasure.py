@@ -15,8 +15,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import (Agent, RefClient, Tap, descendants, dump, echo_module, is_keep, recv_frame,  # noqa: E402
-                       reference, skip_all, FORMAT_PROCESS, check_evidence)
+from donjonlib import (Agent, RefClient, RefAgain, Tap, all_of, check_evidence, descendants, dump,  # noqa: E402
+                       echo_module, is_keep, jump, recv_frame, reference, skip_all)
 
 ref = reference()
 if os.geteuid() != 0:
@@ -35,13 +35,6 @@ class Memory:
 
     def find(self, needle):
         return [a + i for a, b in self.parts for i in all_of(b, needle)]
-
-
-def all_of(b, needle):
-    i = b.find(needle)
-    while i >= 0:
-        yield i
-        i = b.find(needle, i + 1)
 
 
 def windows(secret):
@@ -81,26 +74,6 @@ def kem_key(m, keep_id, pk):
     return None
 
 
-def jump(pid, chain, number, has_epoch):
-    """Sets a chain's record number in the Keep's memory: iv and number stand
-    in one struct dj_chain. The reference's chain follows."""
-    iv = ref.expand(chain.secret, b"keep-session-v1 iv", 12)
-    where = Memory(pid).find(iv)
-    assert len(where) == 1, where
-    base = where[0] - 56  # is_live, alg, number, secret, epoch, iv
-    with open("/proc/%d/mem" % pid, "r+b", 0) as f:
-        f.seek(base + 8)
-        assert int.from_bytes(f.read(8), "little") == chain.n, "struct dj_chain has moved"
-        f.seek(base + 8)
-        f.write(number.to_bytes(8, "little"))
-        if has_epoch:
-            f.seek(base + 48)
-            f.write((number >> 16).to_bytes(8, "little"))
-    chain.n = number
-    if has_epoch:
-        chain.epoch = number >> 16
-
-
 def pump(c, until):
     while not until():
         if not c.step():
@@ -129,33 +102,6 @@ def tar(name, data):
         h[off:off + len(b)] = b
     h[148:156] = b"%06o\0 " % sum(h)
     return bytes(h) + data + bytes(-len(data) % 512) + bytes(1024)
-
-
-class Again(RefClient):
-    """The reference's mode 1."""
-
-    def __init__(self, ref, sock, root, keep_id, ticket, no, nexts, suites):
-        super().__init__(ref, sock, root, suites=suites)
-        self.hello = ref.hello(os.urandom(32), list(suites), [FORMAT_PROCESS], 1, keep_id)
-        self.ticket, self.no, self.nexts = ticket, no, nexts
-
-    def handshake(self):
-        self.send(ref.T_HELLO, self.hello)
-        t_, self.offer, _ = recv_frame(self.s)
-        assert t_ == ref.T_OFFER, self.offer
-        _, self.ev, _ = recv_frame(self.s)
-        cl = ref.Client(self.hello, lambda rd, ev: check_evidence(ref, ev, rd, self.root), self.ticket, self.no)
-        self.skE = os.urandom(32)
-        self.open = cl.on_offer(self.offer, self.ev, skE=self.skE)
-        self.sess, self.o = cl.session, ref.parse_offer(self.offer)
-
-    def claim(self, owner=b"\0"):
-        self.send(ref.T_OPEN, self.open)
-        self.record(ref.K_RESUME, data=owner + b"".join(
-            bytes([s]) + be(n, 8) for s, n in self.nexts))
-        r = self.next()
-        assert r["kind"] == ref.K_READY, r
-        return r
 
 
 def whole(suite):
@@ -192,7 +138,7 @@ def whole(suite):
         old = dict(first)
         for ch, n in ((s1.c2k, "c2k 0"), (s1.k2c, "k2c 0")):
             old.update(epoch_keys(ch.secret, n))
-            jump(pid, ch, 65534, False)
+            jump(ref, pid, ch, 65534, False)
         mod = echo_module(can["program"])
         item = bytes([1, 0, 16, 0]) + b"/data"
         c.begin(mod, ["echo", can["argument"].decode()], ["C=" + can["environment"].decode()],
@@ -227,7 +173,7 @@ def whole(suite):
                                                "its file": can["file"]})
 
         # Reattach: READY makes a ticket, the first record after it confirms.
-        d = Again(ref, a.session(kid), root, o["keep_id"], s1.ticket, 1, [(1, 32), (2, 0)], [suite])
+        d = RefAgain(ref, a.session(kid), root, o["keep_id"], s1.ticket, 1, [(1, 32), (2, 0)], [suite])
         d.handshake()
         d.claim()
         s2 = d.sess
@@ -244,7 +190,7 @@ def whole(suite):
         at(name + "after its confirmation", pid, old, {"ticket 2": s2.ticket})
 
         # Near 2^48 a chain ends rather than use a number twice.
-        jump(pid, s2.k2c, (1 << 48) - 2, True)
+        jump(ref, pid, s2.k2c, (1 << 48) - 2, True)
         sent = 0
         d.s.settimeout(1)
         try:
@@ -259,7 +205,7 @@ def whole(suite):
         d.s.close()
 
         # The end: a third attach, the program runs out, RELEASE.
-        e = Again(ref, a.session(kid), root, o["keep_id"], s2.ticket, 2, [(1, 32), (2, 0)], [suite])
+        e = RefAgain(ref, a.session(kid), root, o["keep_id"], s2.ticket, 2, [(1, 32), (2, 0)], [suite])
         e.handshake()
         e.claim()
         s3 = e.sess

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/fake_shim.h"
+#include "tests/support/nonce_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,7 @@ void fake_start(void (*main_fn)(void), const void *block, size_t len)
 	uint8_t *region = fake.region;
 	uint32_t n = (uint32_t)len;
 
+	dj_nonce_log_start();
 	give_back();
 	if (region == NULL) {
 		region = mmap(NULL, DJ_HC_REGION_SIZE, PROT_READ | PROT_WRITE,
