@@ -87,13 +87,23 @@ bool dj_path_program(char ret[static DJ_PATH_MAX], const char *name)
 {
 	static const char *const places[] = { "/usr/libexec/donjon",
 		"/usr/lib/donjon", "/usr/sbin", "/usr/bin" };
+	static const char *const near[] = { "../libexec/donjon", "../sbin" };
 	const char *chosen = getenv("DONJON_LIBEXEC");
 	char own[DJ_PATH_MAX];
+	char folder[DJ_PATH_MAX + 32];
 
 	if (chosen != NULL && chosen[0] != '\0')
 		return join(ret, chosen, name, X_OK);
-	if (own_folder(own) && join(ret, own, name, X_OK))
-		return true;
+	if (own_folder(own)) {
+		if (join(ret, own, name, X_OK))
+			return true;
+		for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+			(void)snprintf(folder, sizeof(folder), "%s/%s", own,
+				near[i]);
+			if (join(ret, folder, name, X_OK))
+				return true;
+		}
+	}
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		if (join(ret, places[i], name, X_OK))
 			return true;
@@ -108,7 +118,9 @@ bool dj_path_images(char ret[static DJ_PATH_MAX])
 
 	if (chosen != NULL && chosen[0] != '\0')
 		return join(ret, chosen, ".", X_OK);
-	if (own_folder(own) && join(ret, own, "keep", X_OK))
+	if (own_folder(own) &&
+		(join(ret, own, "keep", X_OK) ||
+			join(ret, own, "../lib/donjon/keep", X_OK)))
 		return true;
 	return join(ret, "/usr/lib/donjon", "keep", X_OK);
 }

@@ -24,9 +24,10 @@ DJ_NODISCARD bool dj_state_make(struct dj_err *err);
 
 /*
  * A program of ours: in $DONJON_LIBEXEC if that is set, and only there, else
- * beside this one, then where it is installed. False: nowhere.
+ * beside this one, then where `make install` puts it from here, then below
+ * /usr. False: nowhere.
  */
 bool dj_path_program(char ret[static DJ_PATH_MAX], const char *name);
 /* The folder of Keep images likewise: $DONJON_IMAGES, keep/ beside this
-   program, /usr/lib/donjon/keep. False: none of them is there. */
+   program, ../lib/donjon/keep, /usr/lib/donjon/keep. False: none of them is there. */
 bool dj_path_images(char ret[static DJ_PATH_MAX]);

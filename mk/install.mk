@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # make install [DESTDIR=] [prefix=/usr] [unitdir=]: what packages contain.
-# Programs look for each other beside themselves and below /usr.
+# Programs look for each other beside themselves, in this layout, below /usr.
 # make deb: build/deb/*.deb, from what is built (debhelper 13).
 unitdir ?= $(prefix)/lib/systemd/system
 MAN := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))

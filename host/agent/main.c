@@ -97,11 +97,13 @@ static void on_private_end(void *arg)
 	leave_if_done(arg);
 }
 
-/* Beside this program as in a build tree, else where packages put it. */
+/* Beside this program as in a build tree, else where `make install` puts it
+   from here, else where packages do. */
 static void find_path(char *dst, size_t cap, const char *given,
 	const char *beside, const char *installed)
 {
 	char self[4096];
+	const char *dir;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (given != NULL) {
@@ -110,22 +112,26 @@ static void find_path(char *dst, size_t cap, const char *given,
 	}
 	if (n > 0) {
 		self[n] = '\0';
-		if ((size_t)snprintf(dst, cap, "%s/%s", dirname(self), beside) <
+		dir = dirname(self);
+		if ((size_t)snprintf(dst, cap, "%s/%s", dir, beside) < cap &&
+			access(dst, X_OK) == 0)
+			return;
+		if ((size_t)snprintf(dst, cap, "%s/../%s", dir, installed) <
 				cap &&
 			access(dst, X_OK) == 0)
 			return;
 	}
-	snprintf(dst, cap, "%s", installed);
+	snprintf(dst, cap, "/usr/%s", installed);
 }
 
 static void find_paths(struct dj_agent *a)
 {
 	find_path(a->image_dir, sizeof(a->image_dir), a->opt.image_dir, "keep",
-		"/usr/lib/donjon/keep");
+		"lib/donjon/keep");
 	find_path(a->launcher, sizeof(a->launcher), a->opt.launcher,
-		"donjon-launch", "/usr/libexec/donjon/donjon-launch");
+		"donjon-launch", "libexec/donjon/donjon-launch");
 	find_path(a->emulator, sizeof(a->emulator), a->opt.emulator,
-		"donjon-emu", "/usr/libexec/donjon/donjon-emu");
+		"donjon-emu", "libexec/donjon/donjon-emu");
 }
 
 /* Each Keep costs about eight descriptors here. */
