@@ -196,8 +196,15 @@ void dj_keep_kill(struct dj_keep *k, const char *reason)
 
 static void reply(struct dj_keep *k, const struct dj_serve_reply *rep)
 {
+	bool has_frames = k->has_frames;
+
 	dj_serve_reply(&k->serve, rep);
 	kick(k);
+	/*
+	 * The Keep wakes for its answer and may sleep again without a look at
+	 * its frames: what came during the call must still wake it then.
+	 */
+	k->has_frames = has_frames;
 }
 
 static void send_launcher(struct dj_keep *k, uint32_t type, const void *p,
