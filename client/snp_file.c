@@ -105,7 +105,8 @@ static bool is_pem(const uint8_t *p, size_t len)
 {
 	static const char begin[] = "-----BEGIN ";
 
-	return memmem(p, len, begin, strlen(begin)) != NULL;
+	return memchr(p, 0, len) == NULL &&
+		memmem(p, len, begin, strlen(begin)) != NULL;
 }
 
 static bool add_one(struct heap *h, const uint8_t *p, size_t len)
@@ -142,6 +143,15 @@ static bool add_part(struct heap *h, const struct dj_snp_part *part,
 			err);
 }
 
+static char base64_of(char c)
+{
+	if (c == '-')
+		c = '+';
+	if (c == '_')
+		c = '/';
+	return c;
+}
+
 /* base64url or base64, padded or not. */
 static uint8_t *base64url(const char *text, size_t *ret_len)
 {
@@ -152,11 +162,9 @@ static uint8_t *base64url(const char *text, size_t *ret_len)
 
 	if (copy != NULL && bytes != NULL && full < INT_MAX &&
 		text[len + strspn(text + len, "=")] == '\0' && len % 4 != 1) {
-		for (size_t i = 0; i < full; i++)
-			copy[i] = i >= len       ? '='
-				: text[i] == '-' ? '+'
-				: text[i] == '_' ? '/'
-						 : text[i];
+		memset(copy, '=', full);
+		for (size_t i = 0; i < len; i++)
+			copy[i] = base64_of(text[i]);
 		n = EVP_DecodeBlock(bytes, (const uint8_t *)copy, (int)full);
 	}
 	free(copy);

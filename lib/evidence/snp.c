@@ -326,10 +326,9 @@ dj_status dj_snp_certs_parse(const uint8_t *buf, size_t len,
 
 	for (;;) {
 		const uint8_t *entry = dj_rd_bytes(&r, ENTRY);
-		struct dj_rd e = dj_rd_of(entry, entry == NULL ? 0 : ENTRY);
-		const uint8_t *guid = dj_rd_bytes(&e, 16);
-		uint32_t off = dj_rd_u32le(&e), size = dj_rd_u32le(&e);
-		struct dj_snp_cert c = { .len = size };
+		struct dj_snp_cert c = { 0 };
+		struct dj_rd e;
+		uint32_t off, size;
 
 		if (entry == NULL)
 			return DJ_E_INPUT;
@@ -337,13 +336,17 @@ dj_status dj_snp_certs_parse(const uint8_t *buf, size_t len,
 			break;
 		if (n == DJ_SNP_CERTS_MAX)
 			return DJ_E_LIMIT;
-		c.kind = kind_of(guid);
+		c.kind = kind_of(entry);
+		e = dj_rd_of(entry + 16, ENTRY - 16);
+		off = dj_rd_u32le(&e);
+		size = dj_rd_u32le(&e);
 		if (off > len || size > len - off)
 			return DJ_E_INPUT;
 		if (c.kind != DJ_SNP_CERT_OTHER && (seen >> c.kind & 1) != 0)
 			return DJ_E_INPUT;
 		seen |= 1U << c.kind;
 		c.p = buf + off;
+		c.len = size;
 		ret[n++] = c;
 	}
 	*ret_count = n;
@@ -351,6 +354,7 @@ dj_status dj_snp_certs_parse(const uint8_t *buf, size_t len,
 }
 
 #define HCL_MAGIC   0x414c4348 /* "HCLA" */
+#define HCL_REQUEST 2
 #define HCL_SNP     2
 #define HCL_SHA256  1
 #define HCL_RUNTIME 20 /* bytes before the JSON, after the report */
@@ -367,7 +371,7 @@ dj_status dj_snp_hcl_parse(const uint8_t *buf, size_t len,
 {
 	struct dj_rd r = dj_rd_of(buf, len);
 	struct dj_snp_hcl h = { 0 };
-	uint32_t used, data;
+	uint32_t used, type, status, data, version, kind, hash;
 
 	if (dj_rd_u32le(&r) != HCL_MAGIC)
 		dj_rd_fail(&r, DJ_E_INPUT);
@@ -375,13 +379,17 @@ dj_status dj_snp_hcl_parse(const uint8_t *buf, size_t len,
 	if (h.version != 1 && h.version != 2)
 		dj_rd_fail(&r, DJ_E_UNSUPPORTED);
 	used = dj_rd_u32le(&r);
-	if (dj_rd_u32le(&r) != 2 || dj_rd_u32le(&r) != 0)
+	type = dj_rd_u32le(&r);
+	status = dj_rd_u32le(&r);
+	if (type != HCL_REQUEST || status != 0)
 		dj_rd_fail(&r, DJ_E_INPUT);
 	dj_rd_zero(&r, 12);
 	h.report = dj_rd_bytes(&r, DJ_SNP_REPORT_SIZE);
 	data = dj_rd_u32le(&r);
-	if (dj_rd_u32le(&r) != 1 || dj_rd_u32le(&r) != HCL_SNP ||
-		dj_rd_u32le(&r) != HCL_SHA256)
+	version = dj_rd_u32le(&r);
+	kind = dj_rd_u32le(&r);
+	hash = dj_rd_u32le(&r);
+	if (version != 1 || kind != HCL_SNP || hash != HCL_SHA256)
 		dj_rd_fail(&r, DJ_E_UNSUPPORTED);
 	h.json_len = dj_rd_u32le(&r);
 	if (data < HCL_RUNTIME || h.json_len != data - HCL_RUNTIME ||
