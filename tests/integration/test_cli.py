@@ -163,7 +163,7 @@ refused(126, "module.invalid", "a module that does not validate", "run", invalid
 refused(65, "module.invalid", "the same by show", "show", invalid, part=b"at byte ")
 refused(126, "module.refused", "an import that no Keep has", "run", imports, part=b"no_such_thing")
 refused(64, "tee.unknown", "a TEE that is none", "run", "--tee", "proces", echo, part=b"did you mean process?")
-for tee in ("snp", "tdx", "sgx", "snp-emu", "kvm"):
+for tee in ("snp", "tdx", "sgx", "snp-emu"):
     refused(125, "tee.unsupported", "no weaker TEE in the place of %s" % tee, "run", "--tee", tee, echo)
 refused(78, "policy.read", "a policy that is not there", "-p", "none.toml", "run", echo)
 put("bad.toml", 'schema = 1\nname = "bad"\n[keep]\nmesurement = []\n')

@@ -368,7 +368,7 @@ static void a_wanted_tee_is_never_exchanged_for_another(void)
 	static const struct {
 		const char *word, *name;
 	} cases[] = { { "snp", "tee.unsupported" },
-		{ "snp-emu", "tee.unsupported" }, { "kvm", "tee.unsupported" },
+		{ "snp-emu", "tee.unsupported" }, { "kvm", "(none)" },
 		{ "process,snp", "tee.unsupported" },
 		{ "proces", "tee.unknown" }, { "", "tee.unknown" },
 		{ ",", "tee.unknown" }, { "process", "(none)" },
