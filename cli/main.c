@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/args.h"
@@ -20,6 +22,15 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* Tickets and session keys of ours are for no core dump and no debugger. */
+static void keep_keys_to_ourselves(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct dj_err err = { 0 };
@@ -27,6 +38,7 @@ int main(int argc, char **argv)
 	int status;
 
 	fill_standard_descriptors();
+	keep_keys_to_ourselves();
 	/* A closed pipe is an error with a name, not an end without a word. */
 	(void)signal(SIGPIPE, SIG_IGN);
 
