@@ -29,6 +29,8 @@ static const char *type_name(unsigned t)
 		return "funcref";
 	case DJ_WASM_EXTERNREF:
 		return "externref";
+	case DJ_WASM_EXNREF:
+		return "exnref";
 	}
 	return "?";
 }
@@ -85,6 +87,10 @@ static char *describe(const struct dj_wasm_import *i)
 			i->global.is_mutable ? "mutable " : "",
 			type_name(i->global.type));
 		break;
+	case DJ_WASM_TAG:
+		fprintf(f, "tag of ");
+		put_func(f, i->func);
+		break;
 	}
 	return fclose(f) == 0 ? text : NULL;
 }
@@ -96,6 +102,7 @@ static const char *kind_name(enum dj_wasm_extern_kind kind)
 		[DJ_WASM_TABLE] = "table",
 		[DJ_WASM_MEMORY] = "memory",
 		[DJ_WASM_GLOBAL] = "global",
+		[DJ_WASM_TAG] = "tag",
 	};
 
 	return names[kind];

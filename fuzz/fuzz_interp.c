@@ -55,6 +55,8 @@ static dj_status resolve(void *ctx, const struct dj_wasm_import *im,
 		/* A number would not do for a reference, and zero is null. */
 		return dj_global_new(store, im->global.type,
 			im->global.is_mutable, zero, &ret->global);
+	case DJ_WASM_TAG:
+		return DJ_E_INPUT; /* only a module makes one */
 	}
 	return DJ_E_INPUT;
 }
@@ -62,7 +64,7 @@ static dj_status resolve(void *ctx, const struct dj_wasm_import *im,
 static void call(struct dj_func *f, uint8_t fill)
 {
 	const struct dj_wasm_functype *t = dj_func_type(f);
-	union dj_value args[ARGS];
+	union dj_value args[2 * ARGS]; /* a v128 takes two */
 	struct dj_frame frames[16];
 	size_t n;
 

@@ -16,12 +16,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void exports_refer_to_what_is_there(const struct dj_wasm_module *m)
 {
 	const uint32_t counts[] = { m->func_count, m->table_count,
-		m->memory_count, m->global_count };
+		m->memory_count, m->global_count, m->tag_count };
 
 	for (size_t i = 0; i < dj_wasm_export_count(m); i++) {
 		const struct dj_wasm_export *e = dj_wasm_export(m, i);
 
-		MUST(e->kind <= DJ_WASM_GLOBAL);
+		MUST(e->kind <= DJ_WASM_TAG);
 		MUST(e->index < counts[e->kind]);
 		if (e->kind == DJ_WASM_FUNC)
 			MUST(dj_wasm_func_type(m, e->index) != NULL);

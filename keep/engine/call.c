@@ -85,6 +85,71 @@ bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end)
 	return end <= vm->stack_max || dj_vm_more_stack(vm, end);
 }
 
+static const struct dj_handler *find_handler(const struct dj_func *f,
+	const uint32_t *pc, const struct dj_tag *tag)
+{
+	uint32_t at = (uint32_t)(pc - f->code);
+
+	for (uint32_t i = 0; i < f->handler_count; i++) {
+		const struct dj_handler *h = &f->handlers[i];
+
+		if (at >= h->from && at < h->to &&
+			(h->tag == NULL || h->tag == tag))
+			return h;
+	}
+	return NULL;
+}
+
+static struct dj_exn *make_exn(struct dj_store *s, const struct dj_tag *tag,
+	const union dj_slot *values)
+{
+	size_t len = tag->slots * sizeof(*values);
+	struct dj_exn *exn = dj_arena_array(s->arena, 1, sizeof(*exn) + len, 8);
+
+	if (exn == NULL)
+		return NULL;
+	exn->tag = tag;
+	if (len != 0)
+		memcpy(exn->v, values, len);
+	return exn;
+}
+
+enum dj_trap dj_vm_throw(struct dj_vm *vm, const uint32_t *pc,
+	union dj_slot **fp, const struct dj_tag *tag,
+	const union dj_slot *values, struct dj_exn *exn)
+{
+	struct dj_call_frame *fr = vm->frame;
+	const struct dj_handler *h;
+	union dj_slot *base = *fp, *at;
+
+	for (;;) {
+		h = find_handler(fr->func, pc, tag);
+		if (h != NULL)
+			break;
+		if (fr->is_entry)
+			return DJ_TRAP_EXCEPTION;
+		pc = fr->pc - 1;
+		base = fr->fp;
+		fr--;
+	}
+	if (h->has_ref && exn == NULL) {
+		exn = make_exn(vm->store, tag, values);
+		if (exn == NULL)
+			return DJ_TRAP_LIMIT;
+	}
+	at = base + h->dst;
+	if (h->tag != NULL && tag->slots != 0) {
+		memmove(at, values, tag->slots * sizeof(*values));
+		at += tag->slots;
+	}
+	if (h->has_ref)
+		at->ref = exn;
+	*fp = base;
+	vm->frame = fr;
+	vm->pc = fr->func->code + h->target;
+	return DJ_TRAP_NONE;
+}
+
 /* 32-bit values leave a slot with whatever is in its upper half. */
 static void take_results(const struct dj_wasm_functype *t,
 	const union dj_slot *from, union dj_value *args)

@@ -36,7 +36,8 @@ struct block {
 		BLOCK,
 		LOOP,
 		IF,
-		ELSE
+		ELSE,
+		TRY
 	} kind;
 	uint32_t height;          /* below the parameters */
 	uint32_t params, results; /* slots */
@@ -44,6 +45,9 @@ struct block {
 	uint32_t start;     /* loop: where to branch */
 	uint32_t exits;     /* branches to be patched, linked by their words */
 	uint32_t otherwise; /* if: the branch to else */
+	uint32_t from;      /* try: first word that it covers */
+	const uint8_t *clauses;
+	uint32_t clause_count;
 };
 
 struct made {             /* an instruction in place */
@@ -72,6 +76,7 @@ struct compiler {
 	struct made last, before[2];
 	bool dead, failed;
 
+	uint32_t handlers;    /* in the store's buffer */
 	uint32_t find, found; /* dj_compile()'s */
 };
 
@@ -623,12 +628,25 @@ static void emit_cond(struct compiler *c, const struct cond *k, bool sense,
 }
 
 /* Blocks. */
+static const uint8_t *skip_clauses(struct dj_wasm_rd *r, uint32_t *ret_count)
+{
+	const uint8_t *p;
+
+	*ret_count = dj_wasm_rd_u32(r);
+	p = r->p;
+	for (uint32_t i = 0; i < *ret_count && r->st == DJ_OK; i++)
+		(void)dj_wasm_rd_clause(r);
+	return p;
+}
+
 static void open_block(struct compiler *c, uint32_t kind)
 {
 	struct dj_wasm_block_type bt = dj_wasm_rd_block_type(&c->r, c->m);
 	struct dj_buf *buf = &c->s->blocks;
 	struct block *b;
 	uint32_t params = dj_slots(bt.params, bt.param_count);
+	const uint8_t *clauses = NULL;
+	uint32_t clause_count = 0;
 	struct cond k;
 
 	if (c->depth == c->block_cap) {
@@ -642,6 +660,8 @@ static void open_block(struct compiler *c, uint32_t kind)
 	}
 	if (kind == IF)
 		k = pop_cond(c);
+	if (kind == TRY)
+		clauses = skip_clauses(&c->r, &clause_count);
 	flush_all(c);
 	b = &c->blocks[c->depth++];
 	*b = (struct block){
@@ -652,7 +672,13 @@ static void open_block(struct compiler *c, uint32_t kind)
 		.bt = bt,
 		.exits = NONE,
 		.otherwise = NONE,
+		.clauses = clauses,
+		.clause_count = clause_count,
 	};
+	if (kind == TRY) {
+		forget_last(c);
+		b->from = c->len;
+	}
 	if (kind == IF) {
 		emit_cond(c, &k, false, false);
 		target(c, &b->otherwise);
@@ -827,11 +853,98 @@ static void on_else(struct compiler *c)
 	c->dead = false;
 }
 
+static void add_handler(struct compiler *c, const struct dj_handler *h)
+{
+	struct dj_buf *b = &c->s->handlers;
+
+	if (dj_buf_grow(c->s, b, ((size_t)c->handlers + 1) * sizeof(*h)) !=
+		DJ_OK) {
+		c->failed = true;
+		return;
+	}
+	((struct dj_handler *)b->p)[c->handlers++] = *h;
+}
+
+/* Where a clause's values are when it has caught: what its label wants. */
+static void emit_caught(struct compiler *c, struct block *to)
+{
+	uint32_t n = arity(to);
+
+	if (to->height + n > c->max_height)
+		c->max_height = to->height + n;
+	if (to != &c->blocks[0]) {
+		emit_branch(c, to);
+		return;
+	}
+	op(c, DJ_I_retn, NONE);
+	word(c, home(c, 0));
+	word(c, n);
+}
+
+/*
+ * The end of a try_table: its handlers, those of inner ones are there
+ * already, and for each a branch to its label. The way through jumps over.
+ */
+static void end_try(struct compiler *c)
+{
+	struct block *b = &c->blocks[c->depth - 1];
+	const uint8_t *end = c->r.p;
+	uint32_t to;
+
+	if (!c->dead) {
+		flush_all(c);
+		emit_branch(c, b);
+		set_dead(c);
+	}
+	forget_last(c);
+	to = c->len;
+	c->r.p = b->clauses;
+	for (uint32_t i = 0; i < b->clause_count && !c->failed; i++) {
+		struct dj_wasm_clause k = dj_wasm_rd_clause(&c->r);
+		struct block *l = label(c, k.label + 1);
+		const struct dj_handler h = {
+			.tag = k.has_tag ? c->inst->tags[k.tag] : NULL,
+			.from = b->from,
+			.to = to,
+			.target = c->len,
+			.dst = home(c, l->height),
+			.has_ref = k.has_ref,
+		};
+
+		add_handler(c, &h);
+		emit_caught(c, l);
+		forget_last(c);
+	}
+	c->r.p = end;
+}
+
+static void on_throw(struct compiler *c, uint32_t wasm)
+{
+	struct dj_tag *tag;
+	uint32_t from;
+
+	if (wasm == DJ_OP_THROW_REF) {
+		from = pop_slot(c);
+		op(c, DJ_I_throw_ref, NONE);
+		word(c, from);
+	} else {
+		tag = c->inst->tags[dj_wasm_rd_u32(&c->r)];
+		flush_top(c, tag->slots);
+		op(c, DJ_I_throw, NONE);
+		words(c, tag);
+		word(c, home(c, c->height - tag->slots));
+	}
+	set_dead(c);
+}
+
 static void on_end(struct compiler *c)
 {
 	struct block *b = &c->blocks[c->depth - 1];
-	bool joins = b->exits != NONE || b->otherwise != NONE;
+	bool joins;
 
+	if (b->kind == TRY)
+		end_try(c);
+	joins = b->exits != NONE || b->otherwise != NONE;
 	if (c->depth == 1 && !joins) {
 		if (!c->dead)
 			emit_return(c);
@@ -1800,6 +1913,10 @@ static void on_control(struct compiler *c, uint32_t w)
 	case DJ_OP_END:
 		on_end(c);
 		break;
+	case DJ_OP_THROW:
+	case DJ_OP_THROW_REF:
+		on_throw(c, w);
+		break;
 	case DJ_OP_BR:
 		on_br(c);
 		break;
@@ -1839,6 +1956,9 @@ static void on_op(struct compiler *c, uint32_t w)
 		break;
 	case DJ_OP_SELECT:
 		on_select(c);
+		break;
+	case DJ_OP_TRY_TABLE:
+		open_block(c, TRY);
 		break;
 	case DJ_OP_LOCAL_GET ... DJ_OP_LOCAL_TEE:
 		on_local(c, w);
@@ -1912,6 +2032,10 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	case DJ_OP_BLOCK ... DJ_OP_IF:
 		(void)dj_wasm_rd_block_type(r, m);
 		break;
+	case DJ_OP_TRY_TABLE:
+		(void)dj_wasm_rd_block_type(r, m);
+		(void)skip_clauses(r, &n);
+		break;
 	case DJ_OP_BR_TABLE:
 		n = dj_wasm_rd_u32(r);
 		for (uint32_t i = 0; i <= n && r->st == DJ_OK; i++)
@@ -1933,6 +2057,7 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	case DJ_OP_BR ... DJ_OP_BR_IF:
 	case DJ_OP_CALL:
 	case DJ_OP_RETURN_CALL:
+	case DJ_OP_THROW:
 	case DJ_OP_LOCAL_GET ... DJ_OP_TABLE_SET:
 	case DJ_OP_MEMORY_SIZE ... DJ_OP_MEMORY_GROW:
 	case DJ_OP_REF_NULL:
@@ -1970,7 +2095,7 @@ static uint32_t next_live(struct compiler *c)
 			return DJ_OP_END;
 		if (nested == 0 && (w == DJ_OP_ELSE || w == DJ_OP_END))
 			return w;
-		if (w >= DJ_OP_BLOCK && w <= DJ_OP_IF)
+		if ((w >= DJ_OP_BLOCK && w <= DJ_OP_IF) || w == DJ_OP_TRY_TABLE)
 			nested++;
 		if (w == DJ_OP_END)
 			nested--;
@@ -2103,9 +2228,16 @@ static enum dj_trap finish(struct compiler *c)
 	uint32_t slots = c->locals + c->max_height + 1;
 	uint32_t results = c->blocks[0].results;
 	uint32_t *p = keep_code(c->s, c->len);
+	size_t handlers = c->handlers * sizeof(*f->handlers);
+	void *h = dj_arena_array(c->s->arena, c->handlers, sizeof(*f->handlers),
+		8);
 
-	if (p == NULL)
+	if (p == NULL || h == NULL)
 		return DJ_TRAP_LIMIT;
+	if (handlers != 0)
+		memcpy(h, c->s->handlers.p, handlers);
+	f->handlers = h;
+	f->handler_count = c->handlers;
 	memcpy(p, c->code, (size_t)c->len * 4);
 	f->code = p;
 	f->code_words = c->len;

@@ -70,6 +70,7 @@ struct dj_func; /* a function in the store: a wasm or a host one */
 struct dj_table;
 struct dj_memory;
 struct dj_global;
+struct dj_tag; /* of exceptions */
 
 /*
  * A host function. args has the parameters, results go to the same array
@@ -116,6 +117,7 @@ struct dj_extern {
 		struct dj_table *table;
 		struct dj_memory *memory;
 		struct dj_global *global;
+		struct dj_tag *tag;
 	};
 };
 

@@ -642,6 +642,26 @@ OP(return_call_host) RETURN_HOST(PTR(1), pc[3]) OP(return_call_indirect)
 		RETURN_HOST(f, pc[5])
 	REPLACE_FRAME(f, pc[5], pc[6])
 }
+#define THROW(tag, values, exn)                                               \
+	{                                                                     \
+		enum dj_trap t_ = dj_vm_throw(vm, pc, &fp, tag, values, exn); \
+		struct dj_memory *mem;                                        \
+		if (t_ != DJ_TRAP_NONE)                                       \
+			TRAP(t_);                                             \
+		pc = vm->pc;                                                  \
+		mem = vm->frame->func->mem;                                   \
+		m = mem->base;                                                \
+		msz = mem->len;                                               \
+		NEXT(0);                                                      \
+	}
+OP(throw) THROW(PTR(1), &fp[pc[3]], NULL) OP(throw_ref)
+{
+	struct dj_exn *exn = fp[pc[1]].ref;
+
+	if (exn == NULL)
+		TRAP(DJ_TRAP_NULL);
+	THROW(exn->tag, exn->v, exn)
+}
 /* A function's first call: its frame is there, its size not yet known. */
 OP(compile)
 {

@@ -82,13 +82,15 @@ static bool import_fits(const struct dj_wasm_import *im,
 	case DJ_WASM_GLOBAL:
 		return e->global->type.type == im->global.type &&
 			e->global->type.is_mutable == im->global.is_mutable;
+	case DJ_WASM_TAG:
+		return dj_type_equal(e->tag->type, im->func);
 	}
 	return false;
 }
 
 /* Where the next of each kind goes. */
 struct cursor {
-	uint32_t func, table, memory, global;
+	uint32_t func, table, memory, global, tag;
 };
 
 static void put(struct dj_instance *inst, struct cursor *c,
@@ -106,6 +108,9 @@ static void put(struct dj_instance *inst, struct cursor *c,
 		break;
 	case DJ_WASM_GLOBAL:
 		inst->globals[c->global++] = e->global;
+		break;
+	case DJ_WASM_TAG:
+		inst->tags[c->tag++] = e->tag;
 		break;
 	}
 }
@@ -156,13 +161,14 @@ static dj_status alloc_spaces(struct dj_instance *inst)
 	inst->tables = dj_arena_new_n(a, m->table_count, struct dj_table *);
 	inst->memories = dj_arena_new_n(a, m->memory_count, struct dj_memory *);
 	inst->globals = dj_arena_new_n(a, m->global_count, struct dj_global *);
+	inst->tags = dj_arena_new_n(a, m->tag_count, struct dj_tag *);
 	inst->elems = dj_arena_new_n(a, m->elem_count, void **);
 	inst->data_dropped = dj_arena_new_n(a, m->data_count, uint8_t);
 	inst->type_ids = dj_arena_new_n(a, m->type_count, uint32_t);
 	if (inst->funcs == NULL || inst->tables == NULL ||
 		inst->memories == NULL || inst->globals == NULL ||
-		inst->elems == NULL || inst->data_dropped == NULL ||
-		inst->type_ids == NULL)
+		inst->tags == NULL || inst->elems == NULL ||
+		inst->data_dropped == NULL || inst->type_ids == NULL)
 		return DJ_E_NOMEM;
 	return intern_types(inst);
 }
@@ -324,6 +330,24 @@ static dj_status new_table(struct dj_store *s, const struct dj_wasm_table *t,
 		(uint32_t)l->max, ret);
 }
 
+static dj_status make_tags(struct dj_instance *inst, struct cursor *c)
+{
+	const struct dj_wasm_module *m = inst->module;
+
+	while (c->tag < m->tag_count) {
+		const struct dj_wasm_functype *t = &m->types[m->tags[c->tag]];
+		struct dj_tag *tag =
+			dj_arena_new(inst->store->arena, struct dj_tag);
+
+		if (tag == NULL)
+			return DJ_E_NOMEM;
+		tag->type = t;
+		tag->slots = dj_slots(t->params, t->param_count);
+		inst->tags[c->tag++] = tag;
+	}
+	return DJ_OK;
+}
+
 static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 {
 	const struct dj_wasm_module *m = inst->module;
@@ -341,6 +365,9 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 
 		st = new_table(s, t, &inst->tables[c->table++]);
 	}
+	if (st != DJ_OK)
+		return st;
+	st = make_tags(inst, c);
 	if (st != DJ_OK)
 		return st;
 	inst->mem = m->memory_count != 0 ? inst->memories[0] : &s->no_memory;
@@ -540,6 +567,9 @@ bool dj_instance_export(struct dj_instance *inst, const char *name, size_t len,
 			break;
 		case DJ_WASM_GLOBAL:
 			ret->global = inst->globals[e->index];
+			break;
+		case DJ_WASM_TAG:
+			ret->tag = inst->tags[e->index];
 			break;
 		}
 		return true;

@@ -163,7 +163,7 @@ enum {
 	DJ_EXTENDS(X) DJ_SATURATING(X) DJ_LOADS(X) DJ_STORES(X) \
 	DJ_FLOAT_FUSED(X, f32) DJ_FLOAT_FUSED(X, f64) DJ_STEPS(X) \
 	X(return_call) X(return_call_host) X(return_call_indirect) \
-	X(memory) X(address64) X(index64) \
+	X(throw) X(throw_ref) X(memory) X(address64) X(index64) \
 	X(const128) X(global_get128) X(global_set128) X(v128_select) \
 	DJ_SIMD_NAMES(X)
 /* clang-format on */

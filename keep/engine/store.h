@@ -53,6 +53,8 @@ struct dj_func {
 	void *host_ctx;
 	uint32_t index;
 	uint32_t code_words;
+	const struct dj_handler *handlers; /* the innermost first */
+	uint32_t handler_count;
 };
 
 struct dj_memory {
@@ -83,6 +85,25 @@ struct dj_global {
 	struct dj_wasm_global type;
 };
 
+struct dj_tag { /* its address is what it is */
+	const struct dj_wasm_functype *type;
+	uint32_t slots;
+};
+
+/* An exception that is a value: exnref. It stays as long as the store. */
+struct dj_exn {
+	const struct dj_tag *tag;
+	union dj_slot v[];
+};
+
+/* Code [from, to) of a function: what is caught there goes on at target. */
+struct dj_handler {
+	const struct dj_tag *tag; /* NULL: all */
+	uint32_t from, to, target;
+	uint32_t dst; /* slot for the values, then for the reference */
+	bool has_ref;
+};
+
 struct dj_instance {
 	struct dj_store *store;
 	const struct dj_wasm_module *module;
@@ -90,6 +111,7 @@ struct dj_instance {
 	struct dj_table **tables;
 	struct dj_memory **memories;
 	struct dj_global **globals;
+	struct dj_tag **tags;
 	void ***elems;         /* per segment: references; NULL: dropped */
 	uint8_t *data_dropped; /* per segment */
 	uint32_t *type_ids;
@@ -145,7 +167,7 @@ struct dj_store {
 	struct dj_memory no_memory;
 	struct dj_chunk *chunks;
 	/* The compiler's work space, kept from function to function. */
-	struct dj_buf code, entries, blocks, heads, map;
+	struct dj_buf code, entries, blocks, heads, map, handlers;
 	uint32_t trapped; /* frames in place after a trap */
 };
 
@@ -193,3 +215,11 @@ enum dj_trap dj_vm_event(struct dj_vm *vm);
 bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end);
 bool dj_vm_more_stack(struct dj_vm *vm, const union dj_slot *end);
 void dj_vm_arm(struct dj_vm *vm);
+/*
+ * Throws from pc in the running frame: finds who catches, gives it the
+ * values, and makes its frame the running one; vm->pc and *fp are where to
+ * go on. Else a trap. exn: the exception as a value, if it is one yet.
+ */
+enum dj_trap dj_vm_throw(struct dj_vm *vm, const uint32_t *pc,
+	union dj_slot **fp, const struct dj_tag *tag,
+	const union dj_slot *values, struct dj_exn *exn);

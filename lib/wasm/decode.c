@@ -29,7 +29,7 @@ enum section {
 	SECTION_DATA = 11,
 	SECTION_DATA_COUNT = 12,
 	SECTION_TAG = 13,
-	SECTIONS = 13,
+	SECTIONS = 14,
 };
 
 static bool failed(const struct decoder *d)
@@ -158,6 +158,19 @@ static struct dj_wasm_global read_global_type(struct decoder *d)
 	return g;
 }
 
+/* An attribute, which is 0, and a type without results. */
+static uint32_t read_tag(struct decoder *d)
+{
+	uint32_t type;
+
+	if (dj_wasm_rd_u8(&d->r) != 0)
+		dj_wasm_rd_malformed(&d->r, "malformed tag attribute");
+	type = read_type_index(d);
+	if (!failed(d) && d->m->types[type].result_count != 0)
+		dj_wasm_rd_invalid(&d->r, "non-empty tag result type");
+	return type;
+}
+
 static void read_import(struct decoder *d, struct dj_wasm_import *im)
 {
 	struct dj_wasm_module *m = d->m;
@@ -188,9 +201,15 @@ static void read_import(struct decoder *d, struct dj_wasm_import *im)
 		im->global = read_global_type(d);
 		m->imported_globals++;
 		break;
-	case 4:
-		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_EXCEPTIONS,
-			"malformed import kind");
+	case DJ_WASM_TAG:
+		if (!dj_wasm_rd_needs(&d->r, DJ_WASM_F_EXCEPTIONS,
+			    "malformed import kind"))
+			return;
+		type = read_tag(d);
+		if (failed(d))
+			return;
+		im->func = &m->types[type];
+		m->imported_tags++;
 		break;
 	default:
 		dj_wasm_rd_malformed(&d->r, "malformed import kind");
@@ -271,6 +290,22 @@ static void open_memories(struct decoder *d, uint32_t own)
 	m->memory_count = n;
 }
 
+static void open_tags(struct decoder *d, uint32_t own)
+{
+	struct dj_wasm_module *m = d->m;
+	uint32_t n = 0;
+
+	m->tags = alloc(d, (size_t)m->imported_tags + own, sizeof(*m->tags));
+	if (failed(d))
+		return;
+	for (uint32_t i = 0; i < m->import_count; i++) {
+		if (m->imports[i].kind == DJ_WASM_TAG)
+			m->tags[n++] =
+				(uint32_t)(m->imports[i].func - m->types);
+	}
+	m->tag_count = n;
+}
+
 static void open_globals(struct decoder *d, uint32_t own)
 {
 	struct dj_wasm_module *m = d->m;
@@ -303,6 +338,15 @@ static void read_memory_section(struct decoder *d)
 	open_memories(d, n);
 	for (uint32_t i = 0; i < n && !failed(d); i++)
 		d->m->memories[d->m->memory_count++] = read_memory(d);
+}
+
+static void read_tag_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 2);
+
+	open_tags(d, n);
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		d->m->tags[d->m->tag_count++] = read_tag(d);
 }
 
 static void mark_ref(struct decoder *d, uint32_t func)
@@ -485,16 +529,19 @@ static void read_global_section(struct decoder *d)
 static void read_export(struct decoder *d, struct dj_wasm_export *e)
 {
 	static const char *const unknown[] = { "unknown function",
-		"unknown table", "unknown memory", "unknown global" };
+		"unknown table", "unknown memory", "unknown global",
+		"unknown tag" };
 	const struct dj_wasm_module *m = d->m;
 	const uint32_t counts[] = { m->func_count, m->table_count,
-		m->memory_count, m->global_count };
+		m->memory_count, m->global_count, m->tag_count };
 	uint8_t kind;
 
 	e->name = dj_wasm_rd_name(&d->r);
 	kind = dj_wasm_rd_u8(&d->r);
 	e->index = dj_wasm_rd_u32(&d->r);
-	if (kind > DJ_WASM_GLOBAL) {
+	if (kind > DJ_WASM_TAG ||
+		(kind == DJ_WASM_TAG &&
+			!dj_wasm_rd_knows(&d->r, DJ_WASM_F_EXCEPTIONS))) {
 		dj_wasm_rd_malformed(&d->r, "malformed export kind");
 		return;
 	}
@@ -756,6 +803,7 @@ static void (*const readers[SECTIONS])(struct decoder *) = {
 	[SECTION_CODE] = read_code_section,
 	[SECTION_DATA] = read_data_section,
 	[SECTION_DATA_COUNT] = read_data_count_section,
+	[SECTION_TAG] = read_tag_section,
 };
 
 /* The order that is asked for; the data count stands before the code. */
@@ -765,13 +813,14 @@ static const uint8_t rank[SECTIONS] = {
 	[SECTION_FUNCTION] = 3,
 	[SECTION_TABLE] = 4,
 	[SECTION_MEMORY] = 5,
-	[SECTION_GLOBAL] = 6,
-	[SECTION_EXPORT] = 7,
-	[SECTION_START] = 8,
-	[SECTION_ELEMENT] = 9,
-	[SECTION_DATA_COUNT] = 10,
-	[SECTION_CODE] = 11,
-	[SECTION_DATA] = 12,
+	[SECTION_TAG] = 6,
+	[SECTION_GLOBAL] = 7,
+	[SECTION_EXPORT] = 8,
+	[SECTION_START] = 9,
+	[SECTION_ELEMENT] = 10,
+	[SECTION_DATA_COUNT] = 11,
+	[SECTION_CODE] = 12,
+	[SECTION_DATA] = 13,
 };
 
 /*
@@ -788,6 +837,8 @@ static void open_spaces(struct decoder *d, uint8_t before)
 		open_tables(d, 0);
 	if (before > rank[SECTION_MEMORY] && m->memories == NULL)
 		open_memories(d, 0);
+	if (before > rank[SECTION_TAG] && m->tags == NULL)
+		open_tags(d, 0);
 	if (before > rank[SECTION_GLOBAL] && m->globals == NULL)
 		open_globals(d, 0);
 }
@@ -806,10 +857,11 @@ static void read_section(struct decoder *d, uint8_t *last)
 	uint8_t id = dj_wasm_rd_u8(&d->r);
 	uint32_t len = dj_wasm_rd_u32(&d->r);
 
-	if (id == SECTION_TAG)
-		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_EXCEPTIONS,
-			"malformed section id");
-	else if (id >= SECTIONS ||
+	if (id == SECTION_TAG &&
+		!dj_wasm_rd_needs(&d->r, DJ_WASM_F_EXCEPTIONS,
+			"malformed section id"))
+		return;
+	if (id >= SECTIONS ||
 		(id == SECTION_DATA_COUNT &&
 			!dj_wasm_rd_knows(&d->r, DJ_WASM_F_BULK_MEMORY)))
 		dj_wasm_rd_malformed(&d->r, "malformed section id");

@@ -27,7 +27,7 @@ enum dj_wasm_feature {
 	DJ_WASM_F_THREADS = 63, /* not in an OFFER: for messages only */
 };
 
-#define DJ_WASM_BIT(f) (UINT64_C(1) << DJ_WASM_F_##f)
+#define DJ_WASM_BIT(f) ((uint64_t)1 << DJ_WASM_F_##f)
 
 #define DJ_WASM_1_0 (DJ_WASM_BIT(MVP) | DJ_WASM_BIT(MUT_GLOBALS))
 #define DJ_WASM_2_0                                                     \
@@ -40,10 +40,11 @@ enum dj_wasm_feature {
 		DJ_WASM_BIT(MEMORY64) | DJ_WASM_BIT(FUNC_REFS) |              \
 		DJ_WASM_BIT(GC) | DJ_WASM_BIT(EXCEPTIONS))
 /* Everything: what we lack is refused by its name, not as malformed. */
-#define DJ_WASM_ANY UINT64_MAX
+#define DJ_WASM_ANY (~(uint64_t)0)
 
 /* What lib/wasm takes. */
 #define DJ_WASM_HAVE                                                   \
 	(DJ_WASM_2_0 | DJ_WASM_BIT(RELAXED_SIMD) |                     \
 		DJ_WASM_BIT(EXTENDED_CONST) | DJ_WASM_BIT(TAIL_CALL) | \
-		DJ_WASM_BIT(MULTI_MEMORY) | DJ_WASM_BIT(MEMORY64))
+		DJ_WASM_BIT(MULTI_MEMORY) | DJ_WASM_BIT(MEMORY64) |    \
+		DJ_WASM_BIT(EXCEPTIONS))

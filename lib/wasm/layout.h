@@ -80,7 +80,7 @@ struct dj_wasm_module {
 	/* Index spaces: the imported ones come first. */
 	uint32_t type_count, import_count, func_count, table_count;
 	uint32_t memory_count, global_count, export_count, elem_count;
-	uint32_t data_count, body_count;
+	uint32_t data_count, body_count, tag_count, imported_tags;
 	uint32_t imported_funcs, imported_tables, imported_memories;
 	uint32_t imported_globals;
 	struct dj_wasm_functype *types;
@@ -89,6 +89,7 @@ struct dj_wasm_module {
 	struct dj_wasm_table *tables;
 	struct dj_wasm_const *table_inits; /* own ones: what fills them */
 	struct dj_wasm_limits *memories;
+	uint32_t *tags; /* their types */
 	struct dj_wasm_global_def *globals;
 	struct dj_wasm_export *exports;
 	struct dj_wasm_elem *elems;

@@ -27,6 +27,7 @@ enum dj_wasm_valtype { /* the binary encoding */
 	DJ_WASM_V128 = 0x7b,
 	DJ_WASM_FUNCREF = 0x70,
 	DJ_WASM_EXTERNREF = 0x6f,
+	DJ_WASM_EXNREF = 0x69,
 };
 
 enum dj_wasm_extern_kind {
@@ -34,6 +35,7 @@ enum dj_wasm_extern_kind {
 	DJ_WASM_TABLE = 1,
 	DJ_WASM_MEMORY = 2,
 	DJ_WASM_GLOBAL = 3,
+	DJ_WASM_TAG = 4,
 };
 
 struct dj_wasm_name { /* UTF-8, checked; not terminated */
@@ -69,7 +71,7 @@ struct dj_wasm_import {
 	struct dj_wasm_name module, name;
 	enum dj_wasm_extern_kind kind;
 	union {
-		const struct dj_wasm_functype *func;
+		const struct dj_wasm_functype *func; /* and of a tag */
 		struct dj_wasm_table table;
 		struct dj_wasm_limits memory;
 		struct dj_wasm_global global;

@@ -199,9 +199,9 @@ const struct dj_wasm_op dj_wasm_ops[DJ_OP_COUNT] = {
 static enum dj_wasm_feature feature_of(uint8_t op)
 {
 	switch (op) {
-	case 0x06 ... 0x0a:
-	case 0x18 ... 0x19:
-	case 0x1f:
+	case DJ_OP_THROW:
+	case DJ_OP_THROW_REF:
+	case DJ_OP_TRY_TABLE:
 		return DJ_WASM_F_EXCEPTIONS;
 	case 0x12 ... 0x13:
 		return DJ_WASM_F_TAIL_CALL;
@@ -277,6 +277,15 @@ uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r)
 		return read_misc(r);
 	if (b == 0xfd)
 		return read_simd(r);
+	/* The form before the standard's, which no version has. */
+	if (b == 0x06 || b == 0x07 || b == 0x09 || b == 0x18 || b == 0x19) {
+		if (r->features == DJ_WASM_ANY)
+			dj_wasm_rd_refuse(r, DJ_E_UNSUPPORTED,
+				"legacy exception handling");
+		else
+			dj_wasm_rd_malformed(r, "illegal opcode");
+		return 0;
+	}
 	f = feature_of(b);
 	if (f != DJ_WASM_F_MVP && !dj_wasm_rd_needs(r, f, "illegal opcode"))
 		return 0;
@@ -289,11 +298,10 @@ static enum dj_wasm_feature later_type(uint8_t b)
 	switch (b) {
 	case 0x63 ... 0x64:
 		return DJ_WASM_F_FUNC_REFS;
-	case 0x69:
-	case 0x74:
+	case DJ_WASM_EXNREF:
 		return DJ_WASM_F_EXCEPTIONS;
 	case 0x6a ... 0x6e:
-	case 0x71 ... 0x73:
+	case 0x71 ... 0x74:
 		return DJ_WASM_F_GC;
 	default:
 		return DJ_WASM_F_MVP;
@@ -390,4 +398,20 @@ struct dj_wasm_memarg dj_wasm_rd_memarg(struct dj_wasm_rd *r)
 	a.offset = dj_wasm_rd_knows(r, DJ_WASM_F_MEMORY64) ? dj_wasm_rd_u64(r)
 							   : dj_wasm_rd_u32(r);
 	return a;
+}
+
+struct dj_wasm_clause dj_wasm_rd_clause(struct dj_wasm_rd *r)
+{
+	uint8_t kind = dj_wasm_rd_u8(r);
+	struct dj_wasm_clause c = {
+		.has_tag = kind < 2,
+		.has_ref = (kind & 1) != 0,
+	};
+
+	if (kind > 3)
+		dj_wasm_rd_malformed(r, "malformed catch clause");
+	if (c.has_tag)
+		c.tag = dj_wasm_rd_u32(r);
+	c.label = dj_wasm_rd_u32(r);
+	return c;
 }

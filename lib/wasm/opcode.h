@@ -14,6 +14,8 @@ enum dj_wasm_opcode {
 	DJ_OP_LOOP = 0x03,
 	DJ_OP_IF = 0x04,
 	DJ_OP_ELSE = 0x05,
+	DJ_OP_THROW = 0x08,
+	DJ_OP_THROW_REF = 0x0a,
 	DJ_OP_END = 0x0b,
 	DJ_OP_BR = 0x0c,
 	DJ_OP_BR_IF = 0x0d,
@@ -27,6 +29,7 @@ enum dj_wasm_opcode {
 	DJ_OP_DROP = 0x1a,
 	DJ_OP_SELECT = 0x1b,
 	DJ_OP_SELECT_T = 0x1c,
+	DJ_OP_TRY_TABLE = 0x1f,
 	DJ_OP_LOCAL_GET = 0x20,
 	DJ_OP_LOCAL_SET = 0x21,
 	DJ_OP_LOCAL_TEE = 0x22,
@@ -108,6 +111,13 @@ struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
 	const struct dj_wasm_module *m);
 enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r);
 enum dj_wasm_valtype dj_wasm_rd_reftype(struct dj_wasm_rd *r);
+
+/* A clause of a try_table; it catches all if it has no tag. */
+struct dj_wasm_clause {
+	uint32_t tag, label;
+	bool has_tag, has_ref;
+};
+struct dj_wasm_clause dj_wasm_rd_clause(struct dj_wasm_rd *r);
 
 /* What a load or store names: log2 of the alignment, memory, offset. */
 struct dj_wasm_memarg {

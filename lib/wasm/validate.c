@@ -240,6 +240,61 @@ static bool label_types(struct dj_wasm_validator *v, uint32_t label,
 	return true;
 }
 
+static const struct dj_wasm_functype *tag_at(struct dj_wasm_validator *v,
+	uint32_t i)
+{
+	if (i >= v->m->tag_count) {
+		invalid(v, "unknown tag");
+		return NULL;
+	}
+	return &v->m->types[v->m->tags[i]];
+}
+
+static void on_throw(struct dj_wasm_validator *v, uint32_t op)
+{
+	const struct dj_wasm_functype *t;
+
+	if (op == DJ_OP_THROW_REF) {
+		pop_of(v, DJ_WASM_EXNREF);
+	} else {
+		t = tag_at(v, dj_wasm_rd_u32(v->r));
+		if (t != NULL)
+			pop_all(v, t->params, t->param_count);
+	}
+	mark_unreachable(v);
+}
+
+/* What a clause brings is what its label, of those outside, takes. */
+static void clause(struct dj_wasm_validator *v)
+{
+	struct dj_wasm_clause c = dj_wasm_rd_clause(v->r);
+	const struct dj_wasm_functype *t = NULL;
+	const uint8_t *types;
+	uint32_t n, params;
+
+	if (c.has_tag)
+		t = tag_at(v, c.tag);
+	params = t == NULL ? 0 : t->param_count;
+	if (!label_types(v, c.label, &types, &n))
+		return;
+	if (n != params + c.has_ref ||
+		(params != 0 && memcmp(types, t->params, params) != 0) ||
+		(c.has_ref && types[n - 1] != DJ_WASM_EXNREF))
+		invalid(v, "type mismatch");
+}
+
+static void on_try_table(struct dj_wasm_validator *v)
+{
+	struct dj_wasm_block_type bt = dj_wasm_rd_block_type(v->r, v->m);
+	uint32_t n = dj_wasm_rd_count(v->r, 2);
+
+	pop_all(v, bt.params, bt.param_count);
+	for (uint32_t i = 0; i < n && !failed(v); i++)
+		clause(v);
+	if (!failed(v))
+		enter(v, bt, DJ_OP_TRY_TABLE);
+}
+
 static void on_br(struct dj_wasm_validator *v, uint32_t op)
 {
 	uint32_t label = dj_wasm_rd_u32(v->r), n;
@@ -369,7 +424,8 @@ static void on_call(struct dj_wasm_validator *v, uint32_t op)
 
 static bool is_ref(uint8_t type)
 {
-	return type == DJ_WASM_FUNCREF || type == DJ_WASM_EXTERNREF;
+	return type == DJ_WASM_FUNCREF || type == DJ_WASM_EXTERNREF ||
+		type == DJ_WASM_EXNREF;
 }
 
 static void on_select(struct dj_wasm_validator *v)
@@ -706,6 +762,10 @@ static void on_control(struct dj_wasm_validator *v, uint32_t op)
 	case DJ_OP_END:
 		on_end(v);
 		break;
+	case DJ_OP_THROW:
+	case DJ_OP_THROW_REF:
+		on_throw(v, op);
+		break;
 	case DJ_OP_BR:
 	case DJ_OP_BR_IF:
 		on_br(v, op);
@@ -735,6 +795,9 @@ static void on_op(struct dj_wasm_validator *v, uint32_t op)
 		break;
 	case DJ_OP_SELECT_T:
 		on_select_typed(v);
+		break;
+	case DJ_OP_TRY_TABLE:
+		on_try_table(v);
 		break;
 	case DJ_OP_LOCAL_GET ... DJ_OP_LOCAL_TEE:
 		on_local(v, op);

@@ -85,6 +85,8 @@ static dj_status make(struct script *s, const struct item *item,
 	case DJ_WASM_GLOBAL:
 		return dj_global_new(s->store, (enum dj_wasm_valtype)item->type,
 			false, v, &ret->global);
+	case DJ_WASM_TAG:
+		break;
 	}
 	return DJ_E_STATE;
 }
