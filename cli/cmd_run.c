@@ -8,25 +8,43 @@
 #include <unistd.h>
 
 #include "cli/common.h"
+#include "cli/keeps.h"
 #include "cli/outcome.h"
 #include "cli/verbs.h"
 #include "client/program.h"
+#include "client/stay.h"
+
+/* Of run and of start: they differ in what comes last. */
+// clang-format off
+#define COMMON_OPTIONS \
+	{ "tee", 0, "LIST", "any, process, kvm; the first that can be had" }, \
+	{ "env", 'e', "NAME=VALUE", "a variable of the program" }, \
+	{ "env-file", 0, "FILE", "variables, one a line" }, \
+	{ "dir", 0, "HOST::GUEST:ro", "a folder that the program can read" }, \
+	{ "argv0", 0, "NAME", "the program's name, if not the file's" }, \
+	{ "memory", 'm', "SIZE", "all memory of the keep, 256MiB" }, \
+	{ "time", 't', "TIME", "end it after so long, such as 10min" }, \
+	{ "fuel", 0, "N", "end it after so many steps" }, \
+	{ "owner", 0, "FILE", "P-256 key: the keep serves nobody else" }, \
+	{ "again", 0, "SECONDS", "attest again every so often" }, \
+	{ "one-size", 0, NULL, "records of one size only" }, \
+	{ "steady", 0, "MS", "a record every MS milliseconds, always" }, \
+	{ "exit-file", 0, "FILE", "how it ended, as JSON" }, \
+	{ "config", 0, "FILE", "in place of ./Donjon.toml" }, \
+	{ "receipt", 0, "FILE", "save the keep's receipt of the result" }, \
+	{ "name", 0, "NAME", "what to call the keep here" }
+// clang-format on
 
 static const struct dj_option options[] = {
-	{ "tee", 0, "LIST", "any, process, kvm; the first that can be had" },
-	{ "env", 'e', "NAME=VALUE", "a variable of the program" },
-	{ "env-file", 0, "FILE", "variables, one a line" },
-	{ "dir", 0, "HOST::GUEST:ro", "a folder that the program can read" },
-	{ "argv0", 0, "NAME", "the program's name, if not the file's" },
-	{ "memory", 'm', "SIZE", "all memory of the keep, 256MiB" },
-	{ "time", 't', "TIME", "end it after so long, such as 10min" },
-	{ "fuel", 0, "N", "end it after so many steps" },
-	{ "owner", 0, "FILE", "P-256 key: the keep serves nobody else" },
-	{ "again", 0, "SECONDS", "attest again every so often" },
-	{ "one-size", 0, NULL, "records of one size only" },
-	{ "steady", 0, "MS", "a record every MS milliseconds, always" },
-	{ "exit-file", 0, "FILE", "how it ended, as JSON" },
-	{ "config", 0, "FILE", "in place of ./Donjon.toml" },
+	COMMON_OPTIONS,
+	{ 0 },
+};
+
+static const struct dj_option start_options[] = {
+	COMMON_OPTIONS,
+	{ "out", 'o', "FILE", "where standard output goes" },
+	{ "err", 0, "FILE", "where standard error goes, not to attach" },
+	{ "discard", 0, NULL, "no standard output" },
 	{ 0 },
 };
 
@@ -38,6 +56,9 @@ struct invocation {
 	struct dj_visit_options visit_options;
 	struct dj_job job;
 	struct dj_outcome outcome;
+	struct dj_stay stay;
+	bool is_start;
+	int opened[2];
 	char **env, **env_files, **dirs; /* borrowed strings */
 	size_t env_count, env_file_count, dir_count;
 };
@@ -132,6 +153,112 @@ static int output(const struct dj_settings *s, enum dj_setting which, int fd)
 	return open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 
+static char *describe(void *ctx, const struct dj_outcome *o)
+{
+	struct invocation *r = ctx;
+
+	r->visit.ms[DJ_VISIT_RUN] = o->run_ms;
+	return dj_outcome_text(&r->visit, &r->program, o);
+}
+
+/* What start cannot do is said before a host is asked. */
+static bool check_stay(struct invocation *r, struct dj_err *err)
+{
+	const struct dj_cli *cli = r->cli;
+	bool has_host = r->visit_options.host_count > 0;
+
+	if (r->is_start && !has_host)
+		return dj_err_set(err, "usage.option",
+			"start: a private agent ends with this client, and the Keep with it; name a host agent with --host");
+	if (!has_host && dj_cli_has(cli, "name"))
+		return dj_err_set(err, "usage.option",
+			"--name: without --host nobody can come back to the Keep");
+	if (r->is_start && dj_cli_has(cli, "out") == dj_cli_has(cli, "discard"))
+		return dj_err_set(err, "usage.option",
+			"start: say where the output goes, with --out FILE or --discard");
+	return true;
+}
+
+static int open_output(const char *path, struct dj_err *err)
+{
+	char shown[512];
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		(void)dj_err_set(err, "output.write", "opening %s: %s",
+			dj_clean(shown, sizeof(shown), path, strlen(path)),
+			strerror(errno));
+	return fd;
+}
+
+static bool open_outputs(struct invocation *r, struct dj_err *err)
+{
+	const char *out = dj_cli_value(r->cli, "out");
+	const char *errs = dj_cli_value(r->cli, "err");
+
+	r->opened[0] = open_output(out == NULL ? "/dev/null" : out, err);
+	r->job.out_fd = r->opened[0];
+	if (errs != NULL)
+		r->opened[1] = open_output(errs, err);
+	r->job.err_fd = r->opened[1];
+	return r->job.out_fd >= 0 && (errs == NULL || r->job.err_fd >= 0);
+}
+
+/* Can another process go on where this one is? Then it may have to. */
+static bool can_return(const struct invocation *r)
+{
+	char out[DJ_PATH_MAX], errs[DJ_PATH_MAX];
+	uint64_t at;
+
+	if (r->visit_options.host_count == 0)
+		return false;
+	if (!dj_stay_file(r->job.out_fd, out, &at))
+		return false;
+	/* Two streams in one file are in no order that could be kept. */
+	return !dj_stay_file(r->job.err_fd, errs, &at) ||
+		strcmp(out, errs) != 0;
+}
+
+static bool make_folder(struct invocation *r, struct dj_err *err)
+{
+	const char *name = dj_cli_value(r->cli, "name");
+
+	dj_stay_init(&r->stay);
+	r->stay.describe = describe;
+	r->stay.ctx = r;
+	if (!r->is_start && !can_return(r)) {
+		if (r->visit_options.host_count > 0)
+			dj_cli_note(r->cli,
+				"standard output is no file of its own: if this client dies, nobody can come back to the keep");
+		return true;
+	}
+	return name == NULL || dj_stay_make(&r->stay, name, true, err);
+}
+
+static bool begin_stay(struct invocation *r, struct dj_err *err)
+{
+	const struct dj_cli *cli = r->cli;
+	char errs[DJ_PATH_MAX];
+
+	if (r->stay.record.fd < 0 && (r->is_start || can_return(r)) &&
+		!dj_stay_make(&r->stay, r->visit.keep, false, err))
+		return false;
+	if (r->is_start && r->job.err_fd < 0) {
+		if (!dj_record_path(&r->stay.record, "stderr", errs))
+			return dj_err_set(err, "state.write",
+				"making a file for standard error: its path is too long");
+		r->job.err_fd = r->opened[1] = open_output(errs, err);
+		if (r->opened[1] < 0)
+			return false;
+	}
+	r->job.leaves = r->job.detaches = r->is_start;
+	return dj_stay_path(&r->stay, DJ_TICKET_EXIT_FILE,
+		       dj_cli_value(cli, "exit-file"), err) &&
+		dj_stay_path(&r->stay, DJ_TICKET_RECEIPT,
+			dj_cli_value(cli, "receipt"), err) &&
+		dj_stay_begin(&r->stay, &r->visit, &r->program, &r->job, err);
+}
+
 static bool prepare(struct invocation *r, struct dj_err *err)
 {
 	uint64_t again, steady;
@@ -147,12 +274,73 @@ static bool prepare(struct invocation *r, struct dj_err *err)
 	r->job.steady_ms = (uint32_t)steady;
 	dj_program_job(&r->program, &r->job);
 	r->visit_options.module_max = r->program.module_len;
+	r->visit_options.receipts = dj_cli_has(r->cli, "receipt");
 	if (strcmp(dj_settings_get(&r->settings, DJ_SET_STDIN), "null") == 0)
 		r->job.in_fd = -1;
+	if (!check_stay(r, err))
+		return false;
+	if (r->is_start)
+		return open_outputs(r, err) &&
+			dj_visit_prepare(&r->visit, &r->visit_options,
+				dj_cli_watch, r->cli, err);
 	r->job.out_fd = output(&r->settings, DJ_SET_STDOUT, STDOUT_FILENO);
 	r->job.err_fd = output(&r->settings, DJ_SET_STDERR, STDERR_FILENO);
 	return dj_visit_prepare(&r->visit, &r->visit_options, dj_cli_watch,
 		r->cli, err);
+}
+
+/* The name is what start is for: it is said when the Keep is left alone. */
+static int say_started(const struct invocation *r)
+{
+	json_t *o;
+
+	if (!r->cli->json) {
+		dj_cli_print("%s\n", r->stay.record.name);
+		return dj_cli_end(r->cli, 0);
+	}
+	o = dj_keep_json(&r->stay.record, NULL);
+	return dj_cli_json(r->cli, o, 0);
+}
+
+/* After these nobody would want to come back. */
+static bool is_final(const struct dj_err *err)
+{
+	static const char *const names[] = { "program.killed", "limit.time",
+		"session.output", "again.refused" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (err->info != NULL && strcmp(err->info->name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int over(struct invocation *r, bool good, struct dj_err *err)
+{
+	const char *name = r->stay.record.name;
+	bool has_folder = r->stay.record.fd >= 0;
+	bool left = good && r->outcome.detached;
+	int status;
+
+	if (is_final(err))
+		r->visit.is_kept = false;
+	if (left && !r->is_start) {
+		(void)dj_err_set(err, "session.cut",
+			"running the program: it was left to run at a signal");
+		good = false;
+	}
+	if (has_folder && r->visit.is_kept && !good)
+		dj_err_hint(err, "donjon attach %s", name);
+	if (good && r->is_start)
+		status = say_started(r);
+	else
+		status = dj_outcome_report(r->cli, &r->visit, &r->program,
+			&r->outcome, good ? NULL : err);
+	if (good && !left)
+		r->visit.is_kept = false;
+	dj_stay_end(&r->stay, good && !left,
+		has_folder && !r->visit.is_kept && !(good && r->is_start));
+	return status;
 }
 
 static int walk(struct invocation *r)
@@ -160,17 +348,21 @@ static int walk(struct invocation *r)
 	struct dj_err err = { 0 };
 	bool good;
 
-	if (!prepare(r, &err) || !dj_visit_keep(&r->visit, &err))
+	if (!prepare(r, &err) || !make_folder(r, &err))
 		return dj_cli_refused(r->cli, &r->visit, &err);
+	if (!dj_visit_keep(&r->visit, &err)) {
+		dj_stay_end(&r->stay, false, r->stay.record.fd >= 0);
+		return dj_cli_refused(r->cli, &r->visit, &err);
+	}
 	dj_cli_quiet_line();
 	dj_cli_banner(&r->visit);
-	good = dj_visit_run(&r->visit, &r->job, &r->outcome, &err);
+	good = begin_stay(r, &err) &&
+		dj_visit_run(&r->visit, &r->job, &r->outcome, &err);
 	dj_cli_quiet_line();
-	return dj_outcome_report(r->cli, &r->visit, &r->program, &r->outcome,
-		good ? NULL : &err);
+	return over(r, good, &err);
 }
 
-static int run(struct dj_cli *cli)
+static int run_or_start(struct dj_cli *cli, bool is_start)
 {
 	struct invocation *r = calloc(1, sizeof(*r));
 	int status;
@@ -178,16 +370,34 @@ static int run(struct dj_cli *cli)
 	if (r == NULL)
 		return dj_cli_failf(cli, "internal.memory", "no memory");
 	r->cli = cli;
+	r->is_start = is_start;
+	r->opened[0] = r->opened[1] = -1;
+	r->stay.record.fd = -1;
+	r->visit.agent.fd = r->visit.agent.log = -1;
 	status = walk(r);
 	dj_outcome_done(&r->outcome);
 	dj_visit_done(&r->visit);
 	dj_program_done(&r->program);
 	dj_settings_done(&r->settings);
+	for (int i = 0; i < 2; i++) {
+		if (r->opened[i] >= 0)
+			close(r->opened[i]);
+	}
 	free(r->env);
 	free(r->env_files);
 	free(r->dirs);
 	free(r);
 	return status;
+}
+
+static int run(struct dj_cli *cli)
+{
+	return run_or_start(cli, false);
+}
+
+static int start(struct dj_cli *cli)
+{
+	return run_or_start(cli, true);
 }
 
 const struct dj_verb dj_verb_run = {
@@ -199,4 +409,14 @@ const struct dj_verb dj_verb_run = {
 	.options = options,
 	.max_operands = SIZE_MAX,
 	.run = run,
+};
+
+const struct dj_verb dj_verb_start = {
+	.name = "start",
+	.group = DJ_GROUP_EVERYDAY,
+	.operands = "MODULE [ARGS...]",
+	.summary = "the same, but detach; prints the keep's name",
+	.options = start_options,
+	.max_operands = SIZE_MAX,
+	.run = start,
 };

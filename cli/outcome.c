@@ -239,6 +239,24 @@ static int write_exit_file(const struct dj_cli *cli, const json_t *j)
 		shown, strerror(errno));
 }
 
+char *dj_outcome_text(const struct dj_visit *v,
+	const struct dj_program *program, const struct dj_outcome *o)
+{
+	struct dj_err told = { 0 };
+	const char *name = NULL;
+	int status = dj_outcome_status(&o->exit, &name);
+	char *text;
+	json_t *j;
+
+	if (name != NULL)
+		explain_exit(o, name, &told);
+	j = outcome_json(v, program, o, &told,
+		told.info != NULL ? told.info->run_exit : status);
+	text = json_dumps(j, JSON_INDENT(2));
+	json_decref(j);
+	return text;
+}
+
 int dj_outcome_report(const struct dj_cli *cli, const struct dj_visit *v,
 	const struct dj_program *program, const struct dj_outcome *o,
 	const struct dj_err *err)
@@ -260,7 +278,8 @@ int dj_outcome_report(const struct dj_cli *cli, const struct dj_visit *v,
 	if (cli->verbose > 0 && o->has_exit)
 		print_run_line(o);
 	j = outcome_json(v, program, o, &told, status);
-	bad = write_exit_file(cli, j);
+	/* What the Keep said is there since before it was released. */
+	bad = err == NULL ? 0 : write_exit_file(cli, j);
 	if (told.info != NULL) {
 		(void)dj_cli_say_error(cli, &told);
 		print_backtrace(o);

@@ -10,6 +10,12 @@
  * (stdout is the program's). err: NULL if the Keep told it. Returns the exit
  * status.
  */
+/*
+ * donjon.outcome/1 of a run that ended, before it is reported; to be freed.
+ */
+char *dj_outcome_text(const struct dj_visit *v,
+	const struct dj_program *program, const struct dj_outcome *o);
+
 int dj_outcome_report(const struct dj_cli *cli, const struct dj_visit *v,
 	const struct dj_program *program, const struct dj_outcome *o,
 	const struct dj_err *err);

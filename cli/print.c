@@ -13,7 +13,11 @@ static bool is_run(const struct dj_cli *cli)
 
 static int status_of(const struct dj_cli *cli, const struct dj_err *err)
 {
-	return is_run(cli) ? err->info->run_exit : err->info->exit;
+	const char *verb = cli->verb == NULL ? "" : cli->verb->name;
+	bool is_program = is_run(cli) || strcmp(verb, "start") == 0 ||
+		strcmp(verb, "attach") == 0;
+
+	return is_program ? err->info->run_exit : err->info->exit;
 }
 
 /* A command line as the array of its words: hints have no quoting. */

@@ -29,10 +29,18 @@ const struct dj_option dj_common_options[] = {
 
 const struct dj_verb *const dj_verbs[] = {
 	&dj_verb_run,
+	&dj_verb_start,
+	&dj_verb_attach,
+	&dj_verb_ps,
+	&dj_verb_inspect,
+	&dj_verb_stop,
+	&dj_verb_release,
 	&dj_verb_verify,
 	&dj_verb_evidence,
 	&dj_verb_measure,
 	&dj_verb_policy,
+	&dj_verb_receipt,
+	&dj_verb_key,
 	&dj_verb_show,
 	&dj_verb_init,
 	&dj_verb_doctor,

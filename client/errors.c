@@ -239,6 +239,44 @@ const struct dj_err_info dj_errs[] = {
 	"this machine has no memory left",
 	"An allocation failed on this side; the Keep is not involved.",
 	NULL },
+{ "keep.busy", 75, 75,
+	"another donjon is with this Keep",
+	"Only one process at a time comes back to a Keep, so that its output "
+	"is written once. End the other one, or wait for it.",
+	"donjon ps" },
+{ "keep.input", 66, 122,
+	"the Keep wants input that nobody has any more",
+	"The input came from a pipe and its reader died. If it can be had "
+	"again as a file, attach with --in FILE; else stop the Keep.",
+	"donjon help attach" },
+{ "keep.name", 64, 64,
+	"a Keep cannot have this name",
+	"A name is letters, digits and . _ -, and no other Keep of this "
+	"client may have it. Release the other one first.",
+	"donjon ps -a" },
+{ "keep.none", 69, 122,
+	"there is no ticket for this Keep",
+	"The client ended before the Keep was claimed, or the Keep was given "
+	"up. Nothing of the program runs there: release it and start again.",
+	"donjon ps -a" },
+{ "keep.policy", 78, 78,
+	"the policy changed since this Keep was accepted",
+	"A ticket names the policy that was used, by its hash. Put the old "
+	"file back to come back to the Keep.",
+	"donjon ps" },
+{ "keep.running", 75, 75,
+	"the Keep has not finished",
+	"Its result is not here yet. Attach to it, or stop it first.",
+	"donjon ps" },
+{ "keep.ticket", 74, 122,
+	"the ticket cannot be used",
+	"The file is damaged, of another version, or what belongs to it is "
+	"gone.",
+	"donjon ps -a" },
+{ "keep.unknown", 66, 66,
+	"this client has no such Keep",
+	"Names are those that start printed, or --name gave.",
+	"donjon ps -a" },
 { "limit.fuel", 124, 124,
 	"the program used up its fuel",
 	"--fuel limits how many steps a program may take. It was ended "
@@ -331,6 +369,11 @@ const struct dj_err_info dj_errs[] = {
 	"The disk or quota is full. The program was stopped. The output is "
 	"incomplete.",
 	NULL },
+{ "output.read", 74, 122,
+	"what is here of the output cannot be read",
+	"To go on where the output ends, its file must be there and as it "
+	"was left. It was removed, cut or cannot be read.",
+	"donjon ps" },
 { "output.write", 74, 74,
 	"the program's output cannot be written",
 	"Writing failed with the reason in the text. The program was "
@@ -377,6 +420,22 @@ const struct dj_err_info dj_errs[] = {
 	"trap and the calls that led to it are in the text; all output "
 	"before it is complete.",
 	NULL },
+{ "receipt.file", 65, 65,
+	"a file is not a receipt",
+	"Receipts are written by run and start with --receipt FILE, as JSON "
+	"of schema donjon.receipt/1.",
+	"donjon help receipt" },
+{ "receipt.missing", 76, 122,
+	"the Keep or its host gave no receipt",
+	"The program ended, but the evidence over its result did not come. "
+	"The output is complete; the Keep was not released, so attach may "
+	"still get it.",
+	"donjon ps" },
+{ "receipt.refused", 1, 123,
+	"a receipt does not hold",
+	"Its evidence is not over this program, this input and this output, "
+	"or does not meet the policy.",
+	"donjon help receipt" },
 { "session.cut", 122, 122,
 	"the line to the Keep was cut",
 	"The connection ended before the Keep had told how the program "
@@ -389,6 +448,11 @@ const struct dj_err_info dj_errs[] = {
 	"The Keep itself said, inside the encrypted session, that it cannot "
 	"go on. The text has its code.",
 	"donjon version" },
+{ "session.gone", 69, 122,
+	"the host says that the Keep is gone",
+	"It ended, was killed, or its time was over. What was written of its "
+	"output is right, and may not be all.",
+	"donjon ps -a" },
 { "session.host", 69, 125,
 	"the host ended the session before it began",
 	"The host, or the Keep in clear, sent an error before anything "
@@ -404,11 +468,27 @@ const struct dj_err_info dj_errs[] = {
 	"At its end the Keep gave lengths and hashes of the program's "
 	"output, and what was written here differs. Do not use the output.",
 	NULL },
+{ "session.owned", 76, 125,
+	"the Keep has an owner already",
+	"A Keep serves the client that claimed it first. This one was claimed "
+	"by somebody: perhaps the host offered the same Keep twice. Nothing "
+	"was sent.",
+	"donjon doctor" },
 { "session.protocol", 76, 122,
 	"the session was tampered with, or the versions do not fit",
 	"A record did not open or came out of order. The session was ended "
 	"at once; the outcome of the program is unknown.",
 	"donjon version" },
+{ "session.ticket", 76, 122,
+	"the Keep does not know our ticket",
+	"A ticket is good until the next is confirmed. Somebody who has a "
+	"copy of this one has come back with it, or the host answers falsely.",
+	"donjon ps" },
+{ "session.wrong-keep", 76, 122,
+	"this is another Keep than the one asked for",
+	"The host put another Keep, or a fresh one, in the place of ours. "
+	"Nothing was sent.",
+	"donjon ps" },
 { "state.write", 73, 73,
 	"the state folder cannot be written",
 	"The development root and saved evidence are kept there. Make the "

@@ -266,6 +266,8 @@ static bool fail_status(const struct dj_host *h, const char *what, int status,
 		name = "host.tee";
 	else if (status == 429 || status == 503)
 		name = "host.busy";
+	else if (status == 410)
+		name = "session.gone";
 	else if (status < 400)
 		name = "host.answer";
 	host_says(body, said, sizeof(said));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,9 @@
 #define GRACE_END_MS  10000
 #define AGAIN_MS      60000
 #define GOODBYE_MS    2000
+#define RECEIPT_MS    30000
+/* A durable acknowledgement costs a write to the disk. */
+#define ACK_QUANTUM   (DJ_STREAM_WINDOW / 4)
 #define STREAM_DIAG   3
 #define OUTPUTS       3 /* streams 1, 2, 3 */
 
@@ -34,7 +38,8 @@ enum stage {
 	STAGE_TREES,
 	STAGE_RUN,
 	STAGE_STREAMS,
-	STAGE_RELEASE, /* EXIT held */
+	STAGE_RECEIPT, /* EXIT held, its receipt is on the way */
+	STAGE_RELEASE, /* the result is recorded */
 	STAGE_OVER,
 };
 
@@ -43,6 +48,14 @@ struct source {
 	uint64_t sent;
 	uint64_t limit;
 	bool is_ended;
+	struct dj_sha256 hash;
+};
+
+#define PLACES 80
+
+struct place {
+	uint64_t len;
+	uint8_t hash[32];
 };
 
 struct run {
@@ -57,13 +70,17 @@ struct run {
 	uint8_t *input; /* [input_at, input_len) of stdin, read, unsent */
 	size_t input_at, input_len;
 	bool input_over;
+	struct place places[PLACES]; /* a ring; place_at counts on */
+	size_t place_at;
 	size_t chunk; /* most data in a record */
 	bool is_full; /* there was more to send than room for it */
 
 	struct dj_sink sinks[OUTPUTS];
 
 	int signals;
-	bool stop_due;   /* SIGNAL is to be sent */
+	bool stop_due;  /* SIGNAL is to be sent */
+	bool leave_due; /* DETACH is */
+	bool leave_asked;
 	bool steady_due; /* the Keep is to be told */
 
 	bool again_due, again_open, again_rd, again_evidence;
@@ -112,6 +129,14 @@ static enum made seal(struct run *r, enum dj_kind kind, uint8_t stream,
 	return MADE_ONE;
 }
 
+static bool is_ack_due(const struct dj_sink *k)
+{
+	if (k->acked == k->written || !k->is_durable)
+		return k->acked != k->written;
+	return k->written - k->acked >= ACK_QUANTUM ||
+		(k->is_ended && k->written == k->next);
+}
+
 static enum made make_ack(struct run *r)
 {
 	for (uint8_t i = 0; i < OUTPUTS; i++) {
@@ -119,8 +144,10 @@ static enum made make_ack(struct run *r)
 		uint8_t body[DJ_ACK_SIZE];
 		enum made m;
 
-		if (k->acked == k->written)
+		if (!is_ack_due(k))
 			continue;
+		if (!dj_sink_sync(k, r->err))
+			return MADE_BAD;
 		dj_ack_write(k->written + DJ_STREAM_WINDOW, body);
 		m = seal(r, DJ_KIND_ACK, (uint8_t)(i + 1), k->written, body,
 			sizeof(body));
@@ -160,6 +187,15 @@ static enum made make_urgent(struct run *r)
 		m = seal(r, DJ_KIND_NOOP, DJ_NOOP_STEADY, r->job->steady_ms,
 			NULL, 0);
 		r->steady_due = m != MADE_ONE;
+		return m;
+	}
+	if (r->leave_due) {
+		m = seal(r, DJ_KIND_DETACH, 0, 0, NULL, 0);
+		if (m == MADE_ONE) {
+			r->leave_due = false;
+			r->out->detached = true;
+			r->stage = STAGE_OVER;
+		}
 		return m;
 	}
 	if (r->stop_due) {
@@ -204,6 +240,23 @@ static enum made make_module(struct run *r)
 	return m;
 }
 
+static bool read_tree(struct run *r, uint8_t *dst, size_t cap, size_t *ret_len)
+{
+	const struct dj_job *j = r->job;
+	ssize_t n;
+
+	if (!j->is_durable)
+		return dj_tar_read(j->trees[r->tree], dst, cap, ret_len,
+			r->err);
+	n = pread(j->tree_fds[r->tree], dst, cap,
+		(off_t)r->trees_to[r->tree].sent);
+	if (n < 0)
+		return dj_err_set(r->err, "dir.read",
+			"reading a packed folder: %s", strerror(errno));
+	*ret_len = (size_t)n;
+	return true;
+}
+
 static enum made make_tree(struct run *r)
 {
 	struct source *to = &r->trees_to[r->tree];
@@ -219,10 +272,10 @@ static enum made make_tree(struct run *r)
 	if (to->sent == to->limit ||
 		dj_wire_room(&r->s->wire, DJ_RECORD_FRAME_MAX) == NULL)
 		return to->sent == to->limit ? MADE_NONE : MADE_FULL;
-	if (!dj_tar_read(r->job->trees[r->tree], data,
-		    least(r->chunk, to->limit - to->sent), &n, r->err))
+	if (!read_tree(r, data, least(r->chunk, to->limit - to->sent), &n))
 		return MADE_BAD;
 	if (n > 0) {
+		dj_sha256_update(&to->hash, data, n);
 		m = seal(r, DJ_KIND_DATA, stream, to->sent, data, n);
 		to->sent += n;
 		return m;
@@ -253,6 +306,30 @@ static enum made make_run(struct run *r)
 	return m;
 }
 
+/* Where the input stands, for the receipt. */
+static void note_place(struct run *r)
+{
+	struct place *p = &r->places[r->place_at++ % PLACES];
+
+	p->len = r->stdin_to.sent;
+	dj_sha256_final(&r->stdin_to.hash, p->hash);
+	if (r->job->has_input) {
+		p->len = r->job->input_len;
+		memcpy(p->hash, r->job->input_hash, 32);
+	}
+}
+
+/* All of it was sent: nobody needs to read it again. */
+static bool know_input(struct run *r)
+{
+	r->out->has_input = true;
+	r->out->input_len = r->stdin_to.sent;
+	dj_sha256_final(&r->stdin_to.hash, r->out->input_hash);
+	return r->job->record == NULL ||
+		r->job->record(r->job->record_ctx, DJ_JOB_INPUT, r->out,
+			r->err);
+}
+
 static enum made make_input(struct run *r)
 {
 	struct source *to = &r->stdin_to;
@@ -264,6 +341,9 @@ static enum made make_input(struct run *r)
 		m = seal(r, DJ_KIND_DATA, 0, to->sent, r->input + r->input_at,
 			n);
 		if (m == MADE_ONE) {
+			if (r->job->receipts)
+				note_place(r);
+			dj_sha256_update(&to->hash, r->input + r->input_at, n);
 			to->sent += n;
 			r->input_at += n;
 			r->out->in = to->sent;
@@ -272,6 +352,8 @@ static enum made make_input(struct run *r)
 	}
 	if (!r->input_over || r->input_at < r->input_len || to->is_ended)
 		return MADE_NONE;
+	if (!r->out->has_input && !know_input(r))
+		return MADE_BAD;
 	m = seal(r, DJ_KIND_END, 0, to->sent, NULL, 0);
 	to->is_ended = m == MADE_ONE;
 	return m;
@@ -297,6 +379,8 @@ static enum made make_next(struct run *r)
 		return make_run(r);
 	case STAGE_STREAMS:
 		return make_input(r);
+	case STAGE_RECEIPT:
+		return MADE_NONE;
 	case STAGE_RELEASE:
 		m = seal(r, DJ_KIND_RELEASE, 0, 0, NULL, 0);
 		if (m == MADE_ONE)
@@ -330,12 +414,72 @@ static bool produce(struct run *r, int64_t now)
 	return m != MADE_BAD;
 }
 
+/* ---- what was said before ---- */
+
+/* Stream 3 as text: of its file where it has one. */
+static void take_diag(struct run *r)
+{
+	const struct dj_sink *diag = &r->sinks[STREAM_DIAG - 1];
+	char *text;
+	ssize_t n;
+
+	if (r->out->diag != NULL || diag->next == 0)
+		return;
+	text = malloc(DIAG_MAX + 1);
+	if (text == NULL)
+		return;
+	if (diag->fd >= 0) {
+		n = pread(diag->fd, text, DIAG_MAX, 0);
+	} else {
+		n = (ssize_t)least(DIAG_MAX, diag->len);
+		if (n > 0)
+			memcpy(text, diag->buf, (size_t)n);
+	}
+	text[n < 0 ? 0 : n] = '\0';
+	r->out->diag = text;
+	r->out->diag_len = strlen(text);
+}
+
+/* What the Keep has of the input, read again for its hash. */
+static bool hash_input(struct run *r, uint64_t len)
+{
+	uint64_t at = 0;
+
+	if (r->job->in_fd < 0)
+		return true;
+	while (at < len) {
+		ssize_t n = pread(r->job->in_fd, r->input,
+			least(INPUT_MAX, len - at),
+			(off_t)(r->job->in_base + at));
+
+		if (n <= 0)
+			return dj_err_set(r->err, "input.read",
+				"reading the program's input again: %s",
+				n < 0 ? strerror(errno)
+				      : "it is shorter than what was sent");
+		dj_sha256_update(&r->stdin_to.hash, r->input, (size_t)n);
+		at += (uint64_t)n;
+	}
+	return lseek(r->job->in_fd, (off_t)(r->job->in_base + len), SEEK_SET) >=
+		0 ||
+		dj_err_set(r->err, "input.read",
+			"reading the program's input again: %s",
+			strerror(errno));
+}
+
 /* ---- from the Keep ---- */
 
 static bool bad(struct run *r, const char *what)
 {
 	return dj_err_set(r->err, "session.protocol", "talking to the Keep: %s",
 		what);
+}
+
+/* The first that comes says where a discarded stream goes on. */
+static void float_to(struct dj_sink *k, uint64_t off)
+{
+	if (k->floats && k->next == 0)
+		k->next = k->written = k->acked = off;
 }
 
 static bool on_data(struct run *r, const struct dj_inner *in)
@@ -347,6 +491,7 @@ static bool on_data(struct run *r, const struct dj_inner *in)
 	if (in->stream < 1 || in->stream > OUTPUTS || r->stage < STAGE_STREAMS)
 		return bad(r, "data of a stream that it does not have");
 	k = &r->sinks[in->stream - 1];
+	float_to(k, in->off);
 	if (k->is_ended || __builtin_add_overflow(in->off, in->len, &end) ||
 		end > k->acked + DJ_STREAM_WINDOW)
 		return bad(r, "data beyond what it may send");
@@ -364,6 +509,7 @@ static bool on_end(struct run *r, const struct dj_inner *in)
 	if (in->stream < 1 || in->stream > OUTPUTS || in->len != 0)
 		return bad(r, "the end of a stream that it does not have");
 	k = &r->sinks[in->stream - 1];
+	float_to(k, in->off);
 	if (in->off != k->next)
 		return bad(r, "a stream ends elsewhere than its data");
 	k->is_ended = true;
@@ -383,11 +529,137 @@ static bool on_ack(struct run *r, const struct dj_inner *in)
 		to = &r->trees_to[in->stream - DJ_STREAM_TREE_FIRST];
 	else
 		return bad(r, what);
-	if (dj_ack_parse(in, &limit) != DJ_OK || in->off > to->sent)
+	/* Trees are sent again from the beginning, which the Keep drops. */
+	if (dj_ack_parse(in, &limit) != DJ_OK ||
+		(in->off > to->sent &&
+			!(r->job->is_resumed && in->stream != 0)))
 		return bad(r, what);
 	if (limit > to->limit)
 		to->limit = limit;
 	return true;
+}
+
+/* The result is on the disk before the Keep is told to forget it. */
+static bool record_result(struct run *r)
+{
+	bool good = true;
+
+	r->out->out = r->sinks[0].written;
+	r->out->err = r->sinks[1].written;
+	for (int i = 0; good && i < OUTPUTS; i++)
+		good = dj_sink_sync(&r->sinks[i], r->err);
+	take_diag(r);
+	r->out->has_exit = good;
+	r->out->has_exit = good &&
+		(r->job->record == NULL ||
+			r->job->record(r->job->record_ctx, DJ_JOB_RESULT,
+				r->out, r->err));
+	if (r->out->has_exit)
+		r->stage = STAGE_RELEASE;
+	return r->out->has_exit;
+}
+
+static void add_stream(struct run *r, uint8_t id, uint64_t len,
+	const uint8_t hash[static 32])
+{
+	struct dj_receipt_stream *s = &r->out->streams[r->out->stream_count++];
+
+	s->stream = id;
+	s->len = len;
+	memcpy(s->hash, hash, 32);
+}
+
+static bool sum_tree(struct run *r, size_t i, uint8_t hash[static 32])
+{
+	struct source *to = &r->trees_to[i];
+	ssize_t n = 0;
+
+	if (r->job->is_resumed) {
+		to->sent = 0;
+		dj_sha256_init(&to->hash);
+		while ((n = pread(r->job->tree_fds[i], r->input, INPUT_MAX,
+				(off_t)to->sent)) > 0) {
+			dj_sha256_update(&to->hash, r->input, (size_t)n);
+			to->sent += (uint64_t)n;
+		}
+	}
+	dj_sha256_final(&to->hash, hash);
+	return n == 0 ||
+		dj_err_set(r->err, "dir.read", "reading a packed folder: %s",
+			strerror(errno));
+}
+
+/*
+ * session.md 7: every stream used, ascending. How much of the input the Keep
+ * had when the program ended is one of the last places where we were: seen
+ * is NULL for none of it.
+ */
+static bool sum_streams(struct run *r, const struct place *seen)
+{
+	uint8_t hash[32];
+
+	r->out->stream_count = 0;
+	if (seen != NULL)
+		add_stream(r, 0, seen->len, seen->hash);
+	for (uint8_t i = 0; i < OUTPUTS; i++) {
+		dj_sha256_final(&r->sinks[i].hash, hash);
+		if (r->sinks[i].next > 0)
+			add_stream(r, (uint8_t)(i + 1), r->sinks[i].next, hash);
+	}
+	for (size_t i = 0; i < r->job->tree_count; i++) {
+		if (!sum_tree(r, i, hash))
+			return false;
+		add_stream(r, (uint8_t)(DJ_STREAM_TREE_FIRST + i),
+			r->trees_to[i].sent, hash);
+	}
+	return true;
+}
+
+static bool try_receipt(struct run *r, const struct place *seen,
+	struct dj_err *err)
+{
+	uint8_t exit[DJ_EXIT_SIZE], report_data[DJ_REPORT_DATA];
+	struct dj_receipt rc = { .streams = r->out->streams };
+
+	if (!sum_streams(r, seen))
+		return false;
+	rc.stream_count = r->out->stream_count;
+	memcpy(rc.keep_id, r->s->keep_id, 32);
+	memcpy(rc.config_hash, r->job->config_hash, 32);
+	memcpy(rc.module_hash, r->job->module_hash, 32);
+	memcpy(rc.begin_hash, r->job->begin_hash, 32);
+	dj_exit_write(&r->out->exit, exit);
+	memcpy(rc.exit, exit, sizeof(rc.exit));
+	dj_receipt_report_data(&rc, report_data);
+	return r->job->judge_receipt(r->job->ctx, r->s, r->out->receipt,
+		r->out->receipt_len, report_data, err);
+}
+
+static bool judge_receipt(struct run *r)
+{
+	bool good = false;
+
+	note_place(r);
+	for (size_t i = r->place_at; !good && i > 0 && i + PLACES > r->place_at;
+		i--) {
+		struct dj_err no = { 0 };
+
+		good = try_receipt(r, &r->places[(i - 1) % PLACES], &no);
+	}
+	return (good || try_receipt(r, NULL, r->err)) && record_result(r);
+}
+
+/* Comes before EXIT or after, once an attach. */
+static bool on_receipt(struct run *r, const uint8_t *p, size_t len)
+{
+	if (r->out->receipt != NULL)
+		return bad(r, "a second receipt");
+	r->out->receipt = malloc(len + 1);
+	if (r->out->receipt == NULL)
+		return dj_err_set(r->err, "internal.memory", "no memory");
+	memcpy(r->out->receipt, p, len);
+	r->out->receipt_len = len;
+	return r->stage != STAGE_RECEIPT || judge_receipt(r);
 }
 
 static bool on_exit_record(struct run *r, const struct dj_inner *in)
@@ -408,18 +680,22 @@ static bool on_exit_record(struct run *r, const struct dj_inner *in)
 	}
 	if (e.stdout_len != r->sinks[0].written ||
 		e.stderr_len != r->sinks[1].written ||
-		memcmp(e.stdout_hash, hash[0], 32) != 0 ||
-		memcmp(e.stderr_hash, hash[1], 32) != 0)
+		(!r->sinks[0].floats &&
+			memcmp(e.stdout_hash, hash[0], 32) != 0) ||
+		(!r->sinks[1].floats &&
+			memcmp(e.stderr_hash, hash[1], 32) != 0))
 		return dj_err_set(r->err, "session.output",
 			"comparing the output with what the Keep says: they differ");
 	if (memcmp(e.module_hash, r->job->module_hash, 32) != 0)
 		return dj_err_set(r->err, "session.output",
 			"comparing the module with what the Keep says it ran: they differ");
-	r->out->has_exit = true;
 	r->out->exit = e;
 	r->out->run_ms = now_ms() - r->began;
-	r->stage = STAGE_RELEASE;
-	return true;
+	if (!r->job->receipts)
+		return record_result(r);
+	r->stage = STAGE_RECEIPT;
+	r->deadline = now_ms() + RECEIPT_MS;
+	return r->out->receipt == NULL || judge_receipt(r);
 }
 
 static bool judge_again(struct run *r)
@@ -427,7 +703,9 @@ static bool judge_again(struct run *r)
 	if (!r->again_rd || !r->again_evidence)
 		return true;
 	r->again_open = false;
-	r->again_at = now_ms() + r->job->again_ms;
+	r->again_at =
+		r->job->again_ms > 0 ? now_ms() + r->job->again_ms : FOREVER;
+	r->leave_due = r->leave_asked;
 	r->out->attested++;
 	if (r->job->report != NULL)
 		r->job->report(r->job->ctx, DJ_JOB_ATTESTED);
@@ -448,6 +726,9 @@ static bool on_again_rd(struct run *r, const struct dj_inner *in)
 
 static bool on_evidence(struct run *r, const uint8_t *p, size_t len)
 {
+	if (r->job->receipts && len >= 4 && p[2] == 0 &&
+		p[3] == DJ_PURPOSE_RECEIPT)
+		return on_receipt(r, p, len);
 	if (!r->again_open || r->again_evidence)
 		return bad(r, "evidence that nobody asked for");
 	if (!r->job->judge(r->job->ctx, r->s, p, len, r->report_data, r->err))
@@ -567,6 +848,12 @@ static bool on_signal(struct run *r)
 	struct signalfd_siginfo info;
 
 	while (read(r->signals, &info, sizeof(info)) == sizeof(info)) {
+		if ((r->job->detaches ||
+			    (r->job->is_durable && info.ssi_signo == SIGHUP)) &&
+			!r->leave_due) {
+			r->leave_due = true;
+			continue;
+		}
 		if (r->out->stopped || r->stage < STAGE_STREAMS) {
 			r->out->killed = true;
 			return dj_err_set(r->err, "program.killed",
@@ -586,6 +873,14 @@ static bool on_time(struct run *r, int64_t now)
 			AGAIN_MS / 1000);
 	if (!r->again_open && r->stage == STAGE_STREAMS && now >= r->again_at)
 		r->again_due = true;
+	if (r->stage == STAGE_RECEIPT && now >= r->deadline)
+		return dj_err_set(r->err, "receipt.missing",
+			"waiting for the receipt: none came in %d s",
+			RECEIPT_MS / 1000);
+	/* Its answer shows that all that was sent has been taken. */
+	if (r->job->leaves && !r->leave_asked && r->stdin_to.is_ended &&
+		r->stage == STAGE_STREAMS && !r->again_open)
+		r->leave_asked = r->again_due = true;
 	if (r->stage != STAGE_STREAMS || now < r->deadline)
 		return true;
 	if (r->out->timed_out)
@@ -624,6 +919,9 @@ static int timeout_of(const struct run *r, int64_t now)
 {
 	int64_t until = FOREVER;
 
+	if (r->job->leaves && !r->leave_asked && r->stdin_to.is_ended &&
+		!r->again_open)
+		return 0;
 	/* Room was what was missing, and now there is some. */
 	if (r->is_full && dj_wire_is_flushed(&r->s->wire))
 		return 0;
@@ -681,6 +979,9 @@ static bool wait_and_take(struct run *r)
 
 static bool loop(struct run *r)
 {
+	/* Of a reattach more than READY may have come at once. */
+	if (!take_frames(r) || !flush_sinks(r))
+		return false;
 	while (r->stage != STAGE_OVER || !dj_wire_is_flushed(&r->s->wire)) {
 		int64_t now = now_ms();
 
@@ -721,33 +1022,89 @@ static void goodbye(struct run *r)
 	}
 }
 
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Where READY and the files say that things stand. */
+static bool resume(struct run *r)
+{
+	const struct dj_ready *ready = &r->s->ready;
+	const struct dj_job *j = r->job;
+	struct source *in = &r->stdin_to;
+
+	r->began = r->start;
+	if (j->time_ms > 0)
+		r->deadline = r->start + (int64_t)j->time_ms;
+	r->stop_due = j->stops;
+	r->sinks[0].floats = j->out_floats;
+	r->sinks[1].floats = j->err_floats;
+	if ((!j->out_floats &&
+		    !dj_sink_reload(&r->sinks[0], j->out_base, r->err)) ||
+		(!j->err_floats &&
+			!dj_sink_reload(&r->sinks[1], j->err_base, r->err)) ||
+		!dj_sink_reload(&r->sinks[2], 0, r->err) ||
+		!hash_input(r, ready->stdin_next))
+		return false;
+	in->sent = ready->stdin_next;
+	if (in->limit < in->sent)
+		in->limit = in->sent;
+	r->out->in = in->sent;
+	r->module_at = ready->module_next;
+	switch ((enum dj_phase)ready->phase) {
+	case DJ_PHASE_EMPTY:
+		r->stage = STAGE_BEGIN;
+		break;
+	case DJ_PHASE_LOADING:
+		r->stage = r->module_at < j->module_len ? STAGE_MODULE
+							: STAGE_TREES;
+		break;
+	case DJ_PHASE_EXITED:
+		in->is_ended = true;
+		r->input_over = true;
+		__attribute__((fallthrough));
+	case DJ_PHASE_RUNNING:
+		r->stage = STAGE_STREAMS;
+		r->out->sent = true;
+		break;
+	}
+	return true;
+}
+
 static void begin(struct run *r)
 {
 	r->start = r->tick = now_ms();
 	r->again_at = r->deadline = FOREVER;
 	r->stdin_to.limit = DJ_STREAM_WINDOW;
-	for (size_t i = 0; i < DJ_TREES_MAX; i++)
+	dj_sha256_init(&r->stdin_to.hash);
+	for (size_t i = 0; i < DJ_TREES_MAX; i++) {
 		r->trees_to[i].limit = DJ_STREAM_WINDOW;
+		dj_sha256_init(&r->trees_to[i].hash);
+	}
 	r->chunk = DJ_RECORD_DATA;
 	r->steady_due = r->job->steady_ms > 0;
 	r->input_over = r->job->in_fd < 0;
 	dj_sink_init(&r->sinks[0], "standard output", r->job->out_fd);
 	dj_sink_init(&r->sinks[1], "standard error", r->job->err_fd);
-	dj_sink_init(&r->sinks[2], "diagnostics", -1);
+	dj_sink_init(&r->sinks[2], "diagnostics",
+		r->job->is_durable ? r->job->diag_fd : -1);
 	r->sinks[2].keep_max = DIAG_MAX;
+	for (int i = 0; i < OUTPUTS; i++)
+		r->sinks[i].is_durable =
+			r->job->is_durable && is_file(r->sinks[i].fd);
+	r->out->has_input = r->job->has_input;
+	r->out->input_len = r->job->input_len;
+	memcpy(r->out->input_hash, r->job->input_hash, 32);
 }
 
 static void end(struct run *r)
 {
-	struct dj_sink *diag = &r->sinks[STREAM_DIAG - 1];
-
 	r->out->out = r->sinks[0].written;
 	r->out->err = r->sinks[1].written;
-	if (diag->len > 0) {
-		r->out->diag = strndup((char *)diag->buf, diag->len);
-		r->out->diag_len =
-			r->out->diag == NULL ? 0 : strlen(r->out->diag);
-	}
+	take_diag(r);
 	for (int i = 0; i < OUTPUTS; i++)
 		dj_sink_done(&r->sinks[i]);
 	if (r->input != NULL)
@@ -775,9 +1132,9 @@ bool dj_job_run(struct dj_session *s, const struct dj_job *job,
 	r->signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
 	r->input = malloc(INPUT_MAX);
 	good = r->input != NULL && r->signals >= 0
-		? loop(r)
+		? (!job->is_resumed || resume(r)) && loop(r)
 		: dj_err_set(err, "internal.memory", "no memory");
-	if (good)
+	if (good && !ret->detached)
 		goodbye(r);
 	err->secret_sent = true;
 	end(r);
@@ -792,6 +1149,8 @@ void dj_outcome_done(struct dj_outcome *o)
 {
 	free(o->diag);
 	o->diag = NULL;
+	free(o->receipt);
+	o->receipt = NULL;
 }
 
 int dj_outcome_status(const struct dj_exit *e, const char **ret_name)

@@ -9,6 +9,7 @@
 #include "client/session.h"
 #include "client/tar.h"
 #include "lib/proto/record.h"
+#include "lib/session/binding.h"
 
 /*
  * One program in an opened session: BEGIN, MODULE, trees, RUN, then streams
@@ -28,6 +29,18 @@ enum dj_job_step {
 };
 typedef void dj_job_report(void *ctx, enum dj_job_step step);
 
+/*
+ * What must be on the disk before the session goes on: the input's length
+ * and hash when it has ended; how the program ended, before RELEASE.
+ */
+enum dj_job_fact {
+	DJ_JOB_INPUT,
+	DJ_JOB_RESULT,
+};
+struct dj_outcome;
+typedef bool dj_job_record(void *ctx, enum dj_job_fact fact,
+	const struct dj_outcome *o, struct dj_err *err);
+
 struct dj_job {
 	const uint8_t *module;
 	size_t module_len;
@@ -36,14 +49,37 @@ struct dj_job {
 	size_t begin_len;
 	struct dj_tar *trees[DJ_TREES_MAX]; /* streams 16.. */
 	size_t tree_count;
+	/* Durable: a regular file per tree in place of the above. */
+	int tree_fds[DJ_TREES_MAX];
 
-	int in_fd; /* -1: the program's input is empty */
+	int in_fd; /* -1: the program's input is empty, or known to be there */
 	int out_fd, err_fd;
+	/*
+	 * Durable: output is acknowledged when it is on the disk, and SIGHUP
+	 * detaches. Resumed: s is a reattach, and streams go on where READY
+	 * and the files say. *_base: where a stream begins in its file.
+	 */
+	bool is_durable, is_resumed;
+	int diag_fd; /* durable only: the file of stream 3 */
+	uint64_t in_base, out_base, err_base;
+	bool out_floats, err_floats; /* discarded, and some was before */
+	bool leaves;                 /* detach once all input is there */
+	bool detaches;               /* signals detach, they do not stop */
+	bool stops;                  /* ask the program to stop, first thing */
+	bool receipts; /* the launch block asks for one: wait for it */
+	uint8_t config_hash[32], begin_hash[32];
+	/* Resumed: what an earlier attach has recorded of the input. */
+	bool has_input;
+	uint64_t input_len;
+	uint8_t input_hash[32];
 	uint64_t time_ms;   /* 0: no limit */
 	uint32_t steady_ms; /* 0: records as they come */
 	uint32_t again_ms;  /* 0: no re-attestation; else every so often */
 
 	dj_job_judge *judge;
+	dj_job_judge *judge_receipt; /* with receipts */
+	dj_job_record *record;       /* may be NULL */
+	void *record_ctx;
 	dj_job_report *report; /* may be NULL */
 	void *ctx;
 };
@@ -55,11 +91,20 @@ struct dj_outcome {
 	bool timed_out;        /* by this client's clock */
 	bool stopped;          /* we asked it to stop */
 	bool killed;           /* a second signal came */
+	bool detached;         /* left to run on; has_exit is false */
 	bool sent;             /* RUN has left */
 	uint64_t in, out, err; /* bytes of the streams */
 	uint32_t attested;     /* re-attestations that held */
 	char *diag;            /* stream 3: JSON lines; owned, may be NULL */
 	size_t diag_len;
+	bool has_input; /* the input's length and hash are known */
+	uint64_t input_len;
+	uint8_t input_hash[32];
+	/* With receipts, from EXIT on. */
+	struct dj_receipt_stream streams[3 + 1 + DJ_TREES_MAX];
+	uint8_t stream_count;
+	uint8_t *receipt; /* EVIDENCE; owned */
+	size_t receipt_len;
 	int64_t sent_ms; /* from the call to RUN */
 	int64_t run_ms;  /* from RUN to EXIT */
 };
@@ -68,7 +113,8 @@ struct dj_outcome {
  * True: the Keep said how the program ended and all its output was written
  * and is what the program wrote. What the program did is in ret->exit. False
  * with err otherwise: session.*, output.*, input.read, again.refused,
- * limit.time and program.killed (no word from the Keep), dir.read.
+ * limit.time and program.killed (no word from the Keep), dir.read,
+ * receipt.missing, receipt.refused. Also true: ret->detached.
  *
  * SIGINT, SIGTERM and SIGHUP are taken for the time of the call: the first
  * asks the program to stop, the second ends the session.

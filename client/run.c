@@ -212,6 +212,8 @@ bool dj_visit_block(const struct dj_visit_options *o, EVP_PKEY *owner,
 		.max_module_bytes = (uint32_t)o->module_max,
 	};
 
+	if (o->receipts)
+		c.flags |= DJ_CONFIG_RECEIPTS;
 	if (owner != NULL) {
 		c.flags |= DJ_CONFIG_OWNER;
 		if (!dj_owner_hash(owner, c.owner, err))
@@ -354,7 +356,10 @@ static bool challenge(struct dj_visit *v, struct dj_err *err)
 			v->policy->file, v->policy->suites_line);
 	c.format_count = choose_formats(v, formats);
 	c.minclass = v->o->one_size ? DJ_CLASS_MAX : v->policy->minclass;
-	(void)snprintf(path, sizeof(path), "/v1/keeps/%s/session", v->keep);
+	c.keep_id = v->keep_id;
+	/* Whoever has the ticket may end a link that nobody uses any more. */
+	(void)snprintf(path, sizeof(path), "/v1/keeps/%s/session%s", v->keep,
+		v->keep_id == NULL ? "" : "?steal=1");
 	return dj_host_upgrade(v->host, path, &link, err) &&
 		dj_session_challenge(&v->session, &link, &c, err);
 }
@@ -375,6 +380,8 @@ static void judge_input(struct dj_visit *v, const uint8_t *evidence, size_t len,
 		.tees = v->tees,
 		.tee_count = v->tee_count,
 		.config_hash = v->config_hash,
+		.keep_id = v->keep_id,
+		.attach_no = v->resume == NULL ? 0 : v->resume->attach_no,
 	};
 }
 
@@ -418,6 +425,28 @@ static bool judge_again(void *ctx, const struct dj_session *s,
 	return good;
 }
 
+static bool judge_receipt(void *ctx, const struct dj_session *s,
+	const uint8_t *evidence, size_t len,
+	const uint8_t report_data[static 64], struct dj_err *err)
+{
+	struct dj_visit *v = ctx;
+	struct dj_judge_input in;
+	struct dj_verdict verdict = { 0 };
+	bool good;
+
+	(void)s;
+	judge_input(v, evidence, len, &in);
+	in.purpose = DJ_JUDGE_RECEIPT;
+	in.report_data = report_data;
+	good = dj_judge(&in, &verdict) == DJ_OK && verdict.good;
+	if (!good)
+		(void)dj_err_set(err, "receipt.refused",
+			"checking the receipt: %s does not hold for what was sent and written here",
+			verdict.error == NULL ? "it" : verdict.error);
+	dj_verdict_done(&verdict);
+	return good;
+}
+
 static void say_evidence(struct dj_visit *v)
 {
 	char text[256], hex[17];
@@ -435,9 +464,40 @@ static void say_evidence(struct dj_visit *v)
 	phase_end(v, text);
 }
 
+static bool attest(struct dj_visit *v, struct dj_err *err)
+{
+	phase_begin(v, DJ_VISIT_EVIDENCE);
+	if (!challenge(v, err)) {
+		if (v->agent.pid > 0)
+			dj_agent_explain(&v->agent, err);
+		return false;
+	}
+	if (!judge(v, err))
+		return false;
+	say_evidence(v);
+	return true;
+}
+
+bool dj_visit_return(struct dj_visit *v, struct dj_err *err)
+{
+	struct dj_host_options ho = v->o->host;
+	char text[400];
+
+	phase_begin(v, DJ_VISIT_KEEP);
+	ho.url = v->o->hosts[0];
+	ho.private_fd = -1;
+	v->host = dj_host_open(&ho, err);
+	if (v->host == NULL)
+		return false;
+	(void)snprintf(text, sizeof(text), "%s on %s as %s, once more",
+		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
+	phase_end(v, text);
+	return attest(v, err);
+}
+
 bool dj_visit_keep(struct dj_visit *v, struct dj_err *err)
 {
-	char text[400], tee[64];
+	char text[400];
 
 	if (!ask_all(v, err)) {
 		if (v->agent.pid > 0)
@@ -447,18 +507,7 @@ bool dj_visit_keep(struct dj_visit *v, struct dj_err *err)
 	(void)snprintf(text, sizeof(text), "%s on %s as %s",
 		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
 	phase_end(v, text);
-
-	phase_begin(v, DJ_VISIT_EVIDENCE);
-	if (!challenge(v, err)) {
-		if (v->agent.pid > 0)
-			dj_agent_explain(&v->agent, err);
-		return false;
-	}
-	if (!judge(v, err))
-		return false;
-	(void)dj_verdict_tee(&v->verdict, tee, sizeof(tee));
-	say_evidence(v);
-	return true;
+	return attest(v, err);
 }
 
 /* ---- seal, run ---- */
@@ -480,7 +529,9 @@ bool dj_visit_run(struct dj_visit *v, struct dj_job *job,
 
 	*ret = (struct dj_outcome){ 0 };
 	phase_begin(v, DJ_VISIT_SESSION);
-	if (!dj_session_open(&v->session, v->owner, err))
+	if (!dj_session_open(&v->session, v->owner, v->resume, err) ||
+		(v->on_ready != NULL &&
+			!v->on_ready(v->ready_ctx, &v->session, err)))
 		return false;
 	(void)snprintf(text, sizeof(text), "suite 0x%04x%s", v->session.suite,
 		v->owner != NULL ? ", owner key set" : "");
@@ -488,11 +539,15 @@ bool dj_visit_run(struct dj_visit *v, struct dj_job *job,
 
 	phase_begin(v, DJ_VISIT_SEND);
 	job->judge = judge_again;
+	job->judge_receipt = judge_receipt;
+	job->receipts = v->o->receipts;
+	memcpy(job->config_hash, v->config_hash, 32);
+	dj_sha256(job->begin, job->begin_len, job->begin_hash);
 	job->report = on_step;
 	job->ctx = v;
 	if (!dj_job_run(&v->session, job, ret, err))
 		return false;
-	v->is_released = true;
+	v->is_released = !ret->detached;
 	phase_end(v, "");
 	return true;
 }
@@ -519,7 +574,8 @@ static void give_back(struct dj_visit *v)
 	struct dj_err ignored = { 0 };
 	char path[128];
 
-	if (v->host == NULL || v->keep[0] == '\0' || v->o->host_count == 0)
+	if (v->host == NULL || v->keep[0] == '\0' || v->is_kept ||
+		v->o->host_count == 0)
 		return;
 	(void)snprintf(path, sizeof(path), "/v1/keeps/%s?force=1", v->keep);
 	(void)dj_host_request(v->host, "DELETE", path, NULL, NULL, &ignored);

@@ -34,6 +34,7 @@ struct dj_visit_options {
 	uint64_t module_max; /* bytes that are about to be sent */
 	const char *owner;   /* key file, or NULL */
 	bool one_size;
+	bool receipts; /* the Keep is to make one */
 	bool verbose_agent;
 };
 
@@ -76,6 +77,14 @@ struct dj_visit {
 	int64_t phase_start;
 	enum dj_visit_phase phase;
 	bool is_released;
+	bool is_kept; /* somebody will come back: the Keep stays */
+
+	/* client/stay.h. Called after READY, before anything is sent. */
+	bool (*on_ready)(void *ctx, const struct dj_session *s,
+		struct dj_err *err);
+	void *ready_ctx;
+	const struct dj_resume *resume; /* a reattach to keep_id */
+	const uint8_t *keep_id;
 };
 
 /* Zeroes *v first. The strings in o must outlive the visit. */
@@ -84,6 +93,8 @@ DJ_NODISCARD bool dj_visit_prepare(struct dj_visit *v,
 	struct dj_err *err);
 /* err has the name of the first failed check where evidence is refused. */
 DJ_NODISCARD bool dj_visit_keep(struct dj_visit *v, struct dj_err *err);
+/* In place of dj_visit_keep(): the Keep is there, v->resume says which. */
+DJ_NODISCARD bool dj_visit_return(struct dj_visit *v, struct dj_err *err);
 /* job: judge, report and ctx are set here. */
 DJ_NODISCARD bool dj_visit_run(struct dj_visit *v, struct dj_job *job,
 	struct dj_outcome *ret, struct dj_err *err);

@@ -28,6 +28,7 @@ void dj_session_done(struct dj_session *s)
 	dj_chain_done(&s->tx);
 	dj_chain_done(&s->rx);
 	dj_key_wipe(&s->again);
+	dj_key_wipe(&s->ticket.key);
 	if (s->wire.in != NULL)
 		dj_wire_done(&s->wire);
 	free(s->evidence);
@@ -51,6 +52,28 @@ bool dj_session_error_frame(const uint8_t *payload, size_t len,
 		code == NULL ? "an unknown code" : code,
 		text[0] == '\0' ? "" : ", \"", text,
 		text[0] == '\0' ? "" : "\"");
+}
+
+/* Before READY some codes tell a person more than that the host said so. */
+static const char *name_of(const uint8_t *payload, size_t len)
+{
+	struct dj_error_msg m;
+
+	if (dj_error_parse(payload, len, &m) != DJ_OK)
+		return "session.host";
+	switch (m.code) {
+	case DJ_ERROR_KEEP_OWNED:
+		return "session.owned";
+	case DJ_ERROR_KEEP_FRESH:
+	case DJ_ERROR_WRONG_KEEP:
+		return "session.wrong-keep";
+	case DJ_ERROR_NO_TICKET:
+		return "session.ticket";
+	case DJ_ERROR_KEEP_GONE:
+		return "session.gone";
+	default:
+		return "session.host";
+	}
 }
 
 static bool wait_link(struct dj_session *s, int64_t deadline)
@@ -88,7 +111,9 @@ static bool exchange(struct dj_session *s, uint32_t accept, uint8_t *ret_type,
 		if (st == DJ_OK && *ret_type == DJ_FRAME_ERROR)
 			return dj_session_error_frame(*ret_frame +
 					DJ_FRAME_HEADER,
-				*ret_len - DJ_FRAME_HEADER, "session.host",
+				*ret_len - DJ_FRAME_HEADER,
+				name_of(*ret_frame + DJ_FRAME_HEADER,
+					*ret_len - DJ_FRAME_HEADER),
 				err);
 		if (st == DJ_OK)
 			return true;
@@ -134,6 +159,10 @@ static bool send_hello(struct dj_session *s, const struct dj_challenge *what,
 {
 	struct dj_hello h = { .mode = DJ_MODE_NEW, .minclass = what->minclass };
 
+	if (what->keep_id != NULL) {
+		h.mode = DJ_MODE_REATTACH;
+		memcpy(h.keep_id, what->keep_id, sizeof(h.keep_id));
+	}
 	for (; h.suite_count < what->suite_count &&
 		h.suite_count < DJ_SUITES_MAX;
 		h.suite_count++)
@@ -184,10 +213,10 @@ bool dj_session_challenge(struct dj_session *s, struct dj_link *link,
 }
 
 static bool send_claim(struct dj_session *s, EVP_PKEY *owner,
-	const uint8_t binding[static 32], const struct dj_key *auth,
-	struct dj_err *err)
+	const struct dj_resume *resume, const uint8_t binding[static 32],
+	const struct dj_key *auth, struct dj_err *err)
 {
-	uint8_t part[DJ_OWNER_PART], claim[1 + DJ_OWNER_PART];
+	uint8_t part[DJ_OWNER_PART], claim[1 + DJ_OWNER_PART + 3 * 9];
 	size_t len, frame_len;
 	uint8_t *p;
 
@@ -195,10 +224,13 @@ static bool send_claim(struct dj_session *s, EVP_PKEY *owner,
 		return false;
 	p = dj_wire_room(&s->wire, DJ_RECORD_FRAME_MAX);
 	if (p == NULL ||
-		dj_claim_write(owner == NULL ? NULL : part, NULL, 0, claim,
+		dj_claim_write(owner == NULL ? NULL : part,
+			resume == NULL ? NULL : resume->streams,
+			resume == NULL ? 0 : resume->stream_count, claim,
 			sizeof(claim), &len) != DJ_OK ||
-		dj_chain_seal(&s->tx, DJ_KIND_CLAIM, 0, 0, claim, len,
-			s->minclass, p, DJ_RECORD_FRAME_MAX,
+		dj_chain_seal(&s->tx,
+			resume == NULL ? DJ_KIND_CLAIM : DJ_KIND_RESUME, 0, 0,
+			claim, len, s->minclass, p, DJ_RECORD_FRAME_MAX,
 			&frame_len) != DJ_OK)
 		return dj_err_set(err, "internal.bug",
 			"CLAIM cannot be written");
@@ -206,7 +238,19 @@ static bool send_claim(struct dj_session *s, EVP_PKEY *owner,
 	return true;
 }
 
-static bool read_ready(struct dj_session *s, struct dj_err *err)
+/* A fresh Keep has nothing; one that was left has been attached since. */
+static bool is_ours(const struct dj_ready *r, const struct dj_resume *resume)
+{
+	if (r->ticket_no != r->attach_no)
+		return false;
+	if (resume != NULL)
+		return r->attach_no > resume->attach_no;
+	return r->attach_no == 1 && r->phase == DJ_PHASE_EMPTY &&
+		r->stdin_next == 0 && r->module_next == 0;
+}
+
+static bool read_ready(struct dj_session *s, const struct dj_resume *resume,
+	struct dj_err *err)
 {
 	struct dj_offer offer;
 	struct dj_ready ready;
@@ -231,16 +275,19 @@ static bool read_ready(struct dj_session *s, struct dj_err *err)
 		dj_ready_parse(in.data, in.len, &ready) != DJ_OK ||
 		dj_offer_parse(s->offer, s->offer_len, &offer) != DJ_OK ||
 		memcmp(ready.keep_id, offer.keep_id, 32) != 0 ||
-		ready.attach_no != 1 || ready.phase != DJ_PHASE_EMPTY ||
-		ready.stdin_next != 0 || ready.module_next != 0)
+		!is_ours(&ready, resume))
 		return dj_err_set(err, "session.protocol",
-			"the Keep's READY is not that of the fresh Keep that made the offer");
+			"the Keep's READY is not that of the %s Keep that made the offer",
+			resume == NULL ? "fresh" : "same");
+	s->ready = ready;
+	s->ticket.no = ready.ticket_no;
 	s->attach_no = ready.attach_no;
 	memcpy(s->keep_id, ready.keep_id, sizeof(s->keep_id));
 	return true;
 }
 
-bool dj_session_open(struct dj_session *s, EVP_PKEY *owner, struct dj_err *err)
+bool dj_session_open(struct dj_session *s, EVP_PKEY *owner,
+	const struct dj_resume *resume, struct dj_err *err)
 {
 	DJ_SECRET struct dj_key ephemeral = { 0 };
 	struct dj_keys keys = { 0 };
@@ -252,8 +299,8 @@ bool dj_session_open(struct dj_session *s, EVP_PKEY *owner, struct dj_err *err)
 		return dj_err_set(err, "internal.bug",
 			"making a key: OpenSSL has no random bytes");
 	if (dj_client_open(s->hello, s->hello_len, s->offer, s->offer_len,
-		    &ephemeral, NULL, open, sizeof(open), &len, &keys,
-		    binding) != DJ_ERROR_NONE) {
+		    &ephemeral, resume == NULL ? NULL : &resume->ticket, open,
+		    sizeof(open), &len, &keys, binding) != DJ_ERROR_NONE) {
 		(void)dj_err_set(err, "session.offer",
 			"opening the session: the Keep's key cannot be used");
 		goto out;
@@ -266,11 +313,12 @@ bool dj_session_open(struct dj_session *s, EVP_PKEY *owner, struct dj_err *err)
 		goto out;
 	}
 	s->again = keys.again;
+	s->ticket.key = keys.ticket;
 	s->suite = keys.suite;
 	memcpy(s->sid, keys.sid, sizeof(s->sid));
 	good = send_frame(s, DJ_FRAME_OPEN, open, len, err) &&
-		send_claim(s, owner, binding, &keys.auth, err) &&
-		read_ready(s, err);
+		send_claim(s, owner, resume, binding, &keys.auth, err) &&
+		read_ready(s, resume, err);
 out:
 	dj_keys_wipe(&keys);
 	return good;

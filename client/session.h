@@ -13,6 +13,7 @@
 #include "lib/proto/hello.h"
 #include "lib/proto/record.h"
 #include "lib/session/chain.h"
+#include "lib/session/keys.h"
 
 /*
  * The client's side of a session (docs/protocol.md), in this order:
@@ -23,9 +24,10 @@
  *   client/job.h            the program, its streams, its end
  *   dj_session_done()
  *
- * Nothing but HELLO leaves before dj_session_open(), and nothing but CLAIM
- * before READY has been opened (rule W). Any failure ends the session: there
- * is no going on.
+ * Nothing but HELLO leaves before dj_session_open(), and nothing but CLAIM or
+ * RESUME before READY has been opened (rule W). Who wants to come back stores
+ * s->ticket durably before anything else is sent (rule D). Any failure ends
+ * the session: there is no going on.
  */
 struct dj_session {
 	struct dj_wire wire;
@@ -44,8 +46,18 @@ struct dj_session {
 	/* From READY. */
 	uint32_t attach_no;
 	uint8_t keep_id[32];
-	uint8_t sid[16]; /* the attach's public name */
+	struct dj_ready ready;
+	struct dj_ticket ticket; /* to come back with */
+	uint8_t sid[16];         /* the attach's public name */
 	uint16_t suite;
+};
+
+/* To come back: what the ticket file says, and how far the output is here. */
+struct dj_resume {
+	struct dj_ticket ticket;
+	uint32_t attach_no;                 /* READY's must be larger */
+	struct dj_resume_stream streams[3]; /* next byte wanted, ascending */
+	size_t stream_count;
 };
 
 struct dj_challenge {
@@ -54,11 +66,15 @@ struct dj_challenge {
 	const uint16_t *formats;
 	size_t format_count;
 	uint8_t minclass;
+	const uint8_t *keep_id; /* the Keep to come back to; NULL: a new one */
 };
 
 /*
  * Takes the link over. session.host: it was closed, or an ERROR came, or
- * nothing for two minutes; session.offer: not a frame.
+ * nothing for two minutes; session.offer: not a frame. ERRORs with names of
+ * their own, all of them only the host's word: session.owned (KEEP_OWNED),
+ * session.wrong-keep (WRONG_KEEP, KEEP_FRESH), session.gone (KEEP_GONE), and
+ * from dj_session_open() session.ticket (NO_TICKET).
  */
 DJ_NODISCARD bool dj_session_challenge(struct dj_session *s,
 	struct dj_link *link, const struct dj_challenge *what,
@@ -66,10 +82,10 @@ DJ_NODISCARD bool dj_session_challenge(struct dj_session *s,
 
 /*
  * Only for a session whose evidence the judge has found good. owner: a P-256
- * private key, or NULL.
+ * private key, or NULL. resume: NULL for a new session, and only then.
  */
 DJ_NODISCARD bool dj_session_open(struct dj_session *s, EVP_PKEY *owner,
-	struct dj_err *err);
+	const struct dj_resume *resume, struct dj_err *err);
 
 /* Wipes keys and buffers, closes the link. Also right for all zero and for
    one that failed. */

@@ -55,6 +55,8 @@ bool dj_sink_put(struct dj_sink *s, const void *p, size_t len,
 {
 	if (len == 0)
 		return true;
+	if (s->fd < 0) /* never written: hashed as it comes */
+		dj_sha256_update(&s->hash, p, len);
 	if (s->at > 0 && s->cap - s->len < len) {
 		memmove(s->buf, s->buf + s->at, s->len - s->at);
 		s->len -= s->at;
@@ -130,4 +132,28 @@ bool dj_sink_flush(struct dj_sink *s, struct dj_err *err)
 	}
 	s->at = s->len = 0;
 	return true;
+}
+
+bool dj_sink_reload(struct dj_sink *s, uint64_t base, struct dj_err *err)
+{
+	uint8_t piece[16384];
+	off_t at = (off_t)base;
+	ssize_t n;
+
+	while ((n = pread(s->fd, piece, sizeof(piece), at)) > 0) {
+		dj_sha256_update(&s->hash, piece, (size_t)n);
+		at += n;
+	}
+	dj_wipe(piece, sizeof(piece));
+	if (n < 0 || lseek(s->fd, at, SEEK_SET) < 0)
+		return dj_err_set(err, "output.read",
+			"reading what is here of %s: %s", s->name,
+			strerror(errno));
+	s->next = s->written = s->acked = (uint64_t)at - base;
+	return true;
+}
+
+bool dj_sink_sync(struct dj_sink *s, struct dj_err *err)
+{
+	return !s->is_durable || fdatasync(s->fd) == 0 || fail_write(s, err);
 }

@@ -13,6 +13,9 @@
  * whole, hashed, and acknowledged to the Keep only when written. What the
  * descriptor does not take now waits here, at most DJ_STREAM_WINDOW bytes,
  * since the Keep may send no more before an acknowledgement.
+ *
+ * A durable one is a regular file, and what is acknowledged is on the disk:
+ * after the death of this process the file's length says what is here.
  */
 struct dj_sink {
 	const char *name; /* "standard output", for messages */
@@ -23,9 +26,11 @@ struct dj_sink {
 	size_t keep_max;
 	uint64_t next; /* next byte wanted from the Keep */
 	uint64_t written;
-	uint64_t acked;        /* what the last ACK said */
-	bool is_ended;         /* END was received */
-	bool is_full;          /* wait for POLLOUT */
+	uint64_t acked; /* what the last ACK said */
+	bool is_ended;  /* END was received */
+	bool is_full;   /* wait for POLLOUT */
+	bool is_durable;
+	bool floats;           /* nobody knows how much of it was dropped */
 	struct dj_sha256 hash; /* of what was written */
 };
 
@@ -43,3 +48,12 @@ DJ_NODISCARD bool dj_sink_put(struct dj_sink *s, const void *p, size_t len,
  * output.full, output.closed, output.write.
  */
 DJ_NODISCARD bool dj_sink_flush(struct dj_sink *s, struct dj_err *err);
+
+/*
+ * The stream's bytes so far are those of the file from base on: they are
+ * hashed, and the file goes on at its end. fd must be readable. output.read.
+ */
+DJ_NODISCARD bool dj_sink_reload(struct dj_sink *s, uint64_t base,
+	struct dj_err *err);
+/* To the disk, where it is durable. output.full, output.write. */
+DJ_NODISCARD bool dj_sink_sync(struct dj_sink *s, struct dj_err *err);

@@ -124,4 +124,72 @@ with Agent() as a:
     c.finish()
     t.ok(good(c, mod, b"mine"), "and its program runs")
     c.release()
+    # mode 1: cut, come back, and what goes wrong on the way
+    keep = a.create()
+    c = RefClient(ref, a.session(keep), root)
+    c.handshake()
+    c.claim()
+    c.begin(mod, ["echo"])
+    c.module(mod)
+    c.run()
+    for i in range(0, 100000, 10000):
+        c.record(ref.K_DATA, 0, i, data[i:i + 10000])
+    while len(c.out[1]) < 50000:
+        c.step()
+    first = (c.ready_no, c.sess.ticket)
+    c.s.close()
+    d = c.reattach(a.session(keep, steal=True))
+    sent = int.from_bytes(d.ready["data"][40:48], "big")
+    t.ok(d.attach_no == 2 and d.ready_no == 2 and d.ready["data"][48] == 2 and 50000 <= sent <= 100000,
+         "RESUME: attach 2, ticket 2, running, so much of the input is there", d.ready)
+    second = (d.ready_no, d.sess.ticket)
+    d.s.close()
+    # nothing was sent after READY 2: both tickets are good until one is confirmed
+    e = d.reattach(a.session(keep, steal=True), ticket=first)
+    t.eq(e.attach_no, 3, "a ticket is good until the next is confirmed")
+    e.s.close()
+    f = e.reattach(a.session(keep, steal=True))
+    t.eq(f.attach_no, 4, "and so is the newest")
+    for i in range(sent, len(data), 16000):
+        f.record(ref.K_DATA, 0, i, data[i:i + 16000])
+    f.record(ref.K_END, 0, len(data))
+    f.step()
+    for what, use in (("replaced", first), ("unconfirmed and replaced", second), ("used, then confirmed", (e.ready_no, e.sess.ticket))):
+        try:
+            f.reattach(a.session(keep, steal=True), ticket=use)
+            t.ok(False, "a ticket that was %s is refused" % what)
+        except ref.Reject as x:
+            t.ok("says 10" in str(x), "a ticket that was %s is NO_TICKET" % what, x)
+    try:
+        f.reattach(a.session(keep, steal=True), ticket=(f.ready_no, os.urandom(32)))
+        t.ok(False, "another key under the right number is refused")
+    except ref.Reject as x:
+        t.ok("says 11" in str(x), "another key under the right number does not open", x)
+    try:
+        f.reattach(a.session(keep, steal=True), keep_id=os.urandom(32))
+        t.ok(False, "a HELLO for another Keep is refused")
+    except ref.Reject as x:
+        t.ok("frame 15" in str(x) and "\\x00\\x06" in str(x), "a HELLO for another Keep is WRONG_KEEP", x)
+    g = RefClient(ref, a.session(keep, steal=True), root)
+    try:
+        g.handshake()
+        t.ok(False, "a new session with an owned Keep is refused")
+    except ref.Reject as x:
+        t.ok("frame 15" in str(x) and "\\x00\\x04" in str(x), "a new session with an owned Keep is KEEP_OWNED", x)
+    # double RESUME: the second HELLO ends the first attach
+    h = f.reattach(a.session(keep, steal=True))
+    i = h.reattach(a.session(keep, steal=True))
+    try:
+        h.record(ref.K_NOOP)
+        while True:
+            h.step()
+    except (OSError, EOFError, ref.Reject):
+        t.ok(i.attach_no == h.attach_no + 1, "a second RESUME ends the first attach")
+    i.finish()
+    t.ok(good(i, mod, data), "the output is exact over %d attaches" % i.attach_no, i.exit)
+    i.s.close()
+    j = i.reattach(a.session(keep, steal=True))
+    j.finish()
+    t.ok(j.exit == i.exit and j.ready["data"][48] == 3, "EXIT comes again at every attach", j.exit)
+    j.release()
 t.done()

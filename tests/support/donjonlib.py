@@ -353,6 +353,28 @@ class RefClient:
     def send(self, typ, payload):
         self.s.sendall(self.ref.frame(typ, payload))
 
+    def reattach(self, sock, out=None, ticket=None, keep_id=None, owner=b"\0"):
+        """Another attach of the same Keep, on another link, under the ticket
+        that this attach made (or another): READY's record. out: how much of
+        each stream is wanted again from its beginning, by default none."""
+        ref = self.ref
+        no, key = ticket or (self.ready_no, self.sess.ticket)
+        kid = keep_id or self.o["keep_id"]
+        n = RefClient.__new__(RefClient)
+        n.ref, n.s, n.root, n.config_hash, n.minclass = ref, sock, self.root, self.config_hash, self.minclass
+        n.hello = ref.hello(os.urandom(32), [1, 2], [FORMAT_PROCESS], mode=1, keep_id=kid, minclass=self.minclass)
+        n.out, n.ended, n.exit, n.again_rd, n.evidence = dict(self.out), set(), None, None, []
+        n.ticket, n.ticket_no = key, no
+        n.handshake()
+        n.send(ref.T_OPEN, n.open)
+        n.record(ref.K_RESUME, data=owner + b"".join(bytes([s]) + ref.be(len(b), 8) for s, b in sorted(n.out.items())))
+        n.ready = n.next()
+        if n.ready["kind"] != ref.K_READY:
+            raise ref.Reject("FAIL %d" % int.from_bytes(n.ready["data"][:2], "big"))
+        assert n.ready["data"][8:40] == kid
+        n.attach_no, n.ready_no = struct.unpack(">II", n.ready["data"][:8])
+        return n
+
     def handshake(self):
         ref = self.ref
         self.send(ref.T_HELLO, self.hello)
@@ -365,7 +387,7 @@ class RefClient:
 
         def verify(report_data, evidence):
             self.measurement = check_evidence(ref, evidence, report_data, self.root, self.config_hash)
-        cl = ref.Client(self.hello, verify)
+        cl = ref.Client(self.hello, verify, getattr(self, "ticket", None), getattr(self, "ticket_no", 0))
         self.open = cl.on_offer(self.offer, self.ev, skE=os.urandom(32))
         self.sess = cl.session
         self.o = ref.parse_offer(self.offer)
@@ -382,6 +404,7 @@ class RefClient:
         if r["kind"] != self.ref.K_READY:
             raise self.ref.Reject("not READY: %r" % r)
         assert r["data"][8:40] == self.o["keep_id"] and len(r["data"]) == 64
+        self.attach_no, self.ready_no = struct.unpack(">II", r["data"][:8])
         return r
 
     def next(self):
