@@ -136,7 +136,7 @@ def sustained(agent, seconds):
         queue.append(k["id"])
         if len(queue) > 40:
             kid = queue.popleft()
-            up += ask("GET", "/v1/keeps/" + kid)[1]["state"] == "fresh"
+            up += wait_for(lambda: ask("GET", "/v1/keeps/" + kid)[1]["state"] == "fresh")
             ask("DELETE", "/v1/keeps/%s?force=1" % kid)
     took = time.time() - began
     while queue:
