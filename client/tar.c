@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK      ((size_t)512)
-/* Two x-header blocks' worth of records: path and linkpath of PATH_MAX. */
-#define HEADER_MAX (BLOCK * 24)
+#include "lib/proto/pax.h"
+
+#define BLOCK ((size_t)DJ_PAX_BLOCK)
 
 struct entry {
 	char *path; /* from the folder, no leading slash */
@@ -35,7 +35,8 @@ struct dj_tar {
 	int file;      /* -1: none */
 	uint64_t left; /* of its contents */
 	size_t padding;
-	uint8_t head[HEADER_MAX]; /* headers, then at the end two zero blocks */
+	uint8_t head
+		[DJ_PAX_HEADER_MAX]; /* headers, then at the end two zero blocks */
 	size_t head_len, head_at;
 	bool ended;
 };
@@ -217,122 +218,33 @@ fail:
 	return NULL;
 }
 
-static void octal(uint8_t *dst, size_t width, uint64_t v)
-{
-	for (size_t i = width - 1; i > 0; i--, v >>= 3)
-		dst[i - 1] = (uint8_t)('0' + (v & 7));
-	dst[width - 1] = '\0';
-}
-
-/* A ustar header; a name that is too long is cut, its x-header has it all. */
-static void header(uint8_t *h, const char *name, const char *link, char type,
-	uint64_t size, int64_t mtime, unsigned mode)
-{
-	static const char magic[8] = "ustar\00000";
-	unsigned sum = 0;
-
-	memset(h, 0, BLOCK);
-	memcpy(h, name, strnlen(name, 100));
-	octal(h + 100, 8, mode);
-	octal(h + 108, 8, 0);
-	octal(h + 116, 8, 0);
-	octal(h + 124, 12, size);
-	octal(h + 136, 12, (uint64_t)mtime);
-	memset(h + 148, ' ', 8);
-	h[156] = (uint8_t)type;
-	if (link != NULL)
-		memcpy(h + 157, link, strnlen(link, 100));
-	memcpy(h + 257, magic, sizeof(magic));
-	octal(h + 329, 8, 0);
-	octal(h + 337, 8, 0);
-	for (size_t i = 0; i < BLOCK; i++)
-		sum += h[i];
-	octal(h + 148, 7, sum);
-}
-
-/* "LEN key=value\n", where LEN counts itself. Returns bytes, 0: no room. */
-static size_t record(char *dst, size_t cap, const char *key, const char *value)
-{
-	size_t len = strlen(key) + strlen(value) + 3;
-	size_t digits = 1;
-	int n;
-
-	for (size_t v = len + digits; v >= 10; v /= 10)
-		digits++;
-	/* One digit more can carry over into another. */
-	if (snprintf(NULL, 0, "%zu", len + digits) > (int)digits)
-		digits++;
-	n = snprintf(dst, cap, "%zu %s=%s\n", len + digits, key, value);
-	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
-}
-
-#define USTAR_SIZE_MAX 077777777777ull
-
-static size_t rounded(size_t n)
-{
-	return (n + BLOCK - 1) / BLOCK * BLOCK;
-}
-
 /* All blocks before an entry's contents; 0: names too long to be packed. */
-static size_t entry_headers(const struct entry *e, uint8_t *dst, size_t cap)
+static size_t entry_headers(const struct entry *e,
+	uint8_t dst[static DJ_PAX_HEADER_MAX])
 {
-	char name[PATH_MAX + 2];
-	char *x = (char *)dst + BLOCK;
-	size_t x_cap = cap - 2 * BLOCK;
-	size_t x_len = 0, n, at = 0;
-	bool has_x = false;
-	int len = snprintf(name, sizeof(name), "%s%s", e->path,
-		e->type == '5' ? "/" : "");
+	const struct dj_pax m = {
+		.type = e->type,
+		.path = e->path,
+		.path_len = strlen(e->path),
+		.target = e->link,
+		.target_len = e->link == NULL ? 0 : strlen(e->link),
+		.size = e->size,
+		.mtime = (uint64_t)e->mtime,
+		.mode = e->type == '5' || e->is_executable ? 0755 : 0644,
+	};
 
-	if (len < 0 || (size_t)len >= sizeof(name))
-		return 0;
-	memset(dst, 0, cap);
-	if (len > 100) {
-		n = record(x + x_len, x_cap - x_len, "path", name);
-		has_x = true;
-		if (n == 0)
-			return 0;
-		x_len += n;
-	}
-	if (e->link != NULL && strlen(e->link) > 100) {
-		n = record(x + x_len, x_cap - x_len, "linkpath", e->link);
-		has_x = true;
-		if (n == 0)
-			return 0;
-		x_len += n;
-	}
-	if (e->size > USTAR_SIZE_MAX) {
-		char size[24];
-
-		snprintf(size, sizeof(size), "%llu",
-			(unsigned long long)e->size);
-		n = record(x + x_len, x_cap - x_len, "size", size);
-		has_x = true;
-		if (n == 0)
-			return 0;
-		x_len += n;
-	}
-	if (has_x) {
-		/* snprintf left a zero after the last record; the block is
-		   zero there anyway. */
-		header(dst, "pax", NULL, 'x', x_len, 0, 0644);
-		at = BLOCK + rounded(x_len);
-	}
-	header(dst + at, name, e->link, e->type,
-		e->size > USTAR_SIZE_MAX ? 0 : e->size, e->mtime,
-		e->type == '5' || e->is_executable ? 0755 : 0644);
-	return at + BLOCK;
+	return dj_pax_header(&m, dst);
 }
 
 uint64_t dj_tar_size(const struct dj_tar *t)
 {
-	uint8_t head[HEADER_MAX];
+	uint8_t head[DJ_PAX_HEADER_MAX];
 	uint64_t total = 2 * BLOCK;
 
 	for (size_t i = 0; i < t->count; i++) {
 		const struct entry *e = &t->entries[i];
 
-		total += entry_headers(e, head, sizeof(head)) +
+		total += entry_headers(e, head) +
 			(e->size + BLOCK - 1) / BLOCK * BLOCK;
 	}
 	return total;
@@ -352,7 +264,7 @@ static bool next_entry(struct dj_tar *t, struct dj_err *err)
 		return true;
 	}
 	e = &t->entries[t->at++];
-	t->head_len = entry_headers(e, t->head, sizeof(t->head));
+	t->head_len = entry_headers(e, t->head);
 	if (t->head_len == 0) {
 		errno = ENAMETOOLONG;
 		return fail_read(t, e->path, err);
@@ -368,7 +280,7 @@ static bool next_entry(struct dj_tar *t, struct dj_err *err)
 		return fail_read(t, e->path, err);
 	}
 	t->left = e->size;
-	t->padding = (BLOCK - e->size % BLOCK) % BLOCK;
+	t->padding = dj_pax_padding(e->size);
 	return true;
 }
 

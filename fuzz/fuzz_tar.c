@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keep/vfs/tar.h"
 #include "keep/vfs/vfs.h"
+#include "lib/proto/untar.h"
 
 /* An input tree: what is accepted is clean and lies within the input. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "keep/vfs/tar.h"
 #include "keep/vfs/vfs.h"
+#include "lib/proto/untar.h"
 
 _Static_assert(DJ_UNTAR_NAME_MAX == DJ_VFS_NAME_MAX, "one limit on names");
 

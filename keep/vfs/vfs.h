@@ -129,7 +129,7 @@ void dj_vfs_done(struct dj_vfs *v);
 
 /*
  * A tree; tar == NULL: an empty one. DJ_E_INPUT, DJ_E_UNSUPPORTED,
- * DJ_E_LIMIT: see keep/vfs/tar.h; also a member named twice or below
+ * DJ_E_LIMIT: see lib/proto/untar.h; also a member named twice or below
  * something that is no folder. err (may be NULL) names the member.
  */
 dj_status dj_vfs_tree(struct dj_vfs *v, const uint8_t *tar, size_t tar_len,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "keep/vfs/tar.h"
 #include "keep/wasi/call.h"
+#include "lib/proto/untar.h"
 
 enum {
 	OPEN_CREAT = 1,

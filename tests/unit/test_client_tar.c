@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "client/tar.h"
-#include "keep/vfs/tar.h"
+#include "lib/proto/untar.h"
 #include "tests/tap.h"
 
 static char folder[64];

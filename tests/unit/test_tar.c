@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keep/vfs/tar.h"
+#include "lib/proto/untar.h"
 #include "tests/support/mktar.h"
 #include "tests/tap.h"
 

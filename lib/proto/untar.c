@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "keep/vfs/tar.h"
+#include "lib/proto/untar.h"
 
 #define BLOCK 512
 
