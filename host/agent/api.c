@@ -74,10 +74,8 @@ const char *dj_api_unavailable(const struct dj_agent *a,
 		snprintf(text, 256, "no launcher %.200s", a->launcher);
 	else if (!emulated && kind->format == 0)
 		snprintf(text, 256, "%s has no hardware form", kind->name);
-	else if (emulated && kind->format == 0 && kind->device != NULL &&
+	else if ((!emulated || (kind->format == 0 && kind->device != NULL)) &&
 		access(kind->device, R_OK | W_OK) != 0)
-		snprintf(text, 256, "%s: %s", kind->device, strerror(errno));
-	else if (!emulated && access(kind->device, R_OK | W_OK) != 0)
 		snprintf(text, 256, "%s: %s", kind->device, strerror(errno));
 	else if (emulated && a->opt.emulation == NULL)
 		snprintf(text, 256,
