@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/hostcall.h"
 
+#include "keep/break.h"
 #include "lib/base/rd.h"
 #include "lib/proto/frame.h"
 
@@ -21,13 +22,16 @@ static void put_u32(size_t field, uint32_t v)
 static void host_line(struct dj_hc_host *ret)
 {
 	struct dj_hc_host h;
+	bool is_far;
 
 	dj_shim_copy_in(DJ_HC_HOST_OFF, &h, sizeof(h));
 	if (h.magic != DJ_HC_MAGIC || h.zero != 0)
 		dj_shim_halt(DJ_HALT_HOST);
 	/* Bytes once there do not go away again, nor become too many. */
-	if (h.in_head - hc.in_tail > DJ_HC_RING ||
-		h.in_head - hc.in_tail < hc.in_head - hc.in_tail)
+	is_far = h.in_head - hc.in_tail > DJ_HC_RING ||
+		h.in_head - hc.in_tail < hc.in_head - hc.in_tail;
+	DJ_BREAK(6, is_far = false);
+	if (is_far)
 		dj_shim_halt(DJ_HALT_HOST);
 	/* The host can have read no further than it was told. */
 	if (h.out_tail - hc.out_tail > hc.published - hc.out_tail)
@@ -92,6 +96,7 @@ enum dj_hc_in dj_hc_frame_in(uint8_t *dst, size_t *ret_len)
 	if (n > avail - DJ_FRAME_HEADER)
 		dj_shim_halt(DJ_HALT_HOST);
 	good = dj_frame_parse(dst, DJ_FRAMES_TO_KEEP, &frame) == DJ_OK;
+	DJ_BREAK(7, ring_in(hc.in_tail, dst, DJ_FRAME_HEADER));
 	if (good)
 		ring_in(hc.in_tail + DJ_FRAME_HEADER, dst + DJ_FRAME_HEADER, n);
 	hc.in_tail += DJ_FRAME_HEADER + n;

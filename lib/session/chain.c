@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "lib/base/break.h"
 #include "lib/base/rd.h"
 #include "lib/base/wr.h"
 #include "lib/crypto/burn.h"
@@ -68,6 +69,7 @@ static void nonce_of(const struct dj_chain *c, uint8_t ret[static 12])
 {
 	uint64_t n = c->number;
 
+	DJ_BREAK(8, n &= ~UINT64_C(1));
 	memcpy(ret, c->iv, sizeof(c->iv));
 	for (size_t i = sizeof(c->iv); i > 4; i--, n >>= 8)
 		ret[i - 1] ^= (uint8_t)n;
@@ -163,6 +165,7 @@ static bool read_inner(uint8_t *text, size_t text_len, struct dj_inner *ret)
 		any |= word;
 	}
 	is_good = any == 0;
+	DJ_BREAK(13, is_good = true);
 	dj_ct_public(&is_good, sizeof(is_good));
 	if (!is_good)
 		return false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "lib/base/break.h"
 #include "lib/crypto/hpke.h"
 #include "lib/crypto/x25519.h"
 #include "lib/proto/frame.h"
@@ -150,6 +151,7 @@ enum dj_error dj_keep_open(struct dj_pending *p, const uint8_t *open,
 	enum dj_error err;
 
 	dj_pending_wipe(p);
+	DJ_BREAK(12, *p = taken);
 	err = judge_open(&taken, open, len, tickets, ticket_count, ret_keys,
 		ret_ticket_no);
 	if (err == DJ_ERROR_NONE)
