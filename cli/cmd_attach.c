@@ -236,6 +236,23 @@ static int kill_keep(struct call *c)
 	return 0;
 }
 
+static int stop_program(struct call *c)
+{
+	struct dj_err err = { 0 };
+
+	if (!come_back(c, &err))
+		return dj_cli_refused(c->cli, &c->visit, &err);
+	if (dj_visit_run(&c->visit, &c->job, &c->outcome, &err) &&
+		c->outcome.detached)
+		(void)dj_err_set(&err, "session.cut",
+			"stopping %s: it was left to run at a signal",
+			c->stay.record.name);
+	if (err.info != NULL)
+		return dj_cli_fail(c->cli, &err);
+	c->was_recorded = true;
+	return 0;
+}
+
 static int stop(struct dj_cli *cli)
 {
 	struct call *c = new_call(cli);
@@ -252,13 +269,8 @@ static int stop(struct dj_cli *cli)
 		dj_cli_note(cli, "%s has ended already", cli->operands[0]);
 	else if (dj_cli_has(cli, "kill"))
 		status = kill_keep(c);
-	else if (!come_back(c, &err))
-		status = dj_cli_refused(cli, &c->visit, &err);
-	else if (!dj_visit_run(&c->visit, &c->job, &c->outcome, &err) ||
-		c->outcome.detached)
-		status = dj_cli_fail(cli, &err);
 	else
-		c->was_recorded = true;
+		status = stop_program(c);
 	dj_cli_quiet_line();
 	close_call(c);
 	return status;
@@ -286,8 +298,8 @@ static int release(struct dj_cli *cli)
 	gone = !has_ticket;
 	if (has_ticket && c->was_recorded) {
 		/* Its end is here: it may wipe itself now. */
-		gone = come_back(c, &err) &&
-			dj_visit_run(&c->visit, &c->job, &c->outcome, &err);
+		(void)(come_back(c, &err) &&
+			dj_visit_run(&c->visit, &c->job, &c->outcome, &err));
 		c->visit.is_kept = false;
 		gone = true;
 	} else if (has_ticket && c->stay.t.ticket.no == 0) {
