@@ -10,7 +10,7 @@ include mk/break.mk
 TEST_TOOLS += build/tests/scan build/tests/region_tap.so
 TEST_TOOLS += build/tests/toml_dump/toml_dump \
 	build/tests/evidence_tool/evidence_tool
-build/tests/scan: build/host/tests/scan/scan.c.o
+build/tests/scan: build/host/tests/scan/scan.c.o build/host/tests/scan/scanner.c.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
 build/tests/region_tap.so: tests/scan/region_tap.c lib/proto/hostcall.h | deps
@@ -60,6 +60,8 @@ build/fuzz/bin/%: build/fuzz/o/fuzz/%.c.o $(patsubst %,build/fuzz/o/%.o,$(TEST_S
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(NONCE_WRAP) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
+
+include mk/evil.mk
 
 # Benchmarks: medians in one run, against native or a bare loop.
 BENCH_WASM := $(patsubst tests/bench/%.c,build/bench/%.wasm,$(filter-out \

@@ -3,17 +3,14 @@
  * scan CANARIES FILE...: looks for 8-byte windows of secrets in what a host
  * could see.
  *
- * CANARIES has one secret a line, "NAME HEX". Every window of 8 bytes of each
- * is searched at any alignment, raw and in the other shapes in which bytes
- * leak: complemented, byte-reversed in words of 2, 4 and 8, as hex in both
- * cases, as base64 in its three phases. Prints each hit (file, offset, secret,
+ * CANARIES has one secret a line, "NAME HEX"; tests/scan/scanner.h says what
+ * is looked for. Prints each hit (file, offset, secret,
  * shape) up to 20 and ends with "N windows in M bytes, K hits"; exit 1 if
  * there was any.
  */
 #include <ctype.h>
 #include <err.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,143 +19,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW    8
-#define TABLE     (1u << 18)
-#define SECRET    4096
+#include "tests/scan/scanner.h"
+
 #define SHOWN_MAX 20
-
-struct window {
-	uint64_t v; /* 0: the slot is free (a zero window is never searched) */
-	uint64_t tail; /* hex: the next 8 digits, for a window of 8 bytes */
-	bool has_tail;
-	uint32_t secret;
-	const char *shape;
-};
-
-static struct window table[TABLE];
-static uint8_t filter[1u << 21]; /* one bit a hash: most bytes end here */
-static char *names[1024];
-static uint32_t name_count;
-static uint32_t windows;
-
-static uint64_t mix(uint64_t v)
-{
-	return v * 0x9e3779b97f4a7c15u;
-}
-
-/* Windows of little meaning would be found everywhere. */
-static bool is_plain(const uint8_t *p)
-{
-	unsigned distinct = 0;
-	uint8_t seen[256] = { 0 };
-
-	for (int i = 0; i < WINDOW; i++) {
-		distinct += seen[p[i]] == 0;
-		seen[p[i]] = 1;
-	}
-	return distinct < 4;
-}
-
-static void add(const uint8_t *p, size_t len, bool has_tail, const char *shape)
-{
-	size_t size = has_tail ? 2 * WINDOW : WINDOW;
-
-	for (size_t i = 0; i + size <= len; i++) {
-		uint64_t v, h;
-		uint64_t tail = 0;
-		uint32_t at;
-
-		if (is_plain(p + i))
-			continue;
-		memcpy(&v, p + i, WINDOW);
-		if (has_tail)
-			memcpy(&tail, p + i + WINDOW, WINDOW);
-		h = mix(v);
-		at = (uint32_t)(h >> 46);
-		while (table[at].v != 0)
-			at = (at + 1) % TABLE;
-		if (++windows > TABLE / 2)
-			errx(2, "too many windows");
-		table[at] =
-			(struct window){ v, tail, has_tail, name_count, shape };
-		filter[h >> 43] |= (uint8_t)(1u << ((h >> 40) & 7));
-	}
-}
-
-static void add_reversed(const uint8_t *p, size_t len, size_t word,
-	const char *shape)
-{
-	uint8_t b[SECRET];
-
-	for (size_t phase = 0; phase < word; phase++) {
-		size_t n = phase < len ? (len - phase) / word * word : 0;
-
-		for (size_t i = 0; i < n; i++)
-			b[i] = p[phase + i / word * word + word - 1 - i % word];
-		add(b, n, false, shape);
-	}
-}
-
-static void add_text(const uint8_t *p, size_t len)
-{
-	static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint8_t s[2 * SECRET];
-	size_t n;
-
-	for (int upper = 0; upper < 2; upper++) {
-		for (size_t i = 0; i < len; i++) {
-			const char *d =
-				upper ? "0123456789ABCDEF" : "0123456789abcdef";
-
-			s[2 * i] = (uint8_t)d[p[i] >> 4];
-			s[2 * i + 1] = (uint8_t)d[p[i] & 15];
-		}
-		add(s, 2 * len, true, upper ? "HEX" : "hex");
-	}
-	for (size_t phase = 0; phase < 3; phase++) {
-		n = 0;
-		for (size_t i = phase; i + 3 <= len; i += 3) {
-			uint32_t v = (uint32_t)p[i] << 16 |
-				(uint32_t)p[i + 1] << 8 | p[i + 2];
-
-			for (int k = 18; k >= 0; k -= 6)
-				s[n++] = (uint8_t)b64[v >> k & 63];
-		}
-		add(s, n, false, "base64");
-	}
-}
-
-static void add_secret(const uint8_t *p, size_t len)
-{
-	uint8_t inv[SECRET];
-
-	for (size_t i = 0; i < len; i++)
-		inv[i] = (uint8_t)~p[i];
-	add(p, len, false, "raw");
-	add(inv, len, false, "complement");
-	add_reversed(p, len, 2, "reversed 2");
-	add_reversed(p, len, 4, "reversed 4");
-	add_reversed(p, len, 8, "reversed 8");
-	add_text(p, len);
-}
+#define WINDOW    8
 
 static void read_secrets(const char *path)
 {
-	char line[2 * SECRET + 256];
+	char line[2 * SCANNER_SECRET_MAX + 256];
 	FILE *f = fopen(path, "r");
 
 	if (f == NULL)
 		err(2, "%s", path);
 	while (fgets(line, sizeof(line), f) != NULL) {
 		char *hex = strchr(line, ' ');
-		uint8_t b[SECRET];
+		uint8_t b[SCANNER_SECRET_MAX];
 		size_t n = 0;
+		char *name;
 
-		if (hex == NULL || name_count == 1024)
+		if (hex == NULL)
 			errx(2, "%s: bad line", path);
 		*hex++ = '\0';
-		while (n < SECRET && isxdigit((unsigned char)hex[0]) &&
+		while (n < SCANNER_SECRET_MAX &&
+			isxdigit((unsigned char)hex[0]) &&
 			isxdigit((unsigned char)hex[1])) {
 			unsigned v;
 
@@ -166,55 +49,21 @@ static void read_secrets(const char *path)
 			b[n++] = (uint8_t)v;
 			hex += 2;
 		}
-		names[name_count] = strdup(line);
-		add_secret(b, n);
-		name_count++;
+		name = strdup(line);
+		if (name == NULL)
+			err(2, "no memory");
+		scanner_add(name, b, n);
 	}
 	fclose(f);
 }
 
-static size_t shown;
-
-/* The window that begins at p, of which left bytes may be read, or NULL. */
-static const struct window *find(const uint8_t *p, size_t left)
+static void show(void *path, size_t at, const char *name, const char *shape)
 {
-	uint64_t v, h, tail;
-	uint32_t at;
+	static size_t shown;
 
-	memcpy(&v, p, WINDOW);
-	h = mix(v);
-	if ((filter[h >> 43] >> ((h >> 40) & 7) & 1) == 0)
-		return NULL;
-	for (at = (uint32_t)(h >> 46); table[at].v != 0;
-		at = (at + 1) % TABLE) {
-		if (table[at].v != v)
-			continue;
-		if (!table[at].has_tail)
-			return &table[at];
-		if (left < 2 * WINDOW)
-			continue;
-		memcpy(&tail, p + WINDOW, WINDOW);
-		if (tail == table[at].tail)
-			return &table[at];
-	}
-	return NULL;
-}
-
-static size_t scan(const char *path, const uint8_t *p, size_t len)
-{
-	size_t hits = 0;
-
-	for (size_t i = 0; i + WINDOW <= len; i++) {
-		const struct window *w = find(p + i, len - i);
-
-		if (w == NULL)
-			continue;
-		hits++;
-		if (shown++ < SHOWN_MAX)
-			printf("%s: byte %zu: %s, %s\n", path, i,
-				names[w->secret], w->shape);
-	}
-	return hits;
+	if (shown++ < SHOWN_MAX)
+		printf("%s: byte %zu: %s, %s\n", (const char *)path, at, name,
+			shape);
 }
 
 int main(int argc, char **argv)
@@ -237,12 +86,14 @@ int main(int argc, char **argv)
 				MAP_PRIVATE, fd, 0);
 			if (p == MAP_FAILED)
 				err(2, "%s", argv[i]);
-			hits += scan(argv[i], p, (size_t)st.st_size);
+			hits += scanner_scan(p, (size_t)st.st_size, show,
+				argv[i]);
 			total += (size_t)st.st_size;
 			munmap(p, (size_t)st.st_size);
 		}
 		close(fd);
 	}
-	printf("%u windows in %zu bytes, %zu hits\n", windows, total, hits);
+	printf("%u windows in %zu bytes, %zu hits\n", scanner_windows(), total,
+		hits);
 	return hits == 0 ? 0 : 1;
 }
