@@ -414,6 +414,7 @@ static size_t warn_snp(const struct dj_policy *policy, dj_policy_say *say,
 	void *ctx)
 {
 	const struct dj_policy_snp *p = &policy->snp;
+	bool old = false;
 	size_t n = 0;
 
 	for (int i = DJ_SNP_DEBUG; i <= DJ_SNP_MIGRATION; i++) {
@@ -425,14 +426,17 @@ static size_t warn_snp(const struct dj_policy *policy, dj_policy_say *say,
 		n++;
 	}
 	if (p->chips.count == 0) {
-		say(ctx, p->chips.line,
+		say(ctx, p->chips.line != 0 ? p->chips.line : p->line,
 			"no list of [snp] chips: one attestation key that has "
 			"leaked, of any machine, forges evidence");
 		n++;
 	}
-	if (p->min_tcb.line == 0) {
+	for (int i = 0; i < DJ_SNP_PRODUCTS && !old; i++)
+		old = (p->products.bits >> i & 1) != 0 &&
+			dj_policy_snp_min(p, (enum dj_snp_product)i) == NULL;
+	if (old) {
 		say(ctx, p->line,
-			"no [snp] min-tcb: firmware with known holes is "
+			"no [snp] min-tcb for each product: firmware with known holes is "
 			"accepted");
 		n++;
 	}

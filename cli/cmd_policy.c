@@ -226,6 +226,38 @@ static void explain_roots(const struct dj_policy *p)
 	}
 }
 
+/* What [snp] demands, the defaults too. */
+static void explain_snp(const struct dj_policy_snp *p)
+{
+	const struct dj_policy_snp_tcb *min;
+
+	dj_cli_print("of snp, under AMD's roots of");
+	for (int i = 0; i < DJ_SNP_PRODUCTS; i++) {
+		enum dj_snp_product product = (enum dj_snp_product)i;
+
+		if ((p->products.bits >> i & 1) == 0)
+			continue;
+		dj_cli_print(" %s", dj_snp_product_name(product));
+		min = dj_policy_snp_min(p, product);
+		for (int k = 0; k < DJ_SNP_TCB_PARTS && min != NULL; k++)
+			dj_cli_print("%s%s %u", k == 0 ? " (at least " : ", ",
+				dj_snp_tcb_name((enum dj_snp_tcb)k),
+				min->min[k]);
+		if (min != NULL)
+			dj_cli_print(", line %u)", min->line);
+	}
+	dj_cli_print("\n  ");
+	for (size_t i = 0; i < DJ_SNP_SWITCHES; i++)
+		dj_cli_print("%s%s %s", i == 0 ? "" : ", ",
+			dj_policy_snp_demands[i].key,
+			p->is[i].on ? "yes" : "no");
+	if (p->chips.count == 0)
+		dj_cli_print("\n  on any chip\n");
+	else
+		dj_cli_print("\n  on %zu chips (line %u)\n", p->chips.count,
+			p->chips.line);
+}
+
 static void explain_keeps(const struct dj_policy *p)
 {
 	char digest[129];
@@ -238,8 +270,11 @@ static void explain_keeps(const struct dj_policy *p)
 		dj_cli_print("  %s %s (line %u)\n", dj_tee_name(m->tee), digest,
 			m->line);
 	}
+	if (dj_policy_wants_tee(p, DJ_TEE_SNP))
+		explain_snp(&p->snp);
 	if (p->platform_count == 0) {
-		dj_cli_print("on any platform under the root\n");
+		if (p->development)
+			dj_cli_print("on any platform under the root\n");
 		return;
 	}
 	dj_cli_print("on one of the platforms\n");

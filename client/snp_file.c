@@ -10,12 +10,13 @@
 #include <string.h>
 
 #include "attest/cert.h"
+#include "client/snp_certs.h"
 #include "lib/evidence/snp.h"
 #include "lib/proto/evidence.h"
 #include "lib/proto/frame.h"
 #include "lib/proto/hello.h"
 
-#define CERTS_MAX 32
+#define CERTS_MAX 48
 
 struct heap {
 	X509 *cert[CERTS_MAX];
@@ -327,6 +328,12 @@ bool dj_snp_file_pack(const struct dj_snp_part *report,
 		good = add_part(&h, &parts[i], err);
 	good = good &&
 		unwrap(&h, report, &e.item[DJ_EVIDENCE_REPORT], ret, err);
+	/* Last, so that what came with the evidence is looked at first. */
+	for (size_t i = 0; i < DJ_SNP_CERTS && good && !emulated; i++)
+		good = add_pem(&h, (const uint8_t *)dj_snp_certs[i],
+			       strlen(dj_snp_certs[i])) ||
+			dj_err_set(err, "evidence.file",
+				"too many certificates");
 	good = good && pack(&h, &e, ret, err);
 	heap_done(&h);
 	return good;

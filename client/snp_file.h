@@ -16,7 +16,9 @@
  * report around them, or JSON with "outblob" and perhaps "auxblob" in
  * base64url. The parts, in any order: certificates and revocation lists, DER
  * or PEM, many in one file or not, and certificate tables (auxblob). Of the
- * certificates the key's, its issuer's and that one's issuer are taken.
+ * certificates the key's, its issuer's and that one's issuer are taken; those
+ * of AMD's that are missing are added (client/snp_certs.h), but not to
+ * emulated evidence.
  */
 struct dj_snp_part {
 	const char *name; /* for messages */

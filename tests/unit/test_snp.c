@@ -3,6 +3,7 @@
 
 #include "attest/judge.h"
 #include "client/snp_file.h"
+#include "tests/support/evidence.h"
 #include "tests/support/snp.h"
 
 /*
@@ -617,7 +618,7 @@ static void reports_of_another_length_are_refused(void)
 	}
 }
 
-static void every_bit_of_a_made_report_counts(void)
+static void bits_of_a_made_report_count(void)
 {
 	size_t len, at;
 	struct sn s;
@@ -627,7 +628,7 @@ static void every_bit_of_a_made_report_counts(void)
 	len = sn_build(&s, evidence, sizeof(evidence));
 	eq_str(judge_bytes(evidence, len, SN_TIME), "good");
 	at = 4 + 8; /* EVIDENCE's head, and the first item's */
-	for (size_t bit = 0; bit < 8 * DJ_SNP_REPORT_SIZE; bit += 5) {
+	for (size_t bit = 0; bit < 8 * DJ_SNP_REPORT_SIZE; bit += 13) {
 		evidence[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
 		if (!ok(strcmp(judge_bytes(evidence, len, SN_TIME), "good") !=
 			    0))
@@ -691,7 +692,7 @@ static size_t genuine(const char *name, const char *product, const char *snp)
 	return f.packed_len;
 }
 
-static void every_bit_of_genuine_reports_counts(void)
+static void bits_of_genuine_reports_count(void)
 {
 	static const struct {
 		const char *name, *product;
@@ -737,6 +738,45 @@ static void genuine_evidence_is_not_taken_for_emulated(void)
 	}
 	evidence[0] = 0x81;
 	eq_str(judge_bytes(evidence, len, 1704067200), "evidence.chain");
+}
+
+/* AMD's list of 2022 revokes the first issuer that Genoa had. */
+static void genoas_revoked_issuer_is_found(void)
+{
+	static const char *const files[] = { "08-genoa-v3-tsm/vek.der",
+		"ca/ask-genoa-revoked-0x20001.der", "ca/ark-genoa.der",
+		"08-genoa-v3-tsm/report.bin", "ca/crl-genoa-2022-10-31.der" };
+	struct dj_evidence e = { .format = DJ_FORMAT_SNP,
+		.purpose = DJ_PURPOSE_OFFER };
+	struct dj_snp_part part[5];
+	char path[1024], pem[16384] = "";
+	uint8_t crl[4096];
+	size_t len = 0;
+	struct dj_wr w = dj_wr_of(crl, sizeof(crl));
+
+	for (size_t i = 0; i < 5; i++) {
+		(void)snprintf(path, sizeof(path), "%s/evidence/snp/%s",
+			shared(), files[i]);
+		if (!slurp(path, &part[i])) {
+			skip("no genuine evidence here (DONJON_SHARED)");
+			return;
+		}
+		if (i < 3)
+			ev_pem(part[i].p, part[i].len, pem, sizeof(pem));
+	}
+	dj_evidence_crl_write(&w, part[4].p, part[4].len);
+	e.item[DJ_EVIDENCE_REPORT].p = part[3].p;
+	e.item[DJ_EVIDENCE_REPORT].len = part[3].len;
+	e.item[DJ_EVIDENCE_CHAIN].p = (const uint8_t *)pem;
+	e.item[DJ_EVIDENCE_CHAIN].len = strlen(pem);
+	e.item[DJ_EVIDENCE_CRLS].p = crl;
+	e.item[DJ_EVIDENCE_CRLS].len = 4 + part[4].len;
+	eq_u64(dj_evidence_write(&e, evidence, sizeof(evidence), &len), DJ_OK);
+	accept(NULL, "");
+	memcpy(policy.measures[0].bytes, part[3].p + 0x90, 48);
+	eq_str(judge_bytes(evidence, len, 1751328000), "evidence.chain");
+	eq_str(dj_verdict_check(&verdict, "evidence.revocation")->got,
+		"the key's issuer is revoked");
 }
 
 /* What is around a report. */
@@ -887,9 +927,10 @@ int main(void)
 	RUN(revocation_lists_are_believed_only_from_the_root);
 	RUN(numbers_of_a_signature_are_within_the_order);
 	RUN(reports_of_another_length_are_refused);
-	RUN(every_bit_of_a_made_report_counts);
-	RUN(every_bit_of_genuine_reports_counts);
+	RUN(bits_of_a_made_report_count);
+	RUN(bits_of_genuine_reports_count);
 	RUN(genuine_evidence_is_not_taken_for_emulated);
+	RUN(genoas_revoked_issuer_is_found);
 	RUN(an_hcl_report_is_read_whole_or_not_at_all);
 	RUN(a_certificate_table_stays_within_itself);
 	RUN(explaining_shows_every_byte_once);
