@@ -18,6 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct dj_store *store;
 
+static bool is_ref(uint8_t type)
+{
+	return type == DJ_WASM_FUNCREF || type == DJ_WASM_EXTERNREF ||
+		type == DJ_WASM_EXNREF;
+}
+
 static enum dj_trap answer(void *ctx, struct dj_instance *caller,
 	union dj_value *args)
 {
@@ -39,7 +45,9 @@ static dj_status resolve(void *ctx, const struct dj_wasm_import *im,
 	ret->kind = im->kind;
 	switch (im->kind) {
 	case DJ_WASM_FUNC:
-		return im->func->result_count > 1
+		return im->func->result_count > 1 ||
+				(im->func->result_count == 1 &&
+					is_ref(im->func->results[0]))
 			? DJ_E_INPUT
 			: dj_func_new_host(store, im->func, answer, NULL,
 				  &ret->func);
@@ -71,10 +79,11 @@ static void call(struct dj_func *f, uint8_t fill)
 	if (t->param_count > ARGS || t->result_count > ARGS)
 		return;
 	memset(args, fill, sizeof(args));
-	for (uint32_t i = 0; i < t->param_count; i++) {
-		if (t->params[i] == DJ_WASM_FUNCREF ||
-			t->params[i] == DJ_WASM_EXTERNREF)
-			args[i].ref = NULL;
+	for (uint32_t i = 0, at = 0; i < t->param_count; i++, at++) {
+		if (is_ref(t->params[i]))
+			args[at].ref = NULL;
+		if (t->params[i] == DJ_WASM_V128)
+			at++;
 	}
 	if (dj_call(store, f, args) == DJ_TRAP_NONE)
 		return;
