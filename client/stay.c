@@ -106,7 +106,10 @@ static void find_streams(struct dj_stay *y)
 		t->text[DJ_TICKET_OUT][0] = '\0';
 		t->flags |= DJ_TICKET_DISCARD_OUT;
 	}
-	if (!dj_stay_file(j->err_fd, t->text[DJ_TICKET_ERR], &t->err_base)) {
+	/* Our own standard error has our own messages between: no offsets. */
+	if (j->err_fd == STDERR_FILENO ||
+		!dj_stay_file(j->err_fd, t->text[DJ_TICKET_ERR],
+			&t->err_base)) {
 		t->text[DJ_TICKET_ERR][0] = '\0';
 		if (fstat(j->err_fd, &st) == 0 && S_ISCHR(st.st_mode) &&
 			st.st_rdev == makedev(1, 3))

@@ -205,6 +205,98 @@ class LyingAgent(threading.Thread):
         self.released = sess.c2k.open(h + p)["kind"] == ref.K_RELEASE
 
 
+class DurableAgent(LyingAgent):
+    """Mode 1: a Keep that answers its input in capitals, cut after each
+    `cuts` records from the client; `lie` as above."""
+
+    def __init__(self, lie=None, cuts=(4, 6, 5)):
+        self.cuts, self.keep, self.phase = list(cuts), None, 0
+        self.body, self.mod, self.stdin, self.ended, self.acked = b"", b"", b"", False, {1: 0, 2: 0}
+        self.wants, self.runs, self.nos, self.released = [], 0, [], False
+        super().__init__(lie)
+
+    def ready(self):
+        k = self.keep
+        no = k.attach_no - 1 if self.lie == "attach" and k.attach_no > 1 else k.attach_no
+        return ref.ready(no, no, k.keep_id, len(self.stdin), self.phase, len(self.mod))
+
+    def session(self, s):
+        typ, hello, _ = self.frame(s)
+        assert typ == ref.T_HELLO
+        ch = H(self.cfg)
+        if self.keep is None:
+            self.keep = ref.Keep(TEE_PROCESS, os.urandom(32), ch)
+        k = self.keep
+        if self.lie and k.state == 1 and self.lie in ("WRONG_KEEP", "KEEP_FRESH"):
+            s.sendall(ref.frame(ref.T_ERROR, be(6 if self.lie == "WRONG_KEEP" else 5, 2)))
+            return
+        if self.lie == "other" and k.state == 1:
+            k.keep_id = ref.parse_hello(hello)["keep_id"][:31] + b"x"
+            sk = os.urandom(32)
+            off = ref.offer(ref.parse_hello(hello)["suites"][0], TEE_PROCESS, 1, k.attach_no, k.keep_id, os.urandom(32), ch, ref.x25519_pub(sk))
+            rd = ref.report_data(hello, off)
+        else:
+            off, rd = k.on_hello(hello, os.urandom(32), os.urandom(32))
+        s.sendall(ref.frame(ref.T_OFFER, off) + ref.frame(ref.T_EVIDENCE, evidence(report(rd, ch, good_measurement))))
+        typ, opn, _ = self.frame(s)
+        assert typ == ref.T_OPEN
+        self.nos.append(int.from_bytes(opn[36:40], "big"))
+        sess = k.on_open(opn)
+        typ, p, h = self.frame(s)
+        first = sess.c2k.open(h + p)
+        assert first["kind"] == (ref.K_RESUME if k.state else ref.K_CLAIM)
+        d = first["data"][1 + first["data"][0]:]
+        want = {d[i]: int.from_bytes(d[i + 1:i + 9], "big") for i in range(0, len(d), 9)}
+        self.wants.append(want)
+        k.state, k.attach_no = 1, k.attach_no + 1
+        new = {k.attach_no: sess.ticket}
+        k.tickets = {**{n: t for n, t in k.tickets.items() if n == self.nos[-1]}, **new}
+        s.sendall(sess.k2c.seal(ref.K_READY, data=self.ready()))
+        cut = self.cuts.pop(0) if self.cuts else 1 << 30
+        sent, ends, acked = {1: want.get(1, 0), 2: want.get(2, 0)}, set(), dict(want)
+        exit_sent = False
+        while True:
+            if self.phase >= 2:
+                out = {1: self.stdin.upper(), 2: b"played by the reference\n"}
+                for st in (1, 2):
+                    while sent[st] < len(out[st]):
+                        piece = out[st][sent[st]:sent[st] + 7000]
+                        s.sendall(sess.k2c.seal(ref.K_DATA, st, sent[st], piece))
+                        sent[st] += len(piece)
+                    if self.ended and st not in ends:
+                        s.sendall(sess.k2c.seal(ref.K_END, st, len(out[st])))
+                        ends.add(st)
+                self.phase = 3 if self.ended else 2
+                if self.ended and not exit_sent and all(acked.get(st, 0) == len(out[st]) for st in out):
+                    exit_sent = True
+                    s.sendall(sess.k2c.seal(ref.K_END, 3, 0) + sess.k2c.seal(
+                        ref.K_EXIT, data=bytes(4) + be(7, 4) + be(len(out[1]), 8) + be(len(out[2]), 8) + H(out[1]) + H(out[2]) + H(self.mod)))
+            if cut == 0:
+                return
+            typ, p, h = self.frame(s)
+            r = sess.c2k.open(h + p)
+            k.tickets, cut = new, cut - 1
+            if r["kind"] == ref.K_BEGIN:
+                self.body, self.phase = r["data"], 1
+            elif r["kind"] == ref.K_MODULE:
+                assert r["off"] == len(self.mod)
+                self.mod += r["data"]
+            elif r["kind"] == ref.K_RUN:
+                self.runs, self.phase = self.runs + 1, 2
+            elif r["kind"] == ref.K_DATA:
+                assert r["off"] == len(self.stdin), (r["off"], len(self.stdin))
+                self.stdin += r["data"]
+                s.sendall(sess.k2c.seal(ref.K_ACK, 0, len(self.stdin), be(len(self.stdin) + (1 << 20), 8)))
+            elif r["kind"] == ref.K_END:
+                assert r["off"] == len(self.stdin)
+                self.ended = True
+            elif r["kind"] == ref.K_ACK:
+                acked[r["stream"]] = r["off"]
+            elif r["kind"] == ref.K_RELEASE:
+                self.released = True
+                return
+
+
 policy = os.path.join(work, "policy.toml")
 with open(policy, "w") as f:
     f.write('schema = 1\nname = "test"\n[development]\nallow = true\nroot = "%s"\n[keep]\n'
@@ -253,5 +345,50 @@ for lie, what in (
     r = client(a)
     t.ok(r.returncode in (122, 125) and b"error[" in r.stderr, "never success: " + what,
          "exit %d\n%s" % (r.returncode, r.stderr.decode(errors="replace")))
+
+# ------------------------------------------------------------------- mode 1
+with open(os.path.join(work, "data"), "wb") as f:
+    f.write(data)
+
+
+def durable(agent, verb, *extra):
+    env = dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state"), XDG_CONFIG_HOME=os.path.join(work, "config"))
+    with open(os.path.join(work, "data"), "rb") as i, open(os.path.join(work, "out"), "wb" if verb == "run" else "ab") as o, \
+            open(os.path.join(work, "err"), "wb" if verb == "run" else "ab") as e:
+        args = ["-H", "unix:" + agent.sock, "-p", policy, "run", "--name", "r", mod] if verb == "run" else [verb, "r"]
+        r = subprocess.run([program("donjon"), *args], stdin=i, stdout=o if verb == "run" else subprocess.PIPE, stderr=e, env=env, timeout=60)
+    with open(os.path.join(work, "err"), "rb") as e:
+        r.stderr = e.read()
+    return r
+
+
+a = DurableAgent(cuts=(2, 2, 2, 2))
+r = durable(a, "run")
+codes = [r.returncode]
+while codes[-1] == 122 and len(codes) < 9:
+    r = durable(a, "attach")
+    codes.append(r.returncode)
+t.eq(codes, [122, 122, 122, 122, 7], "cut four times, our client comes back each time, and the exit code is the program's")
+with open(os.path.join(work, "out"), "rb") as f:
+    t.ok(f.read() == data.upper(), "the output is exact", r.stderr.decode(errors="replace"))
+t.ok(a.mod == echo_module() and a.runs == 1 and a.released, "the module arrived once, the work was started once, the Keep released", a.trouble)
+t.eq(a.nos, list(range(5)), "each time under the ticket of the attach before")
+t.ok(all(w[1] <= len(data) for w in a.wants[1:]) and sorted(w[1] for w in a.wants[1:]) == [w[1] for w in a.wants[1:]],
+     "RESUME names the next byte of each output, which never goes back", a.wants)
+subprocess.run([program("donjon"), "release", "r"], env=dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state")), check=True)
+for lie, code, error, what in (("other", 123, "offer.state", "an offer of another Keep"),
+                               ("WRONG_KEEP", 122, "session.wrong-keep", "the host's word that it is another"),
+                               ("KEEP_FRESH", 122, "session.wrong-keep", "or a fresh one"),
+                               ("attach", 122, "session.protocol", "READY with an old attach number")):
+    a = DurableAgent(lie, cuts=(9, 9, 9))
+    r = durable(a, "run")
+    t.eq(r.returncode, 122, "cut off")
+    r = durable(a, "attach")
+    t.ok(r.returncode == code and b"error[%s]" % error.encode() in r.stderr, "by name: " + what,
+         "exit %d\n%s" % (r.returncode, r.stderr.decode(errors="replace")))
+    env = dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state"))
+    subprocess.run([program("donjon"), "stop", "--kill", "r"], env=env, stderr=subprocess.DEVNULL)
+    subprocess.run([program("donjon"), "release", "r"], env=env, stderr=subprocess.DEVNULL)
+    shutil.rmtree(os.path.join(work, "state", "donjon", "keeps"), ignore_errors=True)
 shutil.rmtree(work, ignore_errors=True)
 t.done()
