@@ -13,7 +13,8 @@
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MEMORY 65536
+#define RETURN_MAX ((size_t)1 << 20)
+#define MEMORY     65536
 
 static uint64_t now;
 static unsigned waits;
@@ -173,13 +174,48 @@ static uint64_t argument(const uint8_t **p, const uint8_t *end)
 	}
 }
 
+static uint8_t returned[RETURN_MAX];
+static size_t returned_len;
+
+static dj_status put(void *ctx, const void *p, size_t len)
+{
+	(void)ctx;
+	memcpy(returned + returned_len, p, len);
+	returned_len += len;
+	return DJ_OK;
+}
+
+/* Whatever the program made, an archive comes of it or too much of one. */
+static void check_returned(struct dj_wasi *w)
+{
+	struct dj_untar_member m;
+	struct dj_untar t;
+	const char *what = NULL;
+	dj_status st;
+
+	returned_len = 0;
+	st = dj_wasi_return(w, put, NULL, sizeof(returned), &what);
+	if (st == DJ_E_LIMIT && what != NULL)
+		return;
+	if (st != DJ_OK)
+		abort();
+	dj_untar_init(&t, returned, returned_len);
+	do {
+		if (dj_untar_next(&t, &m) != DJ_OK)
+			abort();
+		if (m.type != DJ_UNTAR_END &&
+			(m.path_len < 5 || memcmp(m.path, "0/+/", 4) != 0))
+			abort();
+	} while (m.type != DJ_UNTAR_END);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t room[4 << 20] __attribute__((aligned(16)));
 	static const struct dj_wasi_text args[] = { { "prog", 4 } };
 	static const struct dj_wasi_preopen pre[] = {
-		{ DJ_WASI_MEMORY, { "/a", 2 }, NULL, 0 },
-		{ DJ_WASI_MEMORY, { "/b", 2 }, NULL, 0 },
+		{ DJ_WASI_MEMORY, { "/a", 2 }, NULL, 0, true },
+		{ DJ_WASI_MEMORY, { "/b", 2 }, NULL, 0, false },
 	};
 	const struct dj_wasi_config config = { .args = args,
 		.arg_count = 1,
@@ -219,6 +255,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		check_table(w);
 	}
+	check_returned(w);
 	dj_wasi_done(w);
 	memset(room, 0, arena.used);
 	return 0;

@@ -65,6 +65,9 @@ bool dj_flow_trees_ended(void);
 void dj_flow_trees_close(void);
 const uint8_t *dj_flow_tree(uint8_t stream, size_t *ret_len);
 
+/* Trees come back: stream 4 is there from now on. */
+void dj_flow_returned_open(void);
+
 /*
  * The program ended: output streams get their END, input is counted and
  * dropped from here on, trees are given back.

@@ -259,10 +259,6 @@ static bool is_supported(void)
 		if (item.tag == DJ_BEGIN_STREAM)
 			return refused("named streams are not supported",
 				item.text, item.text_len, DJ_DIAG_NO_OFFSET);
-		if (item.tag == DJ_BEGIN_PREOPEN &&
-			(item.flags & DJ_PREOPEN_RETURN) != 0)
-			return refused("returning a tree is not supported",
-				item.text, item.text_len, DJ_DIAG_NO_OFFSET);
 	}
 	return true;
 }
@@ -362,6 +358,7 @@ static bool fill_wasi(struct dj_wasi_config *c, struct run *r)
 		pre[c->preopen_count] = (struct dj_wasi_preopen){
 			.kind = (enum dj_wasi_preopen_kind)item.kind,
 			.path = text,
+			.is_returned = (item.flags & DJ_PREOPEN_RETURN) != 0,
 		};
 		if (item.stream != 0)
 			pre[c->preopen_count].tar = dj_flow_tree(item.stream,
@@ -486,6 +483,40 @@ static void call_start(struct run *r)
 		ended(DJ_EXIT_EXIT, 0);
 }
 
+static dj_status put_returned(void *ctx, const void *p, size_t len)
+{
+	(void)ctx;
+	return dj_stream_write(DJ_STREAM_RETURNED, p, len);
+}
+
+/* What it changed goes back if it ended by itself, and then all of it. */
+static void return_trees(struct run *r)
+{
+	const char *what = "";
+	uint64_t max;
+	dj_status st;
+
+	if (prog.exit.how != DJ_EXIT_EXIT || r->wasi == NULL ||
+		!dj_wasi_returns(r->wasi))
+		return;
+	if (__builtin_mul_overflow(dj_core.config.total_memory,
+		    DJ_RETURN_FACTOR, &max))
+		max = UINT64_MAX;
+	dj_flow_returned_open();
+	st = dj_wasi_return(r->wasi, put_returned, NULL, max, &what);
+	if (st == DJ_OK)
+		return;
+	prog.exit.code = 0;
+	if (st == DJ_E_STATE) {
+		trapped(r, DJ_TRAP_STOPPED);
+		return;
+	}
+	dj_diag_trap(st == DJ_E_LIMIT ? what
+				      : "the changed files cannot be returned",
+		DJ_LIMIT_MEMORY, NULL, 0);
+	ended(DJ_EXIT_LIMIT, DJ_LIMIT_MEMORY);
+}
+
 static void sum_up(const struct run *r)
 {
 	struct dj_receipt_stream in, out, err;
@@ -524,6 +555,7 @@ void dj_program_go(void)
 	set_deadline();
 	if (load(&r) && make_store(&r) && make_wasi(&r) && instantiate(&r))
 		call_start(&r);
+	return_trees(&r);
 	sum_up(&r);
 	give_back(&r);
 	dj_flow_finish();

@@ -41,13 +41,14 @@ struct output {
 	uint64_t sent;
 	uint64_t acked;
 	uint64_t limit; /* the client takes up to here */
+	bool is_open;   /* else the client hears nothing of it, not even END */
 	bool ended;
 	bool end_sent;
 };
 
 /* Outputs in the order in which they are sent. */
 static const uint8_t out_id[] = { DJ_STREAM_STDERR, DJ_STREAM_STDOUT,
-	DJ_STREAM_DIAG };
+	DJ_STREAM_DIAG, DJ_STREAM_RETURNED };
 #define OUTS (sizeof(out_id))
 
 static struct {
@@ -66,7 +67,8 @@ void dj_flow_init(void)
 	for (size_t i = 0; i < 1 + TREES; i++)
 		in_init(&flow.in[i], i == 0);
 	for (size_t i = 0; i < OUTS; i++) {
-		flow.out[i] = (struct output){ .limit = WINDOW };
+		flow.out[i] = (struct output){ .limit = WINDOW,
+			.is_open = out_id[i] != DJ_STREAM_RETURNED };
 		dj_sha256_init(&flow.out[i].sum);
 	}
 }
@@ -209,7 +211,7 @@ enum dj_error dj_flow_ack(uint8_t stream, uint64_t off, uint64_t limit)
 {
 	struct output *s = output_of(stream);
 
-	if (s == NULL || off > s->sent || limit < off)
+	if (s == NULL || !s->is_open || off > s->sent || limit < off)
 		return DJ_ERROR_BAD_ORDER;
 	if (off > s->acked)
 		s->acked = off;
@@ -221,7 +223,7 @@ enum dj_error dj_flow_resume_check(uint8_t stream, uint64_t next)
 {
 	const struct output *s = output_of(stream);
 
-	if (s == NULL || next < s->acked || next > s->produced)
+	if (s == NULL || !s->is_open || next < s->acked || next > s->produced)
 		return DJ_ERROR_BAD_ORDER;
 	return DJ_ERROR_NONE;
 }
@@ -283,7 +285,7 @@ static bool next_data(struct output *s, uint8_t id, uint8_t *dst, size_t max,
 	uint64_t room = s->limit > s->sent ? s->limit - s->sent : 0;
 	size_t len = max;
 
-	if (wait == 0 && s->ended && !s->end_sent) {
+	if (wait == 0 && s->is_open && s->ended && !s->end_sent) {
 		s->end_sent = true;
 		*ret = (struct dj_flow_record){
 			.kind = DJ_KIND_END,
@@ -379,7 +381,7 @@ bool dj_flow_settled(void)
 	for (size_t i = 0; i < OUTS; i++) {
 		const struct output *s = &flow.out[i];
 
-		if (s->acked != s->produced || !s->end_sent)
+		if (s->is_open && (s->acked != s->produced || !s->end_sent))
 			return false;
 	}
 	return true;
@@ -396,6 +398,15 @@ bool dj_flow_sum(uint8_t stream, struct dj_receipt_stream *ret)
 	ret->len = in != NULL ? in->recv : out->produced;
 	dj_sha256_final(in != NULL ? &in->sum : &out->sum, ret->hash);
 	return ret->len != 0 || (in != NULL && in->ended);
+}
+
+void dj_flow_returned_open(void)
+{
+	struct output *s = output_of(DJ_STREAM_RETURNED);
+
+	if (s == NULL)
+		dj_bug();
+	s->is_open = true;
 }
 
 static uint64_t writable(const struct output *s)
@@ -452,7 +463,7 @@ dj_status dj_stream_write(uint8_t stream, const void *p, size_t len)
 	const uint8_t *from = p;
 	dj_status st;
 
-	if (s == NULL)
+	if (s == NULL || !s->is_open)
 		return DJ_E_INPUT;
 	while (len != 0) {
 		uint64_t room = writable(s);

@@ -114,6 +114,7 @@ struct dj_vfs_name {
 	uint64_t seq;
 	uint32_t hash;
 	uint16_t len;
+	bool same; /* as in the tar: changes.c, at the end of a run */
 	char text[];
 };
 

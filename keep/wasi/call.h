@@ -101,6 +101,8 @@ struct dj_wasi {
 	struct dj_wasi_config config;
 	struct dj_store *store;
 	struct dj_vfs vfs;
+	struct dj_vfs_node **roots;     /* of the preopens; references */
+	struct dj_vfs_changes *changes; /* NULL: nothing is returned */
 	struct fd *fds;
 	uint32_t fd_count;  /* in the table */
 	uint32_t fd_lowest; /* none below it is free */

@@ -138,6 +138,8 @@ static dj_status open_preopens(struct dj_wasi *w)
 			return st;
 		}
 		dj_vfs_ref(f.node);
+		dj_vfs_ref(f.node);
+		w->roots[i] = f.node;
 		f.preopen = &p->path;
 		wasi_fd_set(w, (uint32_t)(STREAMS + i), &f);
 	}
@@ -164,6 +166,17 @@ static dj_status check(const struct dj_wasi_config *c)
 	return DJ_OK;
 }
 
+static bool make_changes(struct dj_wasi *w, struct dj_arena *arena)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < w->config.preopen_count; i++)
+		any = any || w->config.preopens[i].is_returned;
+	if (any)
+		w->changes = dj_arena_new(arena, struct dj_vfs_changes);
+	return !any || w->changes != NULL;
+}
+
 dj_status dj_wasi_new(struct dj_arena *arena,
 	const struct dj_wasi_config *config, struct dj_wasi **ret)
 {
@@ -183,7 +196,10 @@ dj_status dj_wasi_new(struct dj_arena *arena,
 	w->fds = dj_arena_new_n(arena, w->fd_count, struct fd);
 	w->bindings = dj_arena_new_n(arena, 2 * function_count(),
 		struct wasi_binding);
-	if (w->fds == NULL || w->bindings == NULL)
+	w->roots = dj_arena_new_n(arena, config->preopen_count,
+		struct dj_vfs_node *);
+	if (w->fds == NULL || w->bindings == NULL || w->roots == NULL ||
+		!make_changes(w, arena))
 		return DJ_E_NOMEM;
 	bind_all(w);
 	st = dj_vfs_init(&w->vfs, arena, &pages);
@@ -250,6 +266,36 @@ dj_status dj_wasi_resolve(void *ctx, const struct dj_wasm_import *import,
 	ret->kind = DJ_WASM_FUNC;
 	ret->func = b->func;
 	return DJ_OK;
+}
+
+bool dj_wasi_returns(const struct dj_wasi *w)
+{
+	return w->changes != NULL;
+}
+
+dj_status dj_wasi_return(struct dj_wasi *w, dj_vfs_put *put, void *ctx,
+	uint64_t max, const char **ret_what)
+{
+	struct dj_vfs_changes *c = w->changes;
+	dj_status st = DJ_OK;
+	uint64_t number = 0;
+
+	c->put = put;
+	c->ctx = ctx;
+	c->now = wasi_now(w);
+	c->left = max;
+	for (size_t i = 0; st == DJ_OK && i < w->config.preopen_count; i++) {
+		const struct dj_wasi_preopen *p = &w->config.preopens[i];
+
+		if (p->is_returned)
+			st = dj_vfs_changes_put(c, &w->vfs, w->roots[i], p->tar,
+				p->tar_len, number++);
+	}
+	if (st == DJ_OK)
+		st = dj_vfs_changes_end(c);
+	if (st == DJ_E_LIMIT)
+		*ret_what = c->what;
+	return st;
 }
 
 uint32_t dj_wasi_exit_code(const struct dj_wasi *w)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "keep/engine/engine.h"
+#include "keep/vfs/changes.h"
 #include "lib/base/arena.h"
 #include "lib/base/status.h"
 
@@ -46,6 +47,7 @@ struct dj_wasi_preopen {
 	struct dj_wasi_text path; /* guest path, "/data" */
 	const uint8_t *tar;       /* borrowed for the run; NULL for MEMORY */
 	size_t tar_len;
+	bool is_returned; /* dj_wasi_return() tells what changed */
 };
 
 /* Why dj_wasi_new refused a tree, for a message to the tenant. */
@@ -87,6 +89,15 @@ dj_status dj_wasi_new(struct dj_arena *arena,
 void dj_wasi_set_store(struct dj_wasi *w, struct dj_store *store);
 dj_status dj_wasi_resolve(void *ctx, const struct dj_wasm_import *import,
 	struct dj_extern *ret);
+
+/*
+ * After the run: what the program changed in the preopens that are returned,
+ * numbered from 0 in their order, as an archive (keep/vfs/changes.h) of at
+ * most max bytes. DJ_E_LIMIT sets *ret_what; or what put said.
+ */
+bool dj_wasi_returns(const struct dj_wasi *w);
+dj_status dj_wasi_return(struct dj_wasi *w, dj_vfs_put *put, void *ctx,
+	uint64_t max, const char **ret_what);
 
 uint32_t dj_wasi_exit_code(const struct dj_wasi *w);
 /* Gives back what mem.reserve gave. */

@@ -42,6 +42,8 @@ enum dj_preopen_kind {
 	DJ_PREOPEN_OVERLAY = 3, /* packed tree, writable in memory */
 };
 #define DJ_PREOPEN_RETURN 1 /* flag: send the changes back */
+/* What comes back is at most so many times the Keep's memory. */
+#define DJ_RETURN_FACTOR  UINT64_C(2)
 
 enum dj_stream_dir {
 	DJ_DIR_IN = 1,

@@ -332,6 +332,28 @@ static void ask_for_returned_tree(struct dj_wr *w)
 		"/tmp", 4);
 }
 
+static void trees_come_back_when_a_program_ends_and_not_when_it_traps(void)
+{
+	static const uint8_t empty[1024] = { 0 };
+
+	start();
+	ksp_load(c, nop, sizeof(nop), ask_for_returned_tree);
+	ksp_run(c);
+	check_exit(DJ_EXIT_EXIT, 0, 0);
+	eq_u64(c->out_end[DJ_STREAM_RETURNED], sizeof(empty));
+	eq_u64(c->out_len[DJ_STREAM_RETURNED], sizeof(empty));
+	eq_mem(c->out[DJ_STREAM_RETURNED], empty, sizeof(empty));
+	start();
+	ksp_load(c, trap, sizeof(trap), ask_for_returned_tree);
+	ksp_run(c);
+	eq_u64(c->exit.how, DJ_EXIT_TRAP);
+	eq_u64(c->out_end[DJ_STREAM_RETURNED], UINT64_MAX);
+	start();
+	ksp_load(c, nop, sizeof(nop), NULL);
+	ksp_run(c);
+	eq_u64(c->out_end[DJ_STREAM_RETURNED], UINT64_MAX);
+}
+
 static void what_this_Keep_lacks_is_refused_by_name(void)
 {
 	struct dj_config cfg = config();
@@ -340,10 +362,6 @@ static void what_this_Keep_lacks_is_refused_by_name(void)
 	ksp_load(c, nop, sizeof(nop), ask_for_named_stream);
 	ksp_run(c);
 	check_refused("named streams");
-	start();
-	ksp_load(c, nop, sizeof(nop), ask_for_returned_tree);
-	ksp_run(c);
-	check_refused("returning a tree");
 	cfg.time_policy = DJ_TIME_CLIENT;
 	start_with(&cfg);
 	ksp_load(c, nop, sizeof(nop), NULL);
@@ -763,6 +781,7 @@ int main(void)
 	RUN(a_reactor_is_refused_with_a_reason);
 	RUN(what_is_no_module_is_refused_with_its_place);
 	RUN(a_missing_import_is_refused_by_name);
+	RUN(trees_come_back_when_a_program_ends_and_not_when_it_traps);
 	RUN(what_this_Keep_lacks_is_refused_by_name);
 	RUN(loading_has_an_order);
 	RUN(another_module_than_BEGIN_names_never_runs);

@@ -172,11 +172,11 @@ static void open_with(uint64_t max_file_bytes, uint32_t max_files)
 	mktar_header(&tar, "in", '2', 0, "dir/file");
 	mktar_end(&tar);
 	pre[0] = (struct dj_wasi_preopen){ DJ_WASI_MEMORY, text("/tmp"), NULL,
-		0 };
+		0, false };
 	pre[1] = (struct dj_wasi_preopen){ DJ_WASI_PACKED, text("/ro"), tar.p,
-		tar.len };
+		tar.len, false };
 	pre[2] = (struct dj_wasi_preopen){ DJ_WASI_OVERLAY, text("/rw"), tar.p,
-		tar.len };
+		tar.len, false };
 	open_store();
 	eq_u64(dj_wasi_new(&arena, &config, &w), DJ_OK);
 	dj_wasi_set_store(w, store);
@@ -1054,7 +1054,7 @@ static void what_cannot_be_opened_is_refused_at_the_start(void)
 {
 	struct dj_wasi_text bad = { "a\0b", 3 };
 	struct dj_wasi_preopen pre = { DJ_WASI_PACKED, { "/x", 2 },
-		(const uint8_t *)"short", 5 };
+		(const uint8_t *)"short", 5, false };
 	struct dj_wasi_error err = { .what = NULL };
 	struct dj_wasi_config config = { .mem = hostmem, .error = &err };
 	struct dj_wasi *x;
@@ -1076,7 +1076,7 @@ static void what_cannot_be_opened_is_refused_at_the_start(void)
 	mktar_header(&tar, "hard", '1', 0, "link");
 	mktar_end(&tar);
 	pre = (struct dj_wasi_preopen){ DJ_WASI_OVERLAY, { "/x", 2 }, tar.p,
-		tar.len };
+		tar.len, false };
 	eq_u64(dj_wasi_new(&arena, &config, &x), DJ_E_UNSUPPORTED);
 	eq_str(err.name, "hard");
 	pre.kind = DJ_WASI_MEMORY;
