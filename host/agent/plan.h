@@ -8,8 +8,8 @@
 #include "lib/base/status.h"
 
 /*
- * What an evil host does, as text: `donjond --adversary` and tests/evil read
- * the same plans, and a plan says all, so that it can be played again.
+ * What an evil host does, as text. A plan says all, so that it can be played
+ * again. tests/evil plays them; the agent itself does not yet.
  *
  *   # a comment
  *   seed 7

@@ -10,8 +10,7 @@
 
 /*
  * A plan at work on one session: what becomes of a frame or of an answer. No
- * I/O: the frames that go on are handed to emit, in order. The agent uses it
- * under --adversary, the tests of the Keep in-process.
+ * I/O: the frames that go on are handed to emit, in order.
  */
 typedef void dj_tap_emit(void *ctx, const uint8_t *frame, size_t len);
 
