@@ -6,7 +6,7 @@ struct dj_verb;
 
 extern const struct dj_verb dj_verb_run, dj_verb_start, dj_verb_attach,
 	dj_verb_ps, dj_verb_inspect, dj_verb_stop, dj_verb_release;
-extern const struct dj_verb dj_verb_receipt, dj_verb_key;
+extern const struct dj_verb dj_verb_receipt, dj_verb_key, dj_verb_ear;
 extern const struct dj_verb dj_verb_verify, dj_verb_evidence, dj_verb_measure,
 	dj_verb_policy;
 extern const struct dj_verb dj_verb_show, dj_verb_init;

@@ -4,6 +4,7 @@
 was left, and the client killed at its system calls during a 4 MiB two-way
 transfer: at every 25th and where files are renamed; with DONJON_LONG=1 at
 each."""
+import base64
 import collections
 import json
 import os
@@ -147,6 +148,34 @@ exits(r, 0, "a Keep with an owner is started")
 exits(donjon("attach", "mine"), 0, "the owner comes back with a signature")
 t.eq(get("o3"), get("small"), "and has the output")
 donjon("release", "mine")
+
+# -------------------------------------------------------------------- ear
+r = donjon(*H, "evidence", "-o", "bundle")
+for bits, curve, alg in ((256, "prime256v1", "ES256"), (384, "secp384r1", "ES384")):
+    subprocess.run(["openssl", "ecparam", "-name", curve, "-genkey", "-noout", "-out", "sign.pem"], cwd=work, check=True)
+    r = donjon(*H[2:], "ear", "--sign", "sign.pem", "bundle")
+    exits(r, 0, "good evidence becomes a token, %s" % alg)
+    parts = r.stdout.decode().strip().split(".")
+    head, body, sig = (base64.urlsafe_b64decode(p + "=" * (-len(p) % 4)) for p in parts)
+    keep = json.loads(body)["submods"]["keep"]
+    t.ok(json.loads(head)["alg"] == alg and keep["ear.status"] == "contraindicated" and keep["donjon.protection"] == "none",
+         "which says that nothing protects this Keep", body)
+    try:
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec, utils
+        with open(work + "/sign.pem", "rb") as f:
+            pub = serialization.load_pem_private_key(f.read(), None).public_key()
+        n = bits // 8
+        der = utils.encode_dss_signature(int.from_bytes(sig[:n], "big"), int.from_bytes(sig[n:], "big"))
+        pub.verify(der, ".".join(parts[:2]).encode(), ec.ECDSA(hashes.SHA256() if bits == 256 else hashes.SHA384()))
+        t.ok(len(sig) == 2 * n, "and its signature holds elsewhere")
+    except ImportError:
+        t.skip("and its signature holds elsewhere", "no python3-cryptography")
+bundle = get("bundle")
+put("bundle", bundle[:-40] + bytes([bundle[-40] ^ 1]) + bundle[-39:])
+r = donjon(*H[2:], "ear", "--sign", "sign.pem", "bundle")
+t.ok(r.returncode == 1 and r.stdout == b"", "evidence that does not hold gives none", r.stderr)
+exits(donjon(*H[2:], "ear", "bundle"), 64, "nor does no key", "usage.option")
 
 # ------------------------------------------------- signals, locks, policies
 p = subprocess.Popen([program("donjon"), *H, "start", "--name", "w", "--discard", spin], env=ENV, cwd=work,
