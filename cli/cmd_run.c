@@ -256,7 +256,7 @@ static bool begin_stay(struct invocation *r, struct dj_err *err)
 		       dj_cli_value(cli, "exit-file"), err) &&
 		dj_stay_path(&r->stay, DJ_TICKET_RECEIPT,
 			dj_cli_value(cli, "receipt"), err) &&
-		dj_stay_begin(&r->stay, &r->visit, &r->program, &r->job, err);
+		dj_stay_begin(&r->stay, &r->visit, &r->job, err);
 }
 
 static bool prepare(struct invocation *r, struct dj_err *err)

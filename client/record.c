@@ -106,18 +106,28 @@ bool dj_record_make(struct dj_record *r, const char *name, bool is_fixed,
 		"naming a Keep: there is one called %s", name);
 }
 
-bool dj_record_open(struct dj_record *r, const char *name, struct dj_err *err)
+/* Where it would be. */
+static bool find(struct dj_record *r, const char *name)
 {
-	char keeps[DJ_PATH_MAX], shown[100];
+	char keeps[DJ_PATH_MAX];
 
 	*r = (struct dj_record){ .fd = -1 };
-	dj_clean(shown, sizeof(shown), name, strlen(name));
 	if (!dj_record_is_name(name) || !dj_path_state(keeps, "keeps"))
+		return false;
+	(void)snprintf(r->name, sizeof(r->name), "%s", name);
+	(void)snprintf(r->dir, sizeof(r->dir), "%.4000s/%s", keeps, name);
+	return true;
+}
+
+bool dj_record_open(struct dj_record *r, const char *name, struct dj_err *err)
+{
+	char shown[100];
+
+	dj_clean(shown, sizeof(shown), name, strlen(name));
+	if (!find(r, name))
 		return dj_err_set(err, "keep.unknown",
 			"looking for %s: this client has no Keep of that name",
 			shown);
-	(void)snprintf(r->name, sizeof(r->name), "%s", name);
-	(void)snprintf(r->dir, sizeof(r->dir), "%.4000s/%s", keeps, name);
 	if (lock(r))
 		return true;
 	if (errno == EWOULDBLOCK) {
@@ -132,16 +142,17 @@ bool dj_record_open(struct dj_record *r, const char *name, struct dj_err *err)
 
 bool dj_record_peek(struct dj_record *r, const char *name, struct dj_err *err)
 {
-	struct dj_err busy = { 0 };
+	char shown[100];
 
-	if (dj_record_open(r, name, &busy)) {
-		(void)flock(r->fd, LOCK_UN);
-		return true;
+	if (find(r, name)) {
+		r->fd = open(r->dir,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (r->fd >= 0)
+			return true;
 	}
-	r->fd = strcmp(busy.info->name, "keep.busy") == 0
-		? open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-		: -1;
-	return r->fd >= 0 || dj_err_set(err, "keep.unknown", "%s", busy.text);
+	return dj_err_set(err, "keep.unknown",
+		"looking for %s: this client has no Keep of that name",
+		dj_clean(shown, sizeof(shown), name, strlen(name)));
 }
 
 void dj_record_close(struct dj_record *r)

@@ -326,10 +326,9 @@ static void hook(struct dj_stay *y, struct dj_visit *v, struct dj_job *job)
 	dj_no_core();
 }
 
-bool dj_stay_begin(struct dj_stay *y, struct dj_visit *v,
-	const struct dj_program *p, struct dj_job *job, struct dj_err *err)
+bool dj_stay_begin(struct dj_stay *y, struct dj_visit *v, struct dj_job *job,
+	struct dj_err *err)
 {
-	(void)p;
 	hook(y, v, job);
 	return y->record.fd < 0 ||
 		(fill(y, err) && spool(y, err) &&

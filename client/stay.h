@@ -59,7 +59,7 @@ DJ_NODISCARD bool dj_stay_make(struct dj_stay *y, const char *name,
 DJ_NODISCARD bool dj_stay_path(struct dj_stay *y, enum dj_ticket_text which,
 	const char *path, struct dj_err *err);
 DJ_NODISCARD bool dj_stay_begin(struct dj_stay *y, struct dj_visit *v,
-	const struct dj_program *p, struct dj_job *job, struct dj_err *err);
+	struct dj_job *job, struct dj_err *err);
 
 DJ_NODISCARD bool dj_stay_open(struct dj_stay *y, const char *name,
 	struct dj_err *err);
