@@ -184,17 +184,18 @@ static _Noreturn void become_vm(const struct dj_jail_body *b, int to)
 }
 
 /*
- * Runs in the child. go: the launcher writes a byte once it is ready; its end
- * of file means that the launcher died before we were tied to it.
+ * Runs in the child. tied: closed once the launcher's death is ours; it writes
+ * a byte to go only then, so an end of file there means that it died before.
  */
 static _Noreturn void become_keep(const struct dj_jail_body *b, bool has_ns,
-	int go, int to)
+	int go, int to, int tied)
 {
 	sigset_t none;
 	char c;
 
 	sigemptyset(&none);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || read(go, &c, 1) != 1 ||
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || close(tied) != 0 ||
+		read(go, &c, 1) != 1 ||
 		sigprocmask(SIG_SETMASK, &none, NULL) != 0)
 		fail(to, "cannot tie the Keep to its launcher");
 	if (has_ns && empty_root() != 0)
@@ -243,11 +244,13 @@ const char *dj_jail_start(const struct dj_jail_body *body,
 	struct dj_jailed *ret)
 {
 	struct dj_jailed j;
-	int go[2], from[2];
+	int go[2], from[2], tied[2];
+	char c;
 	bool has_ns = true;
 	const char *wrong;
 
-	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0)
+	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0 ||
+		pipe2(tied, O_CLOEXEC) != 0)
 		return "cannot make a pipe";
 	j.pid = clone_child(NAMESPACES, &j.pidfd);
 	if (j.pid < 0 && errno != EAGAIN && errno != ENOMEM) {
@@ -260,10 +263,14 @@ const char *dj_jail_start(const struct dj_jail_body *body,
 		return "cannot make a process";
 	if (j.pid == 0) {
 		close(go[1]);
-		become_keep(body, has_ns, go[0], from[1]);
+		become_keep(body, has_ns, go[0], from[1], tied[1]);
 	}
 	close(go[0]);
 	close(from[1]);
+	close(tied[1]);
+	while (read(tied[0], &c, 1) < 0 && errno == EINTR)
+		;
+	close(tied[0]);
 	/* A word that is not said is an end that the child reads. */
 	(void)!write(go[1], "g", 1);
 	close(go[1]);
