@@ -64,7 +64,12 @@ static void text(const char *p, size_t len)
 static void before_open(const uint8_t *p, size_t len)
 {
 	static const uint16_t suites[] = { 2, 1 }, formats[] = { 0x8001 };
-	const struct dj_challenge c = { suites, 2, formats, 1, 0 };
+	const struct dj_challenge c = {
+		.suites = suites,
+		.suite_count = 2,
+		.formats = formats,
+		.format_count = 1,
+	};
 	struct dj_link link = { .fd = -1 };
 	struct dj_session s;
 	struct dj_err err = { 0 };
