@@ -234,6 +234,6 @@ dj_status dj_vfs_changes_put(struct dj_vfs_changes *c, struct dj_vfs *v,
 
 dj_status dj_vfs_changes_end(struct dj_vfs_changes *c)
 {
-	memset(c->block, 0, 2 * DJ_PAX_BLOCK);
-	return put(c, c->block, 2 * DJ_PAX_BLOCK);
+	memset(c->block, 0, (size_t)2 * DJ_PAX_BLOCK);
+	return put(c, c->block, (size_t)2 * DJ_PAX_BLOCK);
 }
