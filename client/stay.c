@@ -197,7 +197,7 @@ static bool spool(struct dj_stay *y, struct dj_err *err)
 			err))
 		return false;
 	for (size_t i = 0; i < j->tree_count; i++) {
-		char name[16];
+		char name[32];
 
 		(void)snprintf(name, sizeof(name), "tree-%zu", i);
 		j->tree_fds[i] = make_file(y, name);
@@ -489,7 +489,7 @@ static bool reload_program(struct dj_stay *y, struct dj_err *err)
 	j->tree_count = y->t.trees;
 	memcpy(j->module_hash, y->t.module_hash, 32);
 	for (size_t i = 0; i < j->tree_count; i++) {
-		char name[16];
+		char name[32];
 
 		(void)snprintf(name, sizeof(name), "tree-%zu", i);
 		j->tree_fds[i] = own(y,
@@ -529,7 +529,7 @@ void dj_stay_end(struct dj_stay *y, bool finished, bool remove)
 {
 	static const char *const spent[] = { "ticket", "module", "begin",
 		"diag" };
-	char name[16];
+	char name[32];
 
 	if (remove) {
 		dj_record_remove(&y->record);

@@ -21,14 +21,14 @@ static int tap_n, tap_bad, tap_fails;
 static const char *tap_skip;
 
 #define ok(cond) tap_ok((cond), #cond, __FILE__, __LINE__)
-#define eq_u64(a, b)                                                        \
+#define eq_u64(a, b) \
 	tap_eq((uint64_t)(a), (uint64_t)(b), #a, #b, __FILE__, __LINE__)
 #define eq_mem(a, b, len) tap_mem((a), (b), (len), #a, __FILE__, __LINE__)
 #define eq_str(a, b)      tap_str((a), (b), #a, __FILE__, __LINE__)
 #define RUN(fn)           tap_run(#fn, fn)
 
-__attribute__((unused)) static bool tap_ok(
-	bool cond, const char *what, const char *file, int line)
+__attribute__((unused)) static bool tap_ok(bool cond, const char *what,
+	const char *file, int line)
 {
 	if (!cond) {
 		printf("# %s:%d: %s\n", file, line, what);

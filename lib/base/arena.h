@@ -38,7 +38,7 @@ void *dj_arena_alloc(struct dj_arena *a, size_t size, size_t align);
 /* n elements of size bytes, with the product checked. */
 void *dj_arena_array(struct dj_arena *a, size_t n, size_t size, size_t align);
 
-#define dj_arena_new(a, type)                                               \
+#define dj_arena_new(a, type) \
 	((type *)dj_arena_alloc((a), sizeof(type), _Alignof(type)))
-#define dj_arena_new_n(a, n, type)                                          \
+#define dj_arena_new_n(a, n, type) \
 	((type *)dj_arena_array((a), (n), sizeof(type), _Alignof(type)))

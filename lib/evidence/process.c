@@ -6,8 +6,8 @@
 #define MAGIC   0x444a5052 /* "DJPR" */
 #define VERSION 1
 
-dj_status dj_process_report_parse(
-	const uint8_t *buf, size_t len, struct dj_process_report *ret)
+dj_status dj_process_report_parse(const uint8_t *buf, size_t len,
+	struct dj_process_report *ret)
 {
 	struct dj_rd r = dj_rd_of(buf, len);
 	struct dj_process_report rep = { 0 };
