@@ -61,8 +61,9 @@ static void check_client(struct report *r, const struct dj_settings *s)
 	const char *policy = dj_settings_get(s, DJ_SET_POLICY);
 	struct row *row = add(r, "client", true);
 
-	(void)snprintf(row->text, sizeof(row->text), "donjon %s, %s, policy %s",
-		DJ_VERSION, OpenSSL_version(OPENSSL_VERSION_STRING),
+	(void)snprintf(row->text, sizeof(row->text),
+		"donjon %s, OpenSSL %s, policy %s", DJ_VERSION,
+		OpenSSL_version(OPENSSL_VERSION_STRING),
 		policy == NULL ? "of a first run" : policy);
 }
 
