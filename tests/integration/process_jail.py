@@ -170,10 +170,19 @@ def measure(path):
     return digest
 
 
+def can_have_namespaces():
+    """Some containers, and every chroot, refuse them."""
+    return subprocess.run(["unshare", "-Urm", "true"], stderr=subprocess.DEVNULL).returncode == 0
+
+
 def outside():
     k = Keep()
     t.ok(k.first[0] == STARTED, "a Keep starts", str(k.first) + k.log())
-    t.eq(k.log(), "", "the jail is complete on this machine")
+    walls = can_have_namespaces()
+    if walls:
+        t.eq(k.log(), "", "the jail is complete on this machine")
+    else:
+        t.ok("no namespaces" in k.log(), "that there are no namespaces is said", k.log())
     t.eq(k.first[2], measure(IMAGE), "the measurement is what an independent walk gives")
     data = os.urandom(300)
     k.command(ECHO, 300, 0, data)
@@ -185,11 +194,15 @@ def outside():
     t.eq([int(s["Cap" + c], 16) for c in ("Inh", "Prm", "Eff", "Bnd", "Amb")], [0] * 5,
          "the Keep has no capability and can get none")
     t.ok("0" not in s["Uid"].split(), "the Keep is not root", s["Uid"])
-    t.eq(len(s["NSpid"].split()), 2, "the Keep is in a process namespace of its own")
-    for ns in ("user", "mnt", "pid", "ipc", "uts"):
+    if walls:
+        t.eq(len(s["NSpid"].split()), 2, "the Keep is in a process namespace of its own")
+    else:
+        t.skip("namespaces and an empty root of its own", "no user namespaces here")
+    for ns in ("user", "mnt", "pid", "ipc", "uts") if walls else ():
         t.ok(os.readlink("/proc/%d/ns/%s" % (k.pid, ns)) != os.readlink("/proc/self/ns/" + ns),
              "the Keep has its own %s namespace" % ns)
-    t.eq(os.listdir("/proc/%d/root/" % k.pid), [], "its root is empty")
+    if walls:
+        t.eq(os.listdir("/proc/%d/root/" % k.pid), [], "its root is empty")
     t.eq(open("/proc/%d/environ" % k.pid).read(), "", "it has no environment")
     fds = {int(n): os.readlink("/proc/%d/fd/%s" % (k.pid, n)) for n in os.listdir("/proc/%d/fd" % k.pid)}
     t.ok(sorted(fds) == [5, 6] and all("eventfd" in v for v in fds.values()),

@@ -135,7 +135,10 @@ def outside():
     links = {os.readlink(f.path) for f in os.scandir("/proc/%d/fd" % pid)}
     t.ok(len(links) <= 4 and any("kvm-vcpu" in x for x in links) and not any(x.startswith("/dev") for x in links),
          "it has its processor, the region and two eventfds", links)
-    t.eq(os.listdir("/proc/%d/root" % pid), [], "its root is empty")
+    if subprocess.run(["unshare", "-Urm", "true"], stderr=subprocess.DEVNULL).returncode == 0:
+        t.eq(os.listdir("/proc/%d/root" % pid), [], "its root is empty")
+    else:
+        t.skip("its root is empty", "no user namespaces here")
     k.send(KILL)
     kind, value, _ = k.recv()
     t.eq((kind, value & 0x7f), (ENDED, 9), "told to kill it, the launcher does and says so")
