@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "client/program.h"
 #include "client/stay.h"
+#include "lib/proto/begin.h"
 
 /* Of run and of start: they differ in what comes last. */
 // clang-format off
@@ -20,7 +21,7 @@
 	{ "tee", 0, "LIST", "any, process, kvm; the first that can be had" }, \
 	{ "env", 'e', "NAME=VALUE", "a variable of the program" }, \
 	{ "env-file", 0, "FILE", "variables, one a line" }, \
-	{ "dir", 0, "HOST::GUEST:ro", "a folder that the program can read" }, \
+	{ "dir", 0, "HOST::GUEST", "a folder that comes back; :ro to be read" }, \
 	{ "argv0", 0, "NAME", "the program's name, if not the file's" }, \
 	{ "memory", 'm', "SIZE", "all memory of the keep, 256MiB" }, \
 	{ "time", 't', "TIME", "end it after so long, such as 10min" }, \
@@ -170,6 +171,9 @@ static bool check_stay(struct invocation *r, struct dj_err *err)
 	if (r->is_start && !has_host)
 		return dj_err_set(err, "usage.option",
 			"start: a private agent ends with this client, and the Keep with it; name a host agent with --host");
+	if (r->is_start && r->program.returned_count > 0)
+		return dj_err_set(err, "usage.option",
+			"start: a folder can come back only to the client that sent it; give it with :ro");
 	if (!has_host && dj_cli_has(cli, "name"))
 		return dj_err_set(err, "usage.option",
 			"--name: without --host nobody can come back to the Keep");
@@ -210,7 +214,7 @@ static bool can_return(const struct invocation *r)
 	char out[DJ_PATH_MAX], errs[DJ_PATH_MAX];
 	uint64_t at;
 
-	if (r->visit_options.host_count == 0)
+	if (r->visit_options.host_count == 0 || r->program.returned_count > 0)
 		return false;
 	if (!dj_stay_file(r->job.out_fd, out, &at))
 		return false;
@@ -229,7 +233,9 @@ static bool make_folder(struct invocation *r, struct dj_err *err)
 	if (!r->is_start && !can_return(r)) {
 		if (r->visit_options.host_count > 0)
 			dj_cli_note(r->cli,
-				"standard output is no file of its own: if this client dies, nobody can come back to the keep");
+				r->program.returned_count > 0
+					? "a folder is to come back here: if this client dies, nobody can come back to the keep"
+					: "standard output is no file of its own: if this client dies, nobody can come back to the keep");
 		return true;
 	}
 	return name == NULL || dj_stay_make(&r->stay, name, true, err);
@@ -273,6 +279,7 @@ static bool prepare(struct invocation *r, struct dj_err *err)
 	r->job.again_ms = (uint32_t)again * 1000;
 	r->job.steady_ms = (uint32_t)steady;
 	dj_program_job(&r->program, &r->job);
+	r->job.returned_max = r->visit_options.memory * DJ_RETURN_FACTOR;
 	r->visit_options.module_max = r->program.module_len;
 	r->visit_options.receipts = dj_cli_has(r->cli, "receipt");
 	if (strcmp(dj_settings_get(&r->settings, DJ_SET_STDIN), "null") == 0)

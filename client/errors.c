@@ -73,11 +73,12 @@ const struct dj_err_info dj_errs[] = {
 	"Something below the folder given with --dir could not be opened or "
 	"changed while it was packed.",
 	NULL },
-{ "dir.writable", 64, 64,
-	"a folder can only be given read-only",
-	"This version gives the program a packed copy that it cannot change: "
-	"write --dir HOST::GUEST:ro. For files that the program makes, /tmp "
-	"inside the Keep is there and forgotten at the end.",
+{ "dir.return", 74, 74,
+	"what a program changed could not be put in place",
+	"A folder given with --dir HOST::GUEST comes back from the Keep as a "
+	"whole or not at all. What came was refused, or could not be written "
+	"here; the text says which file and why. Unless it says otherwise, "
+	"nothing in the folder was changed.",
 	"donjon help run" },
 { "evidence.chain", 1, 123,
 	"the certificates do not lead to a root in the policy",

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/apply.h"
 #include "client/sink.h"
 #include "lib/base/break.h"
 #include "lib/proto/begin.h"
@@ -31,7 +32,7 @@
 /* A durable acknowledgement costs a write to the disk. */
 #define ACK_QUANTUM   (DJ_STREAM_WINDOW / 4)
 #define STREAM_DIAG   3
-#define OUTPUTS       3 /* streams 1, 2, 3 */
+#define OUTPUTS       4 /* streams 1, 2, 3, 4 */
 
 enum stage {
 	STAGE_BEGIN,
@@ -485,13 +486,20 @@ static void float_to(struct dj_sink *k, uint64_t off)
 		k->next = k->written = k->acked = off;
 }
 
+static bool has_output(const struct run *r, uint8_t stream)
+{
+	if (stream == DJ_STREAM_RETURNED)
+		return r->job->returned_count > 0;
+	return stream >= 1 && stream <= OUTPUTS;
+}
+
 static bool on_data(struct run *r, const struct dj_inner *in)
 {
 	struct dj_sink *k;
 	uint64_t end;
 	size_t old;
 
-	if (in->stream < 1 || in->stream > OUTPUTS || r->stage < STAGE_STREAMS)
+	if (!has_output(r, in->stream) || r->stage < STAGE_STREAMS)
 		return bad(r, "data of a stream that it does not have");
 	k = &r->sinks[in->stream - 1];
 	float_to(k, in->off);
@@ -500,6 +508,8 @@ static bool on_data(struct run *r, const struct dj_inner *in)
 		return bad(r, "data beyond what it may send");
 	if (in->off > k->next)
 		return bad(r, "data is missing before this");
+	if (in->stream == DJ_STREAM_RETURNED && end > r->job->returned_max)
+		return bad(r, "more comes back than its memory could hold");
 	/* What we have already is cut off (session.md 6.3). */
 	old = least(in->len, k->next - in->off);
 	return dj_sink_put(k, in->data + old, in->len - old, r->err);
@@ -509,7 +519,7 @@ static bool on_end(struct run *r, const struct dj_inner *in)
 {
 	struct dj_sink *k;
 
-	if (in->stream < 1 || in->stream > OUTPUTS || in->len != 0)
+	if (!has_output(r, in->stream) || in->len != 0)
 		return bad(r, "the end of a stream that it does not have");
 	k = &r->sinks[in->stream - 1];
 	float_to(k, in->off);
@@ -542,10 +552,23 @@ static bool on_ack(struct run *r, const struct dj_inner *in)
 	return true;
 }
 
+/* Only what ended by itself changed anything here. */
+static bool take_back(struct run *r)
+{
+	const struct dj_sink *k = &r->sinks[DJ_STREAM_RETURNED - 1];
+
+	if (r->job->returned_count == 0 || r->out->exit.how != DJ_EXIT_EXIT)
+		return true;
+	if (!k->is_ended || k->written != k->next)
+		return bad(r, "the program ended and its folders did not");
+	return dj_apply(r->job->returned, r->job->returned_count,
+		r->job->returned_fd, r->err);
+}
+
 /* The result is on the disk before the Keep is told to forget it. */
 static bool record_result(struct run *r)
 {
-	bool good = true;
+	bool good = take_back(r);
 
 	r->out->out = r->sinks[0].written;
 	r->out->err = r->sinks[1].written;
@@ -945,7 +968,7 @@ enum slot {
 	SLOT_LINK,
 	SLOT_SIGNALS,
 	SLOT_INPUT,
-	SLOT_OUT, /* OUTPUTS - 1 of them */
+	SLOT_OUT, /* standard output and error */
 	SLOTS = SLOT_OUT + 2,
 };
 
@@ -1096,6 +1119,8 @@ static void begin(struct run *r)
 	dj_sink_init(&r->sinks[2], "diagnostics",
 		r->job->is_durable ? r->job->diag_fd : -1);
 	r->sinks[2].keep_max = DIAG_MAX;
+	dj_sink_init(&r->sinks[3], "a file for what comes back",
+		r->job->returned_count > 0 ? r->job->returned_fd : -1);
 	for (int i = 0; i < OUTPUTS; i++)
 		r->sinks[i].is_durable =
 			r->job->is_durable && is_file(r->sinks[i].fd);

@@ -51,6 +51,14 @@ struct dj_job {
 	size_t tree_count;
 	/* Durable: a regular file per tree in place of the above. */
 	int tree_fds[DJ_TREES_MAX];
+	/*
+	 * Folders whose changes come back on stream 4: into returned_fd, at
+	 * most returned_max bytes, and applied before RELEASE. Not durable.
+	 */
+	const char *const *returned;
+	size_t returned_count;
+	int returned_fd;
+	uint64_t returned_max;
 
 	int in_fd; /* -1: the program's input is empty, or known to be there */
 	int out_fd, err_fd;
@@ -101,7 +109,7 @@ struct dj_outcome {
 	uint64_t input_len;
 	uint8_t input_hash[32];
 	/* With receipts, from EXIT on. */
-	struct dj_receipt_stream streams[3 + 1 + DJ_TREES_MAX];
+	struct dj_receipt_stream streams[4 + 1 + DJ_TREES_MAX];
 	uint8_t stream_count;
 	uint8_t *receipt; /* EVIDENCE; owned */
 	size_t receipt_len;
@@ -113,7 +121,7 @@ struct dj_outcome {
  * True: the Keep said how the program ended and all its output was written
  * and is what the program wrote. What the program did is in ret->exit. False
  * with err otherwise: session.*, output.*, input.read, again.refused,
- * limit.time and program.killed (no word from the Keep), dir.read,
+ * limit.time and program.killed (no word from the Keep), dir.read, dir.return,
  * receipt.missing, receipt.refused. Also true: ret->detached.
  *
  * SIGINT, SIGTERM and SIGHUP are taken for the time of the call: the first

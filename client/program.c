@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "client/apply.h"
 #include "client/module.h"
 #include "client/policy_file.h"
 #include "lib/base/secret.h"
@@ -130,7 +132,21 @@ static bool load_module(struct dj_program *p,
 	return true;
 }
 
-/* HOST::GUEST:ro, a tree on the next stream. */
+/* The first one's folder is where what comes back is gathered. */
+static bool add_returned(struct dj_program *p, const char *folder,
+	struct dj_err *err)
+{
+	char *copy = strdup(folder);
+
+	if (copy == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	p->returned[p->returned_count++] = copy;
+	if (p->returned_fd < 0)
+		p->returned_fd = dj_apply_spool(folder, err);
+	return p->returned_fd >= 0;
+}
+
+/* HOST::GUEST or HOST::GUEST:ro, a tree on the next stream. */
 static bool add_dir(struct dj_program *p, struct dj_wr *w, const char *spec,
 	struct dj_err *err)
 {
@@ -138,19 +154,17 @@ static bool add_dir(struct dj_program *p, struct dj_wr *w, const char *spec,
 	const char *guest = sep == NULL ? "" : sep + 2;
 	size_t len = strlen(guest);
 	char shown[256];
+	bool writable = true, good;
 	char *folder;
 
 	dj_clean(shown, sizeof(shown), spec, strlen(spec));
 	if (sep == NULL || sep == spec || len == 0)
 		return dj_err_set(err, "usage.value",
-			"--dir %s: write HOST::GUEST:ro", shown);
-	if (len < 4 || strcmp(guest + len - 3, ":ro") != 0) {
-		(void)dj_err_set(err, "dir.writable",
-			"--dir %s: add :ro, since this build gives folders read-only",
-			shown);
-		return false;
+			"--dir %s: write HOST::GUEST or HOST::GUEST:ro", shown);
+	if (len > 3 && strcmp(guest + len - 3, ":ro") == 0) {
+		writable = false;
+		len -= 3;
 	}
-	len -= 3;
 	if (p->tree_count == DJ_TREES_MAX)
 		return dj_err_set(err, "usage.value",
 			"--dir %s: at most %d folders", shown, DJ_TREES_MAX);
@@ -158,13 +172,17 @@ static bool add_dir(struct dj_program *p, struct dj_wr *w, const char *spec,
 	if (folder == NULL)
 		return dj_err_set(err, "internal.memory", "no memory");
 	p->trees[p->tree_count] = dj_tar_open(folder, err);
+	good = p->trees[p->tree_count] != NULL &&
+		(!writable || add_returned(p, folder, err));
 	free(folder);
 	if (p->trees[p->tree_count] == NULL)
 		return false;
-	dj_begin_write_preopen(w, DJ_PREOPEN_TREE, 0,
+	dj_begin_write_preopen(w,
+		writable ? DJ_PREOPEN_OVERLAY : DJ_PREOPEN_TREE,
+		writable ? DJ_PREOPEN_RETURN : 0,
 		(uint8_t)(DJ_STREAM_TREE_FIRST + p->tree_count), guest, len);
 	p->tree_count++;
-	return true;
+	return good;
 }
 
 static const char *file_name(const char *path)
@@ -207,7 +225,7 @@ bool dj_program_load(struct dj_program *p, const struct dj_program_options *o,
 	struct list env = { 0 };
 	bool good = true;
 
-	*p = (struct dj_program){ 0 };
+	*p = (struct dj_program){ .returned_fd = -1 };
 	p->begin = malloc(DJ_BEGIN_MAX);
 	if (p->begin == NULL)
 		return dj_err_set(err, "internal.memory", "no memory");
@@ -233,7 +251,11 @@ void dj_program_done(struct dj_program *p)
 	free(p->module);
 	for (size_t i = 0; i < p->tree_count; i++)
 		dj_tar_free(p->trees[i]);
-	*p = (struct dj_program){ 0 };
+	for (size_t i = 0; i < p->returned_count; i++)
+		free(p->returned[i]);
+	if (p->returned_count > 0 && p->returned_fd >= 0)
+		close(p->returned_fd);
+	*p = (struct dj_program){ .returned_fd = -1 };
 }
 
 void dj_program_job(const struct dj_program *p, struct dj_job *ret)
@@ -245,4 +267,7 @@ void dj_program_job(const struct dj_program *p, struct dj_job *ret)
 	ret->begin_len = p->begin_len;
 	memcpy(ret->trees, p->trees, sizeof(ret->trees));
 	ret->tree_count = p->tree_count;
+	ret->returned = (const char *const *)p->returned;
+	ret->returned_count = p->returned_count;
+	ret->returned_fd = p->returned_fd;
 }

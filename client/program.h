@@ -24,7 +24,7 @@ struct dj_program_options {
 	size_t env_count;
 	const char *const *env_files; /* before env */
 	size_t env_file_count;
-	const char *const *dirs; /* HOST::GUEST:ro */
+	const char *const *dirs; /* HOST::GUEST or HOST::GUEST:ro */
 	size_t dir_count;
 	uint64_t fuel;    /* 0: no limit */
 	uint64_t time_ms; /* 0: no limit */
@@ -38,6 +38,9 @@ struct dj_program {
 	size_t begin_len;
 	struct dj_tar *trees[DJ_TREES_MAX];
 	size_t tree_count;
+	char *returned[DJ_TREES_MAX]; /* folders whose changes come back */
+	size_t returned_count;
+	int returned_fd; /* where they are gathered; -1 */
 };
 
 /*

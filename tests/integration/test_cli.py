@@ -182,7 +182,7 @@ refused(78, "config.value", "a value of the wrong type", "config", cwd=work + "/
 put("e/Enarx.toml", 'steward = "https://x"\n')
 refused(78, "config.steward", "a steward", "config", cwd=work + "/e")
 refused(78, "config.read", "a configuration that is not there", "--json", "config", "--config", "none.toml")
-refused(64, "dir.writable", "a folder that would be written", "run", "--dir", "/etc::/x", echo, part=b":ro")
+refused(64, "usage.value", "a folder without a place in the keep", "run", "--dir", "/etc", echo, part=b":ro")
 refused(66, "dir.read", "a folder that is not there", "run", "--dir", "/nonexistent::/x:ro", echo)
 os.mkdir(work + "/fifo")
 os.mkfifo(work + "/fifo/p")

@@ -463,12 +463,40 @@ static void begin_carries_arguments_variables_folders_and_limits(void)
 	dj_program_done(&p);
 }
 
+static void a_folder_without_ro_comes_back(void)
+{
+	char spec[300];
+	const char *dirs[] = { spec };
+	struct dj_program_options o = { .dirs = dirs, .dir_count = 1 };
+	struct dj_program p;
+	struct dj_begin b;
+	struct dj_begin_item item = { 0 };
+	struct dj_err err = { 0 };
+	struct dj_job job = { 0 };
+	size_t at = 0;
+
+	put_module();
+	(void)snprintf(spec, sizeof(spec), "%s::/data", folder);
+	ok(load(&p, &o, &err));
+	eq_str(err.text, "");
+	ok(dj_begin_parse(p.begin, p.begin_len, &b) == DJ_OK);
+	while (dj_begin_next(&b, &at, &item) && item.tag != DJ_BEGIN_PREOPEN)
+		;
+	eq_u64(item.kind, DJ_PREOPEN_OVERLAY);
+	eq_u64(item.flags, DJ_PREOPEN_RETURN);
+	eq_u64(item.stream, DJ_STREAM_TREE_FIRST);
+	dj_program_job(&p, &job);
+	eq_u64(job.returned_count, 1);
+	eq_str(job.returned[0], folder);
+	ok(job.returned_fd >= 0);
+	dj_program_done(&p);
+}
+
 static void a_program_that_cannot_be_sent_is_refused_by_name(void)
 {
 	static const char *const no_eq[] = { "NAME" },
 				 *const no_name[] = { "=1" };
-	static const char *const rw[] = { "/tmp::/x" },
-				 *const one[] = { "/tmp" },
+	static const char *const one[] = { "/tmp" },
 				 *const gone[] = { "/nonexistent::/x:ro" };
 	static const struct {
 		const char *name;
@@ -480,7 +508,6 @@ static void a_program_that_cannot_be_sent_is_refused_by_name(void)
 		{ "module.sha256", { .sha256 = "00" } },
 		{ "usage.value", { .env = no_eq, .env_count = 1 } },
 		{ "usage.value", { .env = no_name, .env_count = 1 } },
-		{ "dir.writable", { .dirs = rw, .dir_count = 1 } },
 		{ "usage.value", { .dirs = one, .dir_count = 1 } },
 		{ "dir.read", { .dirs = gone, .dir_count = 1 } },
 		{ "input.file", { .env_files = gone, .env_file_count = 1 } },
@@ -639,6 +666,7 @@ int main(void)
 	RUN(the_launch_block_says_what_was_asked_for);
 	RUN(a_wanted_tee_is_never_exchanged_for_another);
 	RUN(begin_carries_arguments_variables_folders_and_limits);
+	RUN(a_folder_without_ro_comes_back);
 	RUN(a_program_that_cannot_be_sent_is_refused_by_name);
 	RUN(an_upgrade_must_be_to_our_protocol);
 	RUN(an_answer_has_one_length_within_its_limit);

@@ -118,8 +118,11 @@ static bool build_command(struct test *t)
 	for (i = 0; i < t->spec.dir_count; i++)
 		if (!add_folder(t, i))
 			return false;
-	arg(t, t->module, "", "");
 	arg(t, "--", "", "");
+	arg(t, t->module, "", "");
+	/* wasirun takes one away here, so that it may be one of these. */
+	if (!all.keep)
+		arg(t, "--", "", "");
 	json_array_foreach(t->spec.args, i, v)
 		arg(t, json_string_value(v), "", "");
 	return !t->is_full || fail(t, "too many arguments", "");
