@@ -212,13 +212,20 @@ static void send_launcher(struct dj_keep *k, uint32_t type, const void *p,
 {
 	uint8_t buf[sizeof(struct dj_launch_msg) + 64];
 	struct dj_launch_msg msg = { .type = type, .len = len };
+	ssize_t n;
 
 	memcpy(buf, &msg, sizeof(msg));
 	if (len != 0)
 		memcpy(buf + sizeof(msg), p, len);
-	if (send(k->control, buf, sizeof(msg) + len, MSG_NOSIGNAL) < 0)
-		dj_log(DJ_LOG_WARN, "keep.control_failed", "keep", k->id, "why",
-			strerror(errno), NULL);
+	do {
+		n = send(k->control, buf, sizeof(msg) + len, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return;
+	dj_log(DJ_LOG_WARN, "keep.control_failed", "keep", k->id, "why",
+		strerror(errno), NULL);
+	/* Its Keep would wait for the answer for ever. */
+	over(k, DJ_ENDING_FAILED, "its launcher cannot be reached");
 }
 
 static void on_call_report(struct dj_keep *k, uint64_t arg)
