@@ -138,7 +138,8 @@ def session(agent, suite):
     c.s.f.close()
     files += [wire, agent.trace, agent.log.name]
     for root, _, names in os.walk(os.path.join(agent.dir, "state")):
-        files += [os.path.join(root, n) for n in names]
+        # A .tmp is about to be renamed: its bytes are scanned under its name.
+        files += [os.path.join(root, n) for n in names if not n.endswith(".tmp")]
     return good, dict(can, **secrets), files, at
 
 
