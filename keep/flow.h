@@ -79,6 +79,9 @@ bool dj_flow_settled(void);
 /* Length and SHA-256 of a stream so far; false: never used. */
 bool dj_flow_sum(uint8_t stream, struct dj_receipt_stream *ret);
 
+/* Memory that the rings have now. */
+uint64_t dj_flow_committed(void);
+
 /*
  * Diagnostics: never waits, so that nothing that goes wrong at the end of a
  * run can hang it. What finds no room in the ring is dropped; all that a run

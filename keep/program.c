@@ -40,6 +40,10 @@ static struct {
 	struct dj_exit exit;
 } prog;
 
+/* What the session keeps for itself: a full ring for each stream. */
+#define SESSION_MEMORY  (5 * DJ_STREAM_WINDOW)
+#define SESSION_DIVISOR 8 /* but no more than this part of a small Keep */
+
 /* What one run needs; on the stack of dj_program_go(). */
 struct run {
 	struct dj_arena arena;
@@ -222,6 +226,24 @@ static enum dj_trap poll(void *ctx)
 
 /* ---- the run ---- */
 
+/*
+ * The program's memory and files end before the Keep's memory does: else one
+ * that fills its disk could not say so, since its output has no room either.
+ */
+static dj_status commit(void *p, size_t len)
+{
+	uint64_t total = dj_core.config.total_memory, peak, used;
+	uint64_t keep = total / SESSION_DIVISOR, has = dj_flow_committed();
+
+	if (keep > SESSION_MEMORY)
+		keep = SESSION_MEMORY;
+	if (!dj_u64_add(dj_shim_committed(&peak), len, &used) ||
+		!dj_u64_add(used, keep > has ? keep - has : 0, &used) ||
+		used > total)
+		return DJ_E_NOMEM;
+	return dj_private_commit(p, len);
+}
+
 static void ended(uint8_t how, uint8_t trap)
 {
 	prog.exit.how = how;
@@ -298,8 +320,7 @@ static bool load(struct run *r)
 	r->arena_base = dj_private_reserve(r->arena_size);
 	if (r->arena_base == NULL)
 		return out_of_memory();
-	dj_arena_init(&r->arena, r->arena_base, r->arena_size,
-		dj_private_commit);
+	dj_arena_init(&r->arena, r->arena_base, r->arena_size, commit);
 	st = dj_wasm_load(prog.module.p, prog.module_len, &r->arena, &r->module,
 		&err);
 	if (st == DJ_E_NOMEM)
@@ -317,8 +338,7 @@ static bool load(struct run *r)
 static bool make_store(struct run *r)
 {
 	const struct dj_store_config config = {
-		.mem = { dj_private_reserve, dj_private_commit,
-			dj_private_release },
+		.mem = { dj_private_reserve, commit, dj_private_release },
 		.max_memory_pages = dj_core.config.max_memory_pages,
 		.max_call_depth = prog.begin.limits.call_depth,
 		.poll = poll,
@@ -383,8 +403,7 @@ static bool make_wasi(struct run *r)
 	struct dj_wasi_error err = { 0 };
 	struct dj_wasi_config c = {
 		.max_open_files = prog.begin.limits.open_files,
-		.mem = { dj_private_reserve, dj_private_commit,
-			dj_private_release },
+		.mem = { dj_private_reserve, commit, dj_private_release },
 		.max_file_bytes = dj_core.config.total_memory,
 		.error = &err,
 	};

@@ -409,6 +409,15 @@ void dj_flow_returned_open(void)
 	s->is_open = true;
 }
 
+uint64_t dj_flow_committed(void)
+{
+	uint64_t n = flow.in[0].b.committed;
+
+	for (size_t i = 0; i < OUTS; i++)
+		n += flow.out[i].b.committed;
+	return n;
+}
+
 static uint64_t writable(const struct output *s)
 {
 	uint64_t end = s->acked + WINDOW;
