@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Programs that nobody here wrote, on our engine and WASI (build/wasirun):
-the language probes, and Node's WASI tests by build/wasitest."""
+the language probes, and Node's WASI tests by build/wasitest, in a Keep too."""
 
 import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -61,16 +62,19 @@ def probes():
                    'exit status %d' % r.returncode)
 
 
-def node_tests():
+def node_tests(where, options):
     origin = os.path.join(SHARED, 'wasi-modules', 'node-tests')
-    r = subprocess.run([WASITEST, origin], stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, check=False)
+    with tempfile.TemporaryDirectory() as state:
+        r = subprocess.run([WASITEST] + options + [origin],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           env=dict(os.environ, XDG_STATE_HOME=state),
+                           check=False)
     lines = r.stdout.decode('utf-8', 'replace').splitlines()
     for line in lines[:-1]:
         state, name = line.split(' ', 1)
         if state in ('ok', 'FAIL'):
-            result(state == 'ok', "Node's WASI test " + name.split(':')[0],
-                   name)
+            result(state == 'ok', "Node's WASI test %s, %s" %
+                   (name.split(':')[0], where), name)
     result(lines[-1].endswith('passed, 0 failed, 0 skipped'),
            'wasitest sums them up: ' + lines[-1].replace('#', ''))
 
@@ -83,7 +87,8 @@ def main():
         print('Bail out! build/wasirun is missing')
         return 1
     probes()
-    node_tests()
+    node_tests('hosted', [])
+    node_tests('in a Keep', ['--keep'])
     print('1..%d' % count)
     return failed != 0
 

