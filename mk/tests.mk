@@ -66,7 +66,8 @@ include mk/evil.mk
 # Benchmarks: medians in one run, against native or a bare loop.
 BENCH_WASM := $(patsubst tests/bench/%.c,build/bench/%.wasm,$(filter-out \
 	tests/bench/aead.c,$(wildcard tests/bench/*.c)))
-BENCH_NATIVE := $(patsubst %.wasm,%.native,$(filter build/bench/kernel_%,$(BENCH_WASM)))
+BENCH_NATIVE := $(patsubst %.wasm,%.native,$(filter build/bench/kernel_% \
+	build/bench/files.wasm,$(BENCH_WASM)))
 build/bench/%.wasm: tests/bench/%.c | deps
 	@mkdir -p $(@D)
 	$(Q)clang-19 --target=wasm32-wasi -O2 -s -o $@ $<
