@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attest/judging.h"
+#include "lib/base/zero.h"
 #include "lib/session/binding.h"
 
 /* Every format that this build can judge. */
@@ -83,15 +84,6 @@ static void check_suite(struct dj_judging *j)
 		dj_check_say(c, DJ_CHECK_OK);
 }
 
-static bool is_zero(const uint8_t *p, size_t len)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < len; i++)
-		any |= p[i];
-	return any == 0;
-}
-
 static void check_state(struct dj_judging *j)
 {
 	static const char *const states[] = { "fresh", "owned" };
@@ -106,7 +98,7 @@ static void check_state(struct dj_judging *j)
 		dj_check_want(j, c, "fresh, attach 0");
 		/* A ticket's Keep was wanted, and HELLO did not say so. */
 		if (keep == NULL && o->state == DJ_KEEP_FRESH &&
-			o->attach_no == 0 && !is_zero(o->keep_id, 32))
+			o->attach_no == 0 && !dj_is_zero(o->keep_id, 32))
 			dj_check_say(c, DJ_CHECK_OK);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attest/cert.h"
+#include "lib/base/zero.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -14,15 +15,6 @@
  * revocation lists. The same judge reads emulated evidence, which differs in
  * its root alone.
  */
-static bool is_zero(const uint8_t *p, size_t len)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < len; i++)
-		any |= p[i];
-	return any == 0;
-}
-
 static void check_reserved(struct dj_judging *j, struct dj_snp_facts *f)
 {
 	const struct dj_evidence *e = &j->evidence;
@@ -122,7 +114,7 @@ static void check_config(struct dj_judging *j, const struct dj_snp_facts *f)
 	dj_check_got_hex(j, c, f->report.host_data, 32);
 	if (l->count != 0)
 		listed(j, c, l, f->report.host_data, 32, "host-data");
-	else if (!is_zero(f->report.host_data, 32) &&
+	else if (!dj_is_zero(f->report.host_data, 32) &&
 		memcmp(f->report.host_data, want, 32) != 0)
 		dj_check_want_hex(j, c, want, 32);
 	dj_check_settle(c);
@@ -331,7 +323,7 @@ static void check_chip(struct dj_judging *j, struct dj_check *c,
 {
 	const struct dj_policy_snp *p = &j->in->policy->snp;
 	const uint8_t *id = f->report.chip_id;
-	bool masked = is_zero(id, 64);
+	bool masked = dj_is_zero(id, 64);
 
 	dj_check_got_hex(j, c, id, 64);
 	if (masked && !p->is[DJ_SNP_MASKED_CHIP].on)

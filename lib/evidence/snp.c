@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/evidence/snp.h"
 
+#include "lib/base/zero.h"
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define SIGNATURE_P384 1
 #define NUMBER_SIZE    72 /* of r and of s */
 #define KEY_INFO_BITS  0x1f
-
-static bool is_zero(const uint8_t *p, size_t len)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < len; i++)
-		any |= p[i];
-	return any == 0;
-}
 
 /* 48 bytes little-endian, then 24 of zeros. */
 static void read_number(struct dj_rd *r, uint8_t ret[static 48])
@@ -176,113 +169,63 @@ bool dj_snp_tcb_read(enum dj_snp_product p, const uint8_t raw[static 8],
 		ret[DJ_SNP_TCB_TEE] = raw[2];
 		ret[DJ_SNP_TCB_SNP] = raw[3];
 		ret[DJ_SNP_TCB_MICROCODE] = raw[7];
-		return is_zero(raw + 4, 3);
+		return dj_is_zero(raw + 4, 3);
 	}
 	ret[DJ_SNP_TCB_FMC] = 0;
 	ret[DJ_SNP_TCB_BOOTLOADER] = raw[0];
 	ret[DJ_SNP_TCB_TEE] = raw[1];
 	ret[DJ_SNP_TCB_SNP] = raw[6];
 	ret[DJ_SNP_TCB_MICROCODE] = raw[7];
-	return is_zero(raw + 2, 4);
+	return dj_is_zero(raw + 2, 4);
 }
 
-/* How a field is shown: a number, bytes as they stand, or 0x0 and bytes only
- * where there should be none. */
-enum shown {
-	NUMBER,
-	BYTES,
-	RESERVED,
+static const struct dj_field fields[] = {
+	{ 0x000, 4, DJ_FIELD_NUMBER, "version" },
+	{ 0x004, 4, DJ_FIELD_NUMBER, "guest_svn" },
+	{ 0x008, 8, DJ_FIELD_NUMBER, "policy" },
+	{ 0x010, 16, DJ_FIELD_BYTES, "family_id" },
+	{ 0x020, 16, DJ_FIELD_BYTES, "image_id" },
+	{ 0x030, 4, DJ_FIELD_NUMBER, "vmpl" },
+	{ 0x034, 4, DJ_FIELD_NUMBER, "signature_algo" },
+	{ 0x038, 8, DJ_FIELD_BYTES, "current_tcb" },
+	{ 0x040, 8, DJ_FIELD_NUMBER, "platform_info" },
+	{ 0x048, 4, DJ_FIELD_NUMBER, "key_info" },
+	{ 0x04c, 4, DJ_FIELD_RESERVED, "reserved" },
+	{ 0x050, 64, DJ_FIELD_BYTES, "report_data" },
+	{ 0x090, 48, DJ_FIELD_BYTES, "measurement" },
+	{ 0x0c0, 32, DJ_FIELD_BYTES, "host_data" },
+	{ 0x0e0, 48, DJ_FIELD_BYTES, "id_key_digest" },
+	{ 0x110, 48, DJ_FIELD_BYTES, "author_key_digest" },
+	{ 0x140, 32, DJ_FIELD_BYTES, "report_id" },
+	{ 0x160, 32, DJ_FIELD_BYTES, "report_id_ma" },
+	{ 0x180, 8, DJ_FIELD_BYTES, "reported_tcb" },
+	{ 0x188, 1, DJ_FIELD_NUMBER, "cpu_family" },
+	{ 0x189, 1, DJ_FIELD_NUMBER, "cpu_model" },
+	{ 0x18a, 1, DJ_FIELD_NUMBER, "cpu_stepping" },
+	{ 0x18b, 21, DJ_FIELD_RESERVED, "reserved" },
+	{ 0x1a0, 64, DJ_FIELD_BYTES, "chip_id" },
+	{ 0x1e0, 8, DJ_FIELD_BYTES, "committed_tcb" },
+	{ 0x1e8, 1, DJ_FIELD_NUMBER, "current_build" },
+	{ 0x1e9, 1, DJ_FIELD_NUMBER, "current_minor" },
+	{ 0x1ea, 1, DJ_FIELD_NUMBER, "current_major" },
+	{ 0x1eb, 1, DJ_FIELD_RESERVED, "reserved" },
+	{ 0x1ec, 1, DJ_FIELD_NUMBER, "committed_build" },
+	{ 0x1ed, 1, DJ_FIELD_NUMBER, "committed_minor" },
+	{ 0x1ee, 1, DJ_FIELD_NUMBER, "committed_major" },
+	{ 0x1ef, 1, DJ_FIELD_RESERVED, "reserved" },
+	{ 0x1f0, 8, DJ_FIELD_BYTES, "launch_tcb" },
+	{ 0x1f8, 8, DJ_FIELD_NUMBER, "launch_mit" },
+	{ 0x200, 8, DJ_FIELD_NUMBER, "current_mit" },
+	{ 0x208, 152, DJ_FIELD_RESERVED, "reserved" },
+	{ 0x2a0, 72, DJ_FIELD_BYTES, "signature.r" },
+	{ 0x2e8, 72, DJ_FIELD_BYTES, "signature.s" },
+	{ 0x330, 368, DJ_FIELD_RESERVED, "reserved" },
 };
-
-static const struct field {
-	uint16_t off, len;
-	enum shown shown;
-	const char *name;
-} fields[] = {
-	{ 0x000, 4, NUMBER, "version" },
-	{ 0x004, 4, NUMBER, "guest_svn" },
-	{ 0x008, 8, NUMBER, "policy" },
-	{ 0x010, 16, BYTES, "family_id" },
-	{ 0x020, 16, BYTES, "image_id" },
-	{ 0x030, 4, NUMBER, "vmpl" },
-	{ 0x034, 4, NUMBER, "signature_algo" },
-	{ 0x038, 8, BYTES, "current_tcb" },
-	{ 0x040, 8, NUMBER, "platform_info" },
-	{ 0x048, 4, NUMBER, "key_info" },
-	{ 0x04c, 4, RESERVED, "reserved" },
-	{ 0x050, 64, BYTES, "report_data" },
-	{ 0x090, 48, BYTES, "measurement" },
-	{ 0x0c0, 32, BYTES, "host_data" },
-	{ 0x0e0, 48, BYTES, "id_key_digest" },
-	{ 0x110, 48, BYTES, "author_key_digest" },
-	{ 0x140, 32, BYTES, "report_id" },
-	{ 0x160, 32, BYTES, "report_id_ma" },
-	{ 0x180, 8, BYTES, "reported_tcb" },
-	{ 0x188, 1, NUMBER, "cpu_family" },
-	{ 0x189, 1, NUMBER, "cpu_model" },
-	{ 0x18a, 1, NUMBER, "cpu_stepping" },
-	{ 0x18b, 21, RESERVED, "reserved" },
-	{ 0x1a0, 64, BYTES, "chip_id" },
-	{ 0x1e0, 8, BYTES, "committed_tcb" },
-	{ 0x1e8, 1, NUMBER, "current_build" },
-	{ 0x1e9, 1, NUMBER, "current_minor" },
-	{ 0x1ea, 1, NUMBER, "current_major" },
-	{ 0x1eb, 1, RESERVED, "reserved" },
-	{ 0x1ec, 1, NUMBER, "committed_build" },
-	{ 0x1ed, 1, NUMBER, "committed_minor" },
-	{ 0x1ee, 1, NUMBER, "committed_major" },
-	{ 0x1ef, 1, RESERVED, "reserved" },
-	{ 0x1f0, 8, BYTES, "launch_tcb" },
-	{ 0x1f8, 8, NUMBER, "launch_mit" },
-	{ 0x200, 8, NUMBER, "current_mit" },
-	{ 0x208, 152, RESERVED, "reserved" },
-	{ 0x2a0, 72, BYTES, "signature.r" },
-	{ 0x2e8, 72, BYTES, "signature.s" },
-	{ 0x330, 368, RESERVED, "reserved" },
-};
-
-static const char digits[] = "0123456789abcdef";
-
-static void hex(const uint8_t *p, size_t len, char *dst)
-{
-	for (size_t i = 0; i < len; i++) {
-		*dst++ = digits[p[i] >> 4];
-		*dst++ = digits[p[i] & 15];
-	}
-	*dst = '\0';
-}
-
-/* 0x and the digits of a little-endian number, without leading zeros. */
-static void number(const uint8_t *p, size_t len, char *dst)
-{
-	size_t i = 2 * len;
-
-	*dst++ = '0';
-	*dst++ = 'x';
-	while (i > 1 && (p[(i - 1) / 2] >> ((i - 1) % 2 * 4) & 15) == 0)
-		i--;
-	for (; i > 0; i--)
-		*dst++ = digits[p[(i - 1) / 2] >> ((i - 1) % 2 * 4) & 15];
-	*dst = '\0';
-}
 
 void dj_snp_report_fields(const uint8_t buf[static DJ_SNP_REPORT_SIZE],
-	dj_snp_field *say, void *ctx)
+	dj_field_say *say, void *ctx)
 {
-	char text[2 * 368 + 1];
-
-	for (size_t i = 0; i < COUNT(fields); i++) {
-		const struct field *f = &fields[i];
-		const uint8_t *p = buf + f->off;
-
-		if (f->shown == NUMBER)
-			number(p, f->len, text);
-		else if (f->shown == RESERVED && is_zero(p, f->len))
-			number(p, 1, text);
-		else
-			hex(p, f->len, text);
-		say(ctx, f->off, f->len, f->name, text);
-	}
+	dj_fields_show(fields, COUNT(fields), buf, say, ctx);
 }
 
 #define ENTRY 24
@@ -332,7 +275,7 @@ dj_status dj_snp_certs_parse(const uint8_t *buf, size_t len,
 
 		if (entry == NULL)
 			return DJ_E_INPUT;
-		if (is_zero(entry, ENTRY))
+		if (dj_is_zero(entry, ENTRY))
 			break;
 		if (n == DJ_SNP_CERTS_MAX)
 			return DJ_E_LIMIT;

@@ -7,6 +7,7 @@
 
 #include "lib/base/rd.h"
 #include "lib/base/status.h"
+#include "lib/evidence/fields.h"
 
 /*
  * AMD SEV-SNP's ATTESTATION_REPORT (56860 section 7.3), evidence format 2 and,
@@ -118,10 +119,8 @@ bool dj_snp_tcb_read(enum dj_snp_product p, const uint8_t raw[static 8],
  * For people: calls say for every field of the report, in order, without a
  * gap.
  */
-typedef void dj_snp_field(void *ctx, size_t off, size_t len, const char *name,
-	const char *value);
 void dj_snp_report_fields(const uint8_t buf[static DJ_SNP_REPORT_SIZE],
-	dj_snp_field *say, void *ctx);
+	dj_field_say *say, void *ctx);
 
 /*
  * The host's certificate table (56421 section 4.1.8.1; configfs-tsm's
