@@ -15,7 +15,8 @@
 
 #define BEGIN "-----BEGIN CERTIFICATE-----\n"
 #define END   "-----END CERTIFICATE-----\n"
-#define LINE  64
+#define LINE  64 /* RFC 7468 */
+#define WIDE  76 /* MIME */
 
 /* What a curve's signatures are made of: order (FIPS 186-4, D.1.2). */
 static const struct curve {
@@ -72,12 +73,15 @@ static size_t group(const char s[static 4], uint8_t dst[static 3])
 	return n;
 }
 
-/* One certificate's lines at *p; its length in dst, 0 if it is none. */
-static size_t pem_one(const char **p, const char *end,
-	uint8_t dst[static DJ_CERT_DER_MAX + 3])
+/*
+ * One certificate's lines at *p, of this width; its length in dst, 0 if it is
+ * none. is_loose: the last line of all may lack its line feed.
+ */
+static size_t pem_one(const char **p, const char *end, size_t width,
+	bool is_loose, uint8_t dst[static DJ_CERT_DER_MAX + 3])
 {
 	const char *s = *p;
-	size_t len = 0, n = 3, full = LINE;
+	size_t len = 0, n = 3, full = width, tail = strlen(END);
 
 	if ((size_t)(end - s) < strlen(BEGIN) ||
 		memcmp(s, BEGIN, strlen(BEGIN)) != 0)
@@ -87,9 +91,9 @@ static size_t pem_one(const char **p, const char *end,
 		size_t line = 0;
 
 		/* Nothing follows a line that was not full. */
-		if (full != LINE)
+		if (full != width)
 			return 0;
-		while (line < LINE && end - s >= 4 && *s != '\n') {
+		while (line < width && end - s >= 4 && *s != '\n') {
 			if (n != 3 || len >= DJ_CERT_DER_MAX)
 				return 0;
 			n = group(s, dst + len);
@@ -103,9 +107,11 @@ static size_t pem_one(const char **p, const char *end,
 			return 0;
 		full = line;
 	}
-	if ((size_t)(end - s) < strlen(END) || memcmp(s, END, strlen(END)) != 0)
+	if (is_loose && (size_t)(end - s) == tail - 1)
+		tail--;
+	if ((size_t)(end - s) < tail || memcmp(s, END, tail) != 0)
 		return 0;
-	*p = s + strlen(END);
+	*p = s + tail;
 	return len > DJ_CERT_DER_MAX ? 0 : len;
 }
 
@@ -133,7 +139,7 @@ const char *dj_pem_certs(const char *pem, size_t len, size_t count, X509 **ret)
 	size_t have = 0, n;
 
 	while (have < count && wrong == NULL) {
-		n = pem_one(&p, end, der);
+		n = pem_one(&p, end, LINE, false, der);
 		ret[have] = n == 0 ? NULL : dj_der_cert(der, n);
 		if (ret[have] != NULL)
 			have++;
@@ -145,6 +151,36 @@ const char *dj_pem_certs(const char *pem, size_t len, size_t count, X509 **ret)
 		wrong = "something after the last certificate";
 	while (wrong != NULL && have > 0)
 		X509_free(ret[--have]);
+	return wrong;
+}
+
+const char *dj_pem_chain(const char *pem, size_t len, size_t max, X509 **ret,
+	size_t *ret_count)
+{
+	const char *p = pem, *end = pem + len, *wrong = NULL;
+	size_t width = LINE, have = 0, n;
+	uint8_t der[DJ_CERT_DER_MAX + 3];
+
+	if (len > 0 && end[-1] == '\0')
+		end--;
+	if ((size_t)(end - p) > strlen(BEGIN) + WIDE &&
+		p[strlen(BEGIN) + WIDE] == '\n')
+		width = WIDE;
+	while (p != end && wrong == NULL) {
+		n = have == max ? 0 : pem_one(&p, end, width, true, der);
+		ret[have] = n == 0 ? NULL : dj_der_cert(der, n);
+		if (ret[have] != NULL)
+			have++;
+		else
+			wrong = have == max ? "too many certificates"
+				: n == 0    ? "not a strict PEM certificate"
+					    : "not a DER certificate";
+	}
+	if (wrong == NULL && have == 0)
+		wrong = "no certificate";
+	while (wrong != NULL && have > 0)
+		X509_free(ret[--have]);
+	*ret_count = have;
 	return wrong;
 }
 
@@ -453,13 +489,12 @@ static bool in_range(const uint8_t *v, const struct curve *curve)
 		memcmp(v, curve->order, curve->size) < 0;
 }
 
-static bool verify_der(X509 *cert, const EVP_MD *hash, const uint8_t *sig,
+static bool verify_der(EVP_PKEY *key, const EVP_MD *hash, const uint8_t *sig,
 	size_t sig_len, const void *data, size_t len)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool good = ctx != NULL &&
-		EVP_DigestVerifyInit(ctx, NULL, hash, NULL,
-			X509_get0_pubkey(cert)) == 1 &&
+		EVP_DigestVerifyInit(ctx, NULL, hash, NULL, key) == 1 &&
 		EVP_DigestVerify(ctx, sig, sig_len, data, len) == 1;
 
 	EVP_MD_CTX_free(ctx);
@@ -467,23 +502,21 @@ static bool verify_der(X509 *cert, const EVP_MD *hash, const uint8_t *sig,
 	return good;
 }
 
-const char *dj_cert_ecdsa_verify(X509 *cert, const uint8_t *rs, size_t size,
-	const void *data, size_t len)
+/* key is one on that curve. */
+static const char *verify_rs(EVP_PKEY *key, const struct curve *curve,
+	const uint8_t *rs, const void *data, size_t len)
 {
-	const struct curve *curve = &curves[size == curves[1].size];
 	const char *wrong = "the signature does not hold";
 	ECDSA_SIG *sig;
 	BIGNUM *r, *s;
 	uint8_t *der = NULL;
 	int der_len;
 
-	if (!is_on_curve(cert, curve))
-		return "the key is on another curve";
-	if (!in_range(rs, curve) || !in_range(rs + size, curve))
+	if (!in_range(rs, curve) || !in_range(rs + curve->size, curve))
 		return "r or s is not within 1..n-1";
 	sig = ECDSA_SIG_new();
-	r = BN_bin2bn(rs, (int)size, NULL);
-	s = BN_bin2bn(rs + size, (int)size, NULL);
+	r = BN_bin2bn(rs, (int)curve->size, NULL);
+	s = BN_bin2bn(rs + curve->size, (int)curve->size, NULL);
 	if (sig == NULL || r == NULL || s == NULL ||
 		ECDSA_SIG_set0(sig, r, s) != 1) {
 		BN_free(r);
@@ -493,11 +526,55 @@ const char *dj_cert_ecdsa_verify(X509 *cert, const uint8_t *rs, size_t size,
 	}
 	der_len = i2d_ECDSA_SIG(sig, &der);
 	if (der_len > 0 &&
-		verify_der(cert, curve->hash(), der, (size_t)der_len, data,
-			len))
+		verify_der(key, curve->hash(), der, (size_t)der_len, data, len))
 		wrong = NULL;
 	OPENSSL_free(der);
 	ECDSA_SIG_free(sig);
+	return wrong;
+}
+
+const char *dj_cert_ecdsa_verify(X509 *cert, const uint8_t *rs, size_t size,
+	const void *data, size_t len)
+{
+	const struct curve *curve = &curves[size == curves[1].size];
+
+	if (!is_on_curve(cert, curve))
+		return "the key is on another curve";
+	return verify_rs(X509_get0_pubkey(cert), curve, rs, data, len);
+}
+
+/* NULL for coordinates that are no point of P-256. */
+static EVP_PKEY *p256_key(const uint8_t xy[static 64])
+{
+	char group[] = SN_X9_62_prime256v1;
+	uint8_t point[65] = { 4 };
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+			group, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+			point, sizeof(point)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	EVP_PKEY *key = NULL;
+
+	memcpy(point + 1, xy, 64);
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	return key;
+}
+
+const char *dj_p256_verify(const uint8_t key[static 64],
+	const uint8_t rs[static 64], const void *data, size_t len)
+{
+	EVP_PKEY *k = p256_key(key);
+	const char *wrong = k == NULL ? "the key is no point of P-256"
+				      : verify_rs(k, &curves[0], rs, data, len);
+
+	EVP_PKEY_free(k);
 	return wrong;
 }
 
@@ -518,7 +595,8 @@ X509_CRL *dj_der_crl(const uint8_t *der, size_t len)
 	return crl;
 }
 
-const char *dj_crl_is_of(X509_CRL *crl, X509 *issuer)
+const char *dj_crl_is_of(X509_CRL *crl, X509 *issuer,
+	enum dj_cert_profile profile)
 {
 	static const int known[] = { NID_crl_number,
 		NID_authority_key_identifier, NID_undef };
@@ -531,8 +609,10 @@ const char *dj_crl_is_of(X509_CRL *crl, X509 *issuer)
 		wrong = "a list of another issuer";
 	else if ((X509_get_key_usage(issuer) & KU_CRL_SIGN) == 0)
 		wrong = "the issuer may not sign lists";
-	else if (!is_pss_sha384(alg))
-		wrong = "a list that is not signed with RSASSA-PSS";
+	else if (profile == DJ_CERT_P256
+			? OBJ_obj2nid(alg->algorithm) != NID_ecdsa_with_SHA256
+			: !is_pss_sha384(alg))
+		wrong = "a list signed with another algorithm";
 	else if (X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1)
 		wrong = "the list's signature does not hold";
 	for (int i = 0; i < X509_CRL_get_ext_count(crl) && wrong == NULL; i++) {

@@ -23,6 +23,14 @@
 
 const char *dj_pem_certs(const char *pem, size_t len, size_t count, X509 **ret);
 
+/*
+ * A chain that came inside something else, 1 to max certificates: the same,
+ * but lines may be of 76 characters, the last line feed may be missing, and a
+ * single NUL may follow, as they do in quotes of SGX and TDX.
+ */
+const char *dj_pem_chain(const char *pem, size_t len, size_t max, X509 **ret,
+	size_t *ret_count);
+
 /* The same of DER: one certificate, NULL if it is none. */
 X509 *dj_der_cert(const uint8_t *der, size_t len);
 
@@ -87,13 +95,18 @@ bool dj_cert_spki_sha256(X509 *cert, uint8_t ret[static 32]);
 const char *dj_cert_ecdsa_verify(X509 *cert, const uint8_t *rs, size_t size,
 	const void *data, size_t len);
 
+/* The same under a bare key of P-256, x || y. */
+const char *dj_p256_verify(const uint8_t key[static 64],
+	const uint8_t rs[static 64], const void *data, size_t len);
+
 /*
  * Revocation lists, in DER, each without a byte left over. dj_crl_is_of: signed
- * as RSA_PSS by that issuer, neither indirect nor partial, and no critical
+ * as the profile says (P256 or RSA_PSS) by that issuer, neither indirect nor partial, and no critical
  * extension that is not known here; NULL or what it is not.
  */
 X509_CRL *dj_der_crl(const uint8_t *der, size_t len);
-const char *dj_crl_is_of(X509_CRL *crl, X509 *issuer);
+const char *dj_crl_is_of(X509_CRL *crl, X509 *issuer,
+	enum dj_cert_profile profile);
 bool dj_crl_lists(X509_CRL *crl, X509 *cert);
 /* Seconds since 1970; false if a date is missing or unreadable. */
 bool dj_crl_dates(const X509_CRL *crl, int64_t *ret_from, int64_t *ret_to);

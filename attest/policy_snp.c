@@ -61,7 +61,7 @@ static const char *const products[NUMBERS + 1] = { "milan", "genoa", "turin" };
 static const char *const keys[NUMBERS + 1] = { "vcek", "vlek" };
 
 struct set_reader {
-	struct dj_policy_snp_set *set;
+	struct dj_policy_set *set;
 	const char *const *names; /* NULL: numbers */
 	int64_t min, max;
 };
@@ -124,42 +124,18 @@ static dj_status read_sets(struct dj_policy_snp *p,
 	return st;
 }
 
-/* Lists of byte strings. */
+/* Lists of byte strings; Turin's chips have names of 8 bytes, which reports
+ * pad with zeros. */
 
-struct list_reader {
-	struct dj_policy_snp_list *list;
-	size_t size; /* 0: text */
-};
-
-static dj_status add_to_list(void *ctx, const struct dj_toml_value *v,
+static dj_status add_chip(void *ctx, const struct dj_toml_value *v,
 	const char *key, struct dj_toml_error *err)
 {
-	const struct list_reader *r = ctx;
-	struct dj_policy_snp_list *l = r->list;
-	uint8_t *item;
+	struct dj_policy_list *l = ctx;
+	size_t size = v->type == DJ_TOML_STRING && v->len == 16 ? 8 : CHIP_SIZE;
 
-	if (l->count == DJ_POLICY_SNP_LIST_MAX)
-		return dj_value_too_many(v, key, DJ_POLICY_SNP_LIST_MAX, err);
-	item = l->item[l->count++];
-	if (r->size == 0)
-		return dj_value_text(v, key, (char *)item,
-			DJ_POLICY_SNP_TEXT_MAX, err);
-	/* Turin's chips have names of 8 bytes; reports pad them with zeros. */
-	if (r->size == CHIP_SIZE && v->type == DJ_TOML_STRING && v->len == 16)
-		return dj_value_hex(v, key, item, 8, err);
-	return dj_value_hex(v, key, item, r->size, err);
-}
-
-static dj_status read_list(const struct dj_toml_value *t, const char *key,
-	struct dj_policy_snp_list *list, size_t size, struct dj_toml_error *err)
-{
-	const struct dj_toml_value *v = dj_toml_get(t, key);
-	struct list_reader r = { list, size };
-
-	if (v == NULL)
-		return DJ_OK;
-	list->line = v->key_line;
-	return dj_value_list(v, key, add_to_list, &r, err);
+	if (l->count == DJ_POLICY_LIST_MAX)
+		return dj_value_too_many(v, key, DJ_POLICY_LIST_MAX, err);
+	return dj_value_hex(v, key, l->item[l->count++], size, err);
 }
 
 static dj_status read_lists(struct dj_policy_snp *p,
@@ -167,7 +143,7 @@ static dj_status read_lists(struct dj_policy_snp *p,
 {
 	const struct {
 		const char *key;
-		struct dj_policy_snp_list *list;
+		struct dj_policy_list *list;
 		size_t size;
 	} lists[] = {
 		{ "host-data", &p->host_data, 32 },
@@ -182,14 +158,15 @@ static dj_status read_lists(struct dj_policy_snp *p,
 	dj_status st = DJ_OK;
 
 	for (size_t i = 0; i < COUNT(lists) && st == DJ_OK; i++)
-		st = read_list(t, lists[i].key, lists[i].list, lists[i].size,
-			err);
+		st = dj_value_items(t, lists[i].key, lists[i].size,
+			lists[i].list, err);
 	if (st != DJ_OK || chips == NULL)
 		return st;
 	p->any_chip = any != NULL && strcmp(any, "any") == 0;
 	p->chips.line = chips->key_line;
-	return p->any_chip ? DJ_OK
-			   : read_list(t, "chips", &p->chips, CHIP_SIZE, err);
+	return p->any_chip
+		? DJ_OK
+		: dj_value_list(chips, "chips", add_chip, &p->chips, err);
 }
 
 /* Numbers and the like. */
@@ -217,22 +194,6 @@ static dj_status read_tcb(const struct dj_toml_value *t, const char *key,
 		tcb->min[i] = (uint8_t)n;
 	}
 	return st;
-}
-
-static dj_status read_number(const struct dj_toml_value *t, const char *key,
-	int64_t max, struct dj_policy_snp_number *ret,
-	struct dj_toml_error *err)
-{
-	const struct dj_toml_value *v = dj_toml_get(t, key);
-	int64_t n = 0;
-
-	if (v == NULL)
-		return DJ_OK;
-	if (dj_value_number(v, key, 0, max, &n, err) != DJ_OK)
-		return DJ_E_INPUT;
-	ret->line = v->key_line;
-	ret->value = (uint64_t)n;
-	return DJ_OK;
 }
 
 /* Up to max, as decimal digits; moves on. */
@@ -306,10 +267,10 @@ static dj_status read_numbers(struct dj_policy_snp *p,
 		st = read_tcb(t, key, &p->min_tcb_of[i], err);
 	}
 	if (st == DJ_OK)
-		st = read_number(t, "min-guest-svn", UINT32_MAX,
+		st = dj_value_bound(t, "min-guest-svn", UINT32_MAX,
 			&p->min_guest_svn, err);
 	if (st == DJ_OK)
-		st = read_number(t, "mit-vector", INT64_MAX, &p->mit_vector,
+		st = dj_value_bound(t, "mit-vector", INT64_MAX, &p->mit_vector,
 			err);
 	if (st == DJ_OK)
 		st = read_firmware(p, t, err);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attest/policy_value.h"
 #include "attest/toml.h"
 #include "lib/base/status.h"
 #include "lib/evidence/snp.h"
@@ -14,8 +15,6 @@
  * keys. A policy without the section has the defaults: no debugging, no
  * migration, VMPL 0, every product, any chip.
  */
-#define DJ_POLICY_SNP_LIST_MAX 64
-#define DJ_POLICY_SNP_TEXT_MAX 64
 
 /* The keys that are true or false. */
 enum dj_policy_snp_switch {
@@ -50,46 +49,28 @@ struct dj_policy_snp_tcb {
 	uint8_t min[DJ_SNP_TCB_PARTS];
 };
 
-/* Byte strings of one length; none: anything goes. */
-struct dj_policy_snp_list {
-	unsigned line;
-	size_t count;
-	uint8_t item[DJ_POLICY_SNP_LIST_MAX][64];
-};
-
-/* Names or numbers as bits. */
-struct dj_policy_snp_set {
-	unsigned line;
-	uint32_t bits;
-};
-
-struct dj_policy_snp_number {
-	unsigned line; /* 0: not given */
-	uint64_t value;
-};
-
 struct dj_policy_snp {
 	unsigned line; /* 0: no such section */
 	struct {
 		bool on;
 		unsigned line;
 	} is[DJ_SNP_SWITCHES];
-	struct dj_policy_snp_set products; /* 1 << enum dj_snp_product */
-	struct dj_policy_snp_set keys;     /* 1 << enum dj_snp_key */
-	struct dj_policy_snp_set versions; /* 1 << version */
-	struct dj_policy_snp_set vmpl;     /* 1 << vmpl */
+	struct dj_policy_set products; /* 1 << enum dj_snp_product */
+	struct dj_policy_set keys;     /* 1 << enum dj_snp_key */
+	struct dj_policy_set versions; /* 1 << version */
+	struct dj_policy_set vmpl;     /* 1 << vmpl */
 	/* Of all products, and for one of them in its place. */
 	struct dj_policy_snp_tcb min_tcb, min_tcb_of[DJ_SNP_PRODUCTS];
-	struct dj_policy_snp_number min_firmware; /* major << 16 | minor << 8 |
+	struct dj_policy_number min_firmware; /* major << 16 | minor << 8 |
 						     build */
-	struct dj_policy_snp_number min_guest_svn, mit_vector;
-	struct dj_policy_snp_number max_crl_age;         /* seconds */
-	struct dj_policy_snp_list chips;                 /* 64 bytes each */
-	bool any_chip;                                   /* chips = "any" */
-	struct dj_policy_snp_list host_data;             /* 32 */
-	struct dj_policy_snp_list id_keys, author_keys;  /* 48 */
-	struct dj_policy_snp_list family_ids, image_ids; /* 16 */
-	struct dj_policy_snp_list csps; /* text with NUL, of VLEKs */
+	struct dj_policy_number min_guest_svn, mit_vector;
+	struct dj_policy_number max_crl_age;         /* seconds */
+	struct dj_policy_list chips;                 /* 64 bytes each */
+	bool any_chip;                               /* chips = "any" */
+	struct dj_policy_list host_data;             /* 32 */
+	struct dj_policy_list id_keys, author_keys;  /* 48 */
+	struct dj_policy_list family_ids, image_ids; /* 16 */
+	struct dj_policy_list csps; /* text with NUL, of VLEKs */
 };
 
 /* Defaults, then what the table says; t may be NULL. */

@@ -102,3 +102,60 @@ dj_status dj_value_list(const struct dj_toml_value *v, const char *key,
 		st = each(ctx, v, key, err);
 	return st;
 }
+
+struct items {
+	struct dj_policy_list *list;
+	size_t size;
+};
+
+static dj_status add_item(void *ctx, const struct dj_toml_value *v,
+	const char *key, struct dj_toml_error *err)
+{
+	const struct items *to = ctx;
+	struct dj_policy_list *l = to->list;
+	uint8_t *item;
+
+	if (l->count == DJ_POLICY_LIST_MAX)
+		return dj_value_too_many(v, key, DJ_POLICY_LIST_MAX, err);
+	item = l->item[l->count++];
+	return to->size == 0
+		? dj_value_text(v, key, (char *)item, DJ_POLICY_ITEM_MAX, err)
+		: dj_value_hex(v, key, item, to->size, err);
+}
+
+dj_status dj_value_items(const struct dj_toml_value *table, const char *key,
+	size_t size, struct dj_policy_list *ret, struct dj_toml_error *err)
+{
+	const struct dj_toml_value *v = dj_toml_get(table, key);
+	struct items to = { ret, size };
+
+	if (v == NULL)
+		return DJ_OK;
+	ret->line = v->key_line;
+	return dj_value_list(v, key, add_item, &to, err);
+}
+
+dj_status dj_value_bound(const struct dj_toml_value *table, const char *key,
+	int64_t max, struct dj_policy_number *ret, struct dj_toml_error *err)
+{
+	const struct dj_toml_value *v = dj_toml_get(table, key);
+	int64_t n = 0;
+
+	if (v == NULL)
+		return DJ_OK;
+	if (dj_value_number(v, key, 0, max, &n, err) != DJ_OK)
+		return DJ_E_INPUT;
+	ret->line = v->key_line;
+	ret->value = (uint64_t)n;
+	return DJ_OK;
+}
+
+bool dj_policy_lists(const struct dj_policy_list *l, const void *item,
+	size_t len)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (memcmp(l->item[i], item, len) == 0)
+			return true;
+	}
+	return false;
+}

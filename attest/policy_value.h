@@ -1,11 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "attest/toml.h"
 #include "lib/base/status.h"
+
+/* What the sections of the TEEs are made of. line 0: the key is not there. */
+#define DJ_POLICY_LIST_MAX 64
+#define DJ_POLICY_ITEM_MAX 64
+
+/* Byte strings of one length, or texts with NUL; none: anything goes. */
+struct dj_policy_list {
+	unsigned line;
+	size_t count;
+	uint8_t item[DJ_POLICY_LIST_MAX][DJ_POLICY_ITEM_MAX];
+};
+
+/* Names or numbers as bits. */
+struct dj_policy_set {
+	unsigned line;
+	uint32_t bits;
+};
+
+struct dj_policy_number {
+	unsigned line;
+	uint64_t value;
+};
 
 /*
  * Values of the types that a policy is made of. Every failure is an error in
@@ -39,6 +62,17 @@ typedef dj_status dj_value_each(void *ctx, const struct dj_toml_value *v,
 	const char *key, struct dj_toml_error *err);
 dj_status dj_value_list(const struct dj_toml_value *v, const char *key,
 	dj_value_each *each, void *ctx, struct dj_toml_error *err);
+
+/* The member, if it is there: byte strings of that size in hexadecimal (0:
+ * texts), one or an array. */
+dj_status dj_value_items(const struct dj_toml_value *table, const char *key,
+	size_t size, struct dj_policy_list *ret, struct dj_toml_error *err);
+/* The member, if it is there: an integer of 0 to max. */
+dj_status dj_value_bound(const struct dj_toml_value *table, const char *key,
+	int64_t max, struct dj_policy_number *ret, struct dj_toml_error *err);
+/* Is the item, of that length, in the list? */
+bool dj_policy_lists(const struct dj_policy_list *l, const void *item,
+	size_t len);
 
 /* DJ_E_LIMIT: "KEY: more than MAX". */
 dj_status dj_value_too_many(const struct dj_toml_value *v, const char *key,

@@ -19,7 +19,7 @@ static void check_reserved(struct dj_judging *j, struct dj_snp_facts *f)
 {
 	const struct dj_evidence *e = &j->evidence;
 	const struct dj_evidence_item *r = &e->item[DJ_EVIDENCE_REPORT];
-	const struct dj_policy_snp_set *versions = &j->in->policy->snp.versions;
+	const struct dj_policy_set *versions = &j->in->policy->snp.versions;
 	struct dj_check *c = dj_check_begin(j, "evidence.reserved");
 	dj_status st = DJ_E_INPUT;
 
@@ -69,24 +69,14 @@ static void check_signature(struct dj_judging *j, const struct dj_snp_facts *f)
 		"ECDSA P-384 with SHA-384 under the chain's first key");
 }
 
-static bool in_list(const struct dj_policy_snp_list *l, const uint8_t *p,
-	size_t len)
-{
-	for (size_t i = 0; i < l->count; i++) {
-		if (memcmp(l->item[i], p, len) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* One of the policy's, if it has such a list. */
 static void listed(struct dj_judging *j, struct dj_check *c,
-	const struct dj_policy_snp_list *l, const uint8_t *p, size_t len,
+	const struct dj_policy_list *l, const uint8_t *p, size_t len,
 	const char *what)
 {
 	char hex[2 * 64 + 1], want[64];
 
-	if (l->count == 0 || in_list(l, p, len))
+	if (l->count == 0 || dj_policy_lists(l, p, len))
 		return;
 	for (size_t i = 0; i < len; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", p[i]);
@@ -100,7 +90,7 @@ static void listed(struct dj_judging *j, struct dj_check *c,
  */
 static void check_config(struct dj_judging *j, const struct dj_snp_facts *f)
 {
-	const struct dj_policy_snp_list *l = &j->in->policy->snp.host_data;
+	const struct dj_policy_list *l = &j->in->policy->snp.host_data;
 	const uint8_t *want =
 		j->has_offer ? j->offer.config_hash : j->in->config_hash;
 	struct dj_check *c;
@@ -348,7 +338,7 @@ static void check_platform(struct dj_judging *j, const struct dj_snp_facts *f)
 				"a VLEK names no chip");
 		if (p->csps.count != 0 &&
 			(!f->has_vek ||
-				!in_list(&p->csps, (const uint8_t *)f->csp,
+				!dj_policy_lists(&p->csps, f->csp,
 					strlen(f->csp) + 1)))
 			dj_check_fault(j, c, p->csps.line,
 				"a csp of the policy", "the key of %s",

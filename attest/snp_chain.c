@@ -335,12 +335,11 @@ void dj_snp_check_validity(struct dj_judging *j, const struct dj_snp_facts *f)
 static void check_list(struct dj_judging *j, struct dj_check *c,
 	const struct dj_snp_facts *f, const struct dj_evidence_item *der)
 {
-	const struct dj_policy_snp_number *age =
-		&j->in->policy->snp.max_crl_age;
+	const struct dj_policy_number *age = &j->in->policy->snp.max_crl_age;
 	X509_CRL *crl = dj_der_crl(der->p, der->len);
 	const char *wrong = crl == NULL
 		? "not a revocation list in DER"
-		: dj_crl_is_of(crl, f->cert[DJ_SNP_ROOT]);
+		: dj_crl_is_of(crl, f->cert[DJ_SNP_ROOT], DJ_CERT_RSA_PSS);
 	int64_t from = 0, to = 0, t = j->in->time;
 	char text[2][32];
 
@@ -366,8 +365,7 @@ void dj_snp_check_revocation(struct dj_judging *j, const struct dj_snp_facts *f)
 {
 	const struct dj_evidence_item *item =
 		&j->evidence.item[DJ_EVIDENCE_CRLS];
-	const struct dj_policy_snp_number *age =
-		&j->in->policy->snp.max_crl_age;
+	const struct dj_policy_number *age = &j->in->policy->snp.max_crl_age;
 	struct dj_rd r = dj_rd_of(item->p, item->len);
 	struct dj_evidence_item der;
 	struct dj_check *c;
