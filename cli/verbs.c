@@ -35,6 +35,7 @@ const struct dj_verb *const dj_verbs[] = {
 	&dj_verb_inspect,
 	&dj_verb_stop,
 	&dj_verb_release,
+	&dj_verb_events,
 	&dj_verb_verify,
 	&dj_verb_evidence,
 	&dj_verb_measure,

@@ -5,7 +5,8 @@
 struct dj_verb;
 
 extern const struct dj_verb dj_verb_run, dj_verb_start, dj_verb_attach,
-	dj_verb_ps, dj_verb_inspect, dj_verb_stop, dj_verb_release;
+	dj_verb_ps, dj_verb_inspect, dj_verb_stop, dj_verb_release,
+	dj_verb_events;
 extern const struct dj_verb dj_verb_receipt, dj_verb_key, dj_verb_ear;
 extern const struct dj_verb dj_verb_verify, dj_verb_evidence, dj_verb_measure,
 	dj_verb_policy;

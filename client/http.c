@@ -736,15 +736,14 @@ bool dj_host_request(struct dj_host *h, const char *method, const char *path,
 	return good;
 }
 
-bool dj_host_upgrade(struct dj_host *h, const char *path, struct dj_link *ret,
-	struct dj_err *err)
+/* Sends a request on a link of its own and reads the head of the answer. */
+static bool ask_on_link(struct dj_host *h, const char *path, const char *fields,
+	const char *doing, char head[static HEAD_MAX], size_t *ret_len,
+	struct dj_link *ret, struct dj_err *err)
 {
 	struct dj_link l = { .fd = -1 };
 	const char *host = strstr(h->base, "//") + 2;
-	char head[HEAD_MAX];
 	char *request = NULL;
-	size_t len = 0;
-	int status;
 	bool good;
 
 	if (h->private_fd >= 0)
@@ -752,23 +751,37 @@ bool dj_host_upgrade(struct dj_host *h, const char *path, struct dj_link *ret,
 	else if (!(h->socket != NULL ? connect_socket(h, &l, err)
 				     : connect_tls(h, &l, err)))
 		return false;
-	if (asprintf(&request,
-		    "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"
-		    "Upgrade: donjon-session/1\r\n%s%s\r\n",
-		    path, host, h->auth == NULL ? "" : h->auth,
+	if (asprintf(&request, "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s%s\r\n",
+		    path, host, fields, h->auth == NULL ? "" : h->auth,
 		    h->auth == NULL ? "" : "\r\n") < 0) {
 		dj_link_close(&l);
 		return dj_err_set(err, "internal.memory", "no memory");
 	}
 	good = send_all(&l, request, strlen(request)) &&
-		recv_head(&l, head, &len);
+		recv_head(&l, head, ret_len);
 	dj_wipe(request, strlen(request));
 	free(request);
 	if (!good) {
 		dj_link_close(&l);
-		return dj_err_set(err, "host.answer",
-			"opening a session at %s: no answer", h->name);
+		return dj_err_set(err, "host.answer", "%s at %s: no answer",
+			doing, h->name);
 	}
+	*ret = l;
+	return true;
+}
+
+bool dj_host_upgrade(struct dj_host *h, const char *path, struct dj_link *ret,
+	struct dj_err *err)
+{
+	struct dj_link l = { .fd = -1 };
+	char head[HEAD_MAX];
+	size_t len = 0;
+	int status;
+
+	if (!ask_on_link(h, path,
+		    "Connection: Upgrade\r\nUpgrade: donjon-session/1\r\n",
+		    "opening a session", head, &len, &l, err))
+		return false;
 	status = dj_http_upgrade_status(head, len);
 	if (status == 101) {
 		*ret = l;
@@ -780,4 +793,33 @@ bool dj_host_upgrade(struct dj_host *h, const char *path, struct dj_link *ret,
 			"opening a session at %s: the answer is not HTTP/1.1 or names another protocol",
 			h->name);
 	return fail_status(h, "GET session", status, NULL, err);
+}
+
+bool dj_host_stream(struct dj_host *h, const char *path, const char *last_id,
+	struct dj_link *ret, struct dj_err *err)
+{
+	struct dj_link l = { .fd = -1 };
+	char head[HEAD_MAX], fields[160];
+	size_t len = 0;
+	int status;
+
+	(void)snprintf(fields, sizeof(fields),
+		"Accept: text/event-stream\r\nLast-Event-ID: %.40s\r\n",
+		last_id);
+	if (!ask_on_link(h, path, fields, "asking for events", head, &len, &l,
+		    err))
+		return false;
+	status = dj_http_status(head, len);
+	if (status == 200 &&
+		has_header(head, len, "Content-Type", "text/event-stream") &&
+		find_header(head, len, "Transfer-Encoding", &len) == NULL) {
+		*ret = l;
+		return true;
+	}
+	dj_link_close(&l);
+	if (status == 0 || (status >= 200 && status < 300))
+		return dj_err_set(err, "host.answer",
+			"asking %s for events: the answer is no plain stream of events",
+			h->name);
+	return fail_status(h, "GET events", status, NULL, err);
 }

@@ -74,6 +74,14 @@ DJ_NODISCARD bool dj_host_upgrade(struct dj_host *host, const char *path,
 	struct dj_link *ret, struct dj_err *err);
 
 /*
+ * GET path for a stream of server-sent events, from the one after last_id on;
+ * what comes over the link is the stream. Never with a private agent, whose
+ * only connection it would take. Errors as of a request.
+ */
+DJ_NODISCARD bool dj_host_stream(struct dj_host *host, const char *path,
+	const char *last_id, struct dj_link *ret, struct dj_err *err);
+
+/*
  * Heads of answers, read by hand; they end with an empty line, which the
  * caller has found.
  *

@@ -17,6 +17,8 @@
  *   begin module tree-N   what is to be sent, until it is known to be there
  *   diag stderr   output streams that have no file of the caller's
  *   result        donjon.outcome/1: how it ended, written once
+ *   evidence      the bundle KSB1 that the last attach was judged by
+ *   events traffic   client/journal.h: what happened, what could be seen
  *
  * Whoever has the folder open has it to himself: the lock is on the folder
  * and goes with the process.

@@ -520,6 +520,8 @@ static void on_step(void *ctx, enum dj_job_step step)
 		phase_end(v, "the program");
 		phase_begin(v, DJ_VISIT_RUN);
 	}
+	if (v->on_step != NULL)
+		v->on_step(v->ready_ctx, step);
 }
 
 bool dj_visit_run(struct dj_visit *v, struct dj_job *job,

@@ -82,6 +82,8 @@ struct dj_visit {
 	/* client/stay.h. Called after READY, before anything is sent. */
 	bool (*on_ready)(void *ctx, const struct dj_session *s,
 		struct dj_err *err);
+	/* The same of the steps of the program. May be NULL. */
+	dj_job_report *on_step;
 	void *ready_ctx;
 	const struct dj_resume *resume; /* a reattach to keep_id */
 	const uint8_t *keep_id;

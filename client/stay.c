@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/journal.h"
 #include "client/policy_file.h"
 #include "client/receipt.h"
 #include "lib/crypto/sha256.h"
@@ -248,6 +249,31 @@ bool dj_stay_publish(struct dj_stay *y, struct dj_err *err)
 	return good;
 }
 
+static void note(const struct dj_stay *y, const char *event, json_t *detail)
+{
+	if (y->record.fd >= 0)
+		dj_journal_add(&y->record, y->t.text[DJ_TICKET_KEEP], event,
+			detail);
+	else
+		json_decref(detail);
+}
+
+/* For people: the word for it, and the program's code if it ended itself. */
+static void note_end(const struct dj_stay *y, const struct dj_outcome *o)
+{
+	static const char *const how[] = { "exit", "trap", "stopped", "engine",
+		"limit", "refused" };
+	json_t *detail = json_object();
+
+	if (o->exit.how < sizeof(how) / sizeof(how[0]))
+		(void)json_object_set_new(detail, "how",
+			json_string(how[o->exit.how]));
+	if (o->exit.how == DJ_EXIT_EXIT)
+		(void)json_object_set_new(detail, "code",
+			json_integer(o->exit.code));
+	note(y, "exited", detail);
+}
+
 /*
  * How it ended is written once; who comes again finds it written, and gives
  * the exit file the same bytes.
@@ -272,6 +298,8 @@ static bool write_result(struct dj_stay *y, const struct dj_outcome *o,
 	if (good && exit_file[0] != '\0')
 		good = dj_durable_write(exit_file, text, strlen(text), err);
 	free(text);
+	if (good)
+		note_end(y, o);
 	return good;
 }
 
@@ -291,6 +319,33 @@ static bool on_fact(void *ctx, enum dj_job_fact fact,
 	return dj_record_store(&y->record, &y->t, err);
 }
 
+static void on_step(void *ctx, enum dj_job_step step)
+{
+	struct dj_stay *y = ctx;
+
+	switch (step) {
+	case DJ_JOB_SENT:
+		if (!y->was_running)
+			note(y, "running", NULL);
+		break;
+	case DJ_JOB_ATTESTED:
+		note(y, "attested", NULL);
+		break;
+	}
+}
+
+/* What was judged, to be shown and judged again. Not durable. */
+static void keep_evidence(struct dj_stay *y)
+{
+	size_t len = 0;
+	uint8_t *p = dj_visit_bundle(y->visit, &len);
+	int fd = p == NULL ? -1 : make_file(y, "evidence");
+
+	if (fd >= 0)
+		(void)!write(fd, p, len);
+	free(p);
+}
+
 /* Rule D: nothing is sent after READY before this has held. */
 static bool on_ready(void *ctx, const struct dj_session *s, struct dj_err *err)
 {
@@ -299,12 +354,17 @@ static bool on_ready(void *ctx, const struct dj_session *s, struct dj_err *err)
 		((y->t.flags & DJ_TICKET_INPUT_KNOWN) != 0 &&
 			s->ready.stdin_next < y->t.input_len);
 
+	keep_evidence(y);
 	y->t.ticket = s->ticket;
 	y->t.attach_no = s->attach_no;
 	memcpy(y->t.keep_id, s->keep_id, 32);
 	if (!dj_record_store(&y->record, &y->t, err))
 		return false;
 	y->visit->is_kept = true;
+	y->is_attached = true;
+	note(y, y->is_back ? "attached" : "claimed",
+		json_pack("{s:I}", "attach_no", (json_int_t)s->attach_no));
+	y->was_running = s->ready.phase >= DJ_PHASE_RUNNING;
 	if (!lost || !y->is_back || s->ready.phase == DJ_PHASE_EXITED)
 		return true;
 	return dj_err_set(err, "keep.input",
@@ -321,6 +381,7 @@ static void hook(struct dj_stay *y, struct dj_visit *v, struct dj_job *job)
 	if (y->record.fd < 0)
 		return;
 	v->on_ready = on_ready;
+	v->on_step = on_step;
 	v->ready_ctx = y;
 	job->is_durable = true;
 	dj_no_core();
@@ -531,6 +592,11 @@ void dj_stay_end(struct dj_stay *y, bool finished, bool remove)
 		"diag" };
 	char name[32];
 
+	if (!remove && y->is_attached) {
+		note(y, finished ? "released" : "detached", NULL);
+		dj_journal_seen(&y->record, &y->visit->session.wire.seen);
+	}
+	y->is_attached = false;
 	if (remove) {
 		dj_record_remove(&y->record);
 	} else if (finished && y->record.fd >= 0) {

@@ -38,10 +38,12 @@ struct dj_stay {
 	void *ctx;
 
 	uint8_t *begin, *module;   /* owned */
-	int fds[DJ_TREES_MAX + 4]; /* owned */
+	int fds[DJ_TREES_MAX + 5]; /* owned */
 	size_t fd_count;
-	bool is_back;    /* this is a reattach */
-	bool input_lost; /* nobody has the input any more */
+	bool is_back;     /* this is a reattach */
+	bool is_attached; /* READY came and nobody has said the end of it */
+	bool was_running; /* so READY said */
+	bool input_lost;  /* nobody has the input any more */
 };
 
 /*

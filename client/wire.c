@@ -69,6 +69,7 @@ dj_status dj_wire_next(struct dj_wire *w, uint32_t accept, uint8_t *ret_type,
 	*ret_frame = p;
 	*ret_len = DJ_FRAME_HEADER + f.len;
 	w->in_at += *ret_len;
+	dj_seen_count(&w->seen, DJ_SEEN_TO_CLIENT, f.type, *ret_len);
 	return DJ_OK;
 }
 
@@ -84,6 +85,7 @@ uint8_t *dj_wire_room(struct dj_wire *w, size_t len)
 
 void dj_wire_take(struct dj_wire *w, size_t len)
 {
+	dj_seen_count(&w->seen, DJ_SEEN_TO_KEEP, w->out[w->out_len], len);
 	w->out_len += len;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "client/http.h"
+#include "client/seen.h"
 #include "lib/base/status.h"
 
 /*
@@ -19,6 +20,7 @@ struct dj_wire {
 	size_t in_at, in_len;
 	uint8_t *out; /* DJ_WIRE_OUT bytes; [out_at, out_len) is unsent */
 	size_t out_at, out_len;
+	struct dj_seen seen; /* frames taken and given */
 };
 
 #define DJ_WIRE_IN  ((size_t)512 << 10)

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import ROOT, Agent, Tap, echo_module, program  # noqa: E402
+from donjonlib import ROOT, Agent, Tap, check_schema, echo_module, load_schema, program  # noqa: E402
 
 t = Tap()
 work = tempfile.mkdtemp(prefix="donjon-cli-")
@@ -80,39 +80,6 @@ nothing = put("nothing.wasm", module(b"\0\x0b"))
 put("notwasm.wasm", "hello")
 
 # ------------------------------------------------------------------ schemas
-TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
-
-
-def check_schema(schema, value, where="$"):
-    """The few words of JSON Schema that docs/schemas uses; "" if it holds."""
-    if "const" in schema and value != schema["const"]:
-        return "%s is %r" % (where, value)
-    if "enum" in schema and value not in schema["enum"]:
-        return "%s is %r" % (where, value)
-    want = schema.get("type")
-    if want:
-        want = want if isinstance(want, list) else [want]
-        if not any(isinstance(value, TYPES[w]) and not (w == "integer" and isinstance(value, bool)) for w in want):
-            return "%s is not %s" % (where, want)
-    if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
-        return "%s is %r" % (where, value)
-    if isinstance(value, dict):
-        for k in schema.get("required", []):
-            if k not in value:
-                return "%s has no %s" % (where, k)
-        for k, sub in schema.get("properties", {}).items():
-            if k in value:
-                bad = check_schema(sub, value[k], where + "." + k)
-                if bad:
-                    return bad
-    if isinstance(value, list) and "items" in schema:
-        for i, v in enumerate(value):
-            bad = check_schema(schema["items"], v, "%s[%d]" % (where, i))
-            if bad:
-                return bad
-    return ""
-
-
 def is_of_schema(text, want):
     line = [x for x in text.decode().splitlines() if x.startswith("{")]
     if len(line) != 1:
@@ -122,9 +89,7 @@ def is_of_schema(text, want):
     value = json.loads(line[0])
     if value["schema"] != want:
         return "it is " + value["schema"]
-    base = want.replace("/", ".")
-    with open(os.path.join(ROOT, "docs/schemas", base + ".json")) as f:
-        return check_schema(json.load(f), value)
+    return check_schema(load_schema(want), value)
 
 
 # ------------------------------------------------------------------- errors

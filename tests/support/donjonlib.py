@@ -7,6 +7,7 @@ import http.client
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -281,6 +282,45 @@ def jump(ref, pid, chain, number, has_epoch):
     chain.n = number
     if has_epoch:
         chain.epoch = number >> 16
+
+
+# ------------------------------------------------------------------ schemas
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+
+
+def check_schema(schema, value, where="$"):
+    """The few words of JSON Schema that docs/schemas uses; "" if it holds."""
+    if "const" in schema and value != schema["const"]:
+        return "%s is %r" % (where, value)
+    if "enum" in schema and value not in schema["enum"]:
+        return "%s is %r" % (where, value)
+    want = schema.get("type")
+    if want:
+        want = want if isinstance(want, list) else [want]
+        if not any(isinstance(value, TYPES[w]) and not (w == "integer" and isinstance(value, bool)) for w in want):
+            return "%s is not %s" % (where, want)
+    if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
+        return "%s is %r" % (where, value)
+    if isinstance(value, dict):
+        for k in schema.get("required", []):
+            if k not in value:
+                return "%s has no %s" % (where, k)
+        for k, sub in schema.get("properties", {}).items():
+            if k in value:
+                bad = check_schema(sub, value[k], where + "." + k)
+                if bad:
+                    return bad
+    if isinstance(value, list) and "items" in schema:
+        for i, v in enumerate(value):
+            bad = check_schema(schema["items"], v, "%s[%d]" % (where, i))
+            if bad:
+                return bad
+    return ""
+
+
+def load_schema(name):
+    with open(os.path.join(ROOT, "docs/schemas", name.replace("/", ".") + ".json")) as f:
+        return json.load(f)
 
 
 # ------------------------------------------------------------------ frames
