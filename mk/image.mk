@@ -2,8 +2,9 @@
 # $(call keep_image,SHIM,ARCH): build/keep/SHIM.elf, a measured image: lib,
 # keep core and exactly one shim, by the keep's own compiler and flags. A shim
 # is its own folder and those that it shares with others (KEEP_SHIM_NAME).
-KEEP_SHIM_process := process mapped
-KEEP_SHIM_kvm := kvm vm mapped
+KEEP_SHIM_process := process mapped plain
+KEEP_SHIM_kvm := kvm vm mapped plain
+KEEP_SHIM_snp := snp vm mapped
 
 KEEP_CORE_SRC := $(wildcard lib/base/*.c lib/crypto/*.c lib/proto/*.c lib/session/*.c \
 	lib/wasm/*.c keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)

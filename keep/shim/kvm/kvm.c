@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/shim.h"
 #include "keep/shim/vm/vm.h"
+#include "lib/crypto/cpu.h"
 
 /* What plain KVM adds to the shim of a VM Keep. */
 const struct dj_shim_info dj_shim_info = {
@@ -10,3 +11,8 @@ const struct dj_shim_info dj_shim_info = {
 	.native_code = 0,
 	.cpu_level = 2,
 };
+
+uint32_t dj_vm_begin(void)
+{
+	return dj_crypto_cpu_detect();
+}

@@ -68,14 +68,17 @@ tss:
 	.quad RING0_STACK
 	.fill 90, 1, 0
 	.word 0x68 // no map of ports: ring 3 has none
+// Until ring 3 runs: the other memory may not be the Keep's yet.
+	.balign 16
+	.fill 1024, 1, 0
+boot_stack_end:
 
 // ---- the two fixed places ----
 	.section .ring0.entry, "ax", @progbits
 	.globl dj_ring0_fatal
 dj_ring0_fatal:
 	movb $6, %al // DJ_HALT_FAULT
-	outb %al, $DJ_VM_PORT_HALT
-	jmp dj_ring0_fatal
+	jmp dj_ring0_end
 	.org RING0_GATE - RING0_CODE
 	.globl dj_ring0_gate
 dj_ring0_gate:
@@ -83,25 +86,18 @@ dj_ring0_gate:
 	cmpq $dj_vm_gate_return, (%rsp)
 	jne dj_ring0_fatal
 	cmpl $DJ_GATE_WAIT, %eax
-	je wait
+	je dj_ring0_wait
 	cmpl $DJ_GATE_KICK, %eax
-	je kick
+	je dj_ring0_kick
 	cld
 	cmpl $DJ_GATE_MAP, %eax
 	je map
 	cmpl $DJ_GATE_UNMAP, %eax
 	je unmap
 	cmpl $DJ_GATE_HALT, %eax
-	jne dj_ring0_fatal
+	jne dj_ring0_own
 	movl %edi, %eax
-	outb %al, $DJ_VM_PORT_HALT
-	jmp dj_ring0_fatal
-wait:
-	hlt
-	iretq
-kick:
-	outb %al, $DJ_VM_PORT_KICK
-	iretq
+	jmp dj_ring0_end
 map:
 	call dj_ring0_map
 	iretq
@@ -109,7 +105,7 @@ unmap:
 	call dj_ring0_unmap
 	iretq
 
-// ---- the first instruction ----
+// ---- the first instruction in 64-bit mode ----
 	.globl dj_ring0_entry
 dj_ring0_entry:
 	lgdt gdt_pointer(%rip)
@@ -118,32 +114,17 @@ dj_ring0_entry:
 	movl %eax, %ss
 	movl $SEL_TSS, %eax
 	ltr %ax
-	movl $RING0_STACK, %esp
+	movl $boot_stack_end, %esp
 // What the entry state says of CR0 and CR4, said again: W^X rests on it.
 	movl $0x80050033, %eax
 	movq %rax, %cr0
-	xorl %ecx, %ecx
-	movl $7, %eax
-	cpuid
-// PAE, OSFXSR, OSXMMEXCPT, TSD; SMEP where there is one.
-	movl $0x624, %esi
-	btl $7, %ebx
-	jnc 1f
-	orl $0x100000, %esi
-1:	movl $1, %eax
-	cpuid
-	btl $26, %ecx
-	jnc 2f
-	orl $0x40000, %esi
-2:	movq %rsi, %cr4
-	btl $26, %ecx
-	jnc 3f
-// x87 and SSE; AVX where there is one.
-	movl $3, %eax
-	btl $28, %ecx
-	jnc 4f
-	movl $7, %eax
-4:	xorl %edx, %edx
+	cld
+	call dj_ring0_features
+	movl %eax, %ecx
+	movq %rcx, %cr4
+	shrq $32, %rax
+	je 3f
+	xorl %edx, %edx
 	xorl %ecx, %ecx
 	xsetbv
 3:	call dj_ring0_boot

@@ -24,12 +24,37 @@ extern uint64_t dj_ring0_pd[ENTRIES];
 extern const uint8_t dj_ring0_data_start[], dj_ring0_text_start[],
 	dj_rodata_start[], dj_text_start[], dj_data_start[], dj_image_end[];
 
+uint64_t dj_ring0_private;
 static uint64_t tables_end = DJ_VM_TABLES;
 static uint8_t accepted[DJ_VM_FRAMES_MAX / ENTRIES];
 
 static uint64_t *at(uint64_t entry)
 {
-	return (uint64_t *)(entry & ADDRESS);
+	return (uint64_t *)(entry & ADDRESS & ~dj_ring0_private);
+}
+
+static void flush(void)
+{
+	uint64_t cr3 = (uint64_t)(uintptr_t)dj_ring0_pml4 | dj_ring0_private;
+
+	__asm__ volatile("movq %0, %%cr3" : : "r"(cr3) : "memory");
+}
+
+/* CR4, and above it XCR0, zero where there is none: PAE, OSFXSR, OSXMMEXCPT,
+ * TSD; SMEP where there is one; x87 and SSE, AVX where there is one. */
+uint64_t dj_ring0_features(void)
+{
+	uint64_t one = dj_ring0_cpuid(1) >> 32;
+	uint64_t cr4 = 0x624;
+	uint64_t xcr0 = 0;
+
+	if ((dj_ring0_cpuid(7) & 1U << 7) != 0)
+		cr4 |= 1U << 20;
+	if ((one & 1U << 26) != 0) {
+		cr4 |= 1U << 18;
+		xcr0 = (one & 1U << 28) != 0 ? 7 : 3;
+	}
+	return cr4 | xcr0 << 32;
 }
 
 /* The table below an entry, a new one if there is none; NULL: none left. */
@@ -38,7 +63,7 @@ static uint64_t *below(uint64_t *entry, bool make)
 	if ((*entry & PTE_P) == 0) {
 		if (!make || tables_end == RING0_STACK - PAGE)
 			return NULL;
-		*entry = tables_end | TABLE;
+		*entry = tables_end | TABLE | dj_ring0_private;
 		tables_end += PAGE;
 	}
 	return at(*entry);
@@ -63,8 +88,9 @@ static void fill(uint64_t *pt, uint64_t addr, uint64_t end, uint64_t entry)
 void dj_ring0_boot(void)
 {
 	uint64_t *pt = (uint64_t *)tables_end;
-	const uint64_t pa = PTE_P | PTE_AD;
+	const uint64_t pa = PTE_P | PTE_AD | dj_ring0_private;
 
+	dj_ring0_first();
 	tables_end += PAGE;
 	fill(pt, AT(dj_ring0_data_start), AT(dj_ring0_text_start),
 		pa | PTE_W | PTE_NX);
@@ -73,8 +99,9 @@ void dj_ring0_boot(void)
 	fill(pt, AT(dj_text_start), AT(dj_data_start), pa | PTE_U);
 	fill(pt, AT(dj_data_start), AT(dj_image_end),
 		pa | PTE_U | PTE_W | PTE_NX);
-	dj_ring0_pd[0] = AT(pt) | TABLE;
-	__asm__ volatile("movq %0, %%cr3" : : "r"(dj_ring0_pml4) : "memory");
+	dj_ring0_pages(pt);
+	dj_ring0_pd[0] = AT(pt) | TABLE | dj_ring0_private;
+	flush();
 }
 
 /* Whole pages of one large page of the window. */
@@ -87,7 +114,8 @@ static void check(uint64_t addr, uint64_t pages)
 
 uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages)
 {
-	const uint64_t rw = PTE_P | PTE_W | PTE_U | PTE_AD | PTE_NX;
+	const uint64_t rw =
+		PTE_P | PTE_W | PTE_U | PTE_AD | PTE_NX | dj_ring0_private;
 	uint64_t first = gpa - DJ_VM_FRAMES;
 	uint64_t *pde, *pt;
 
@@ -136,6 +164,6 @@ uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages)
 		for (uint64_t i = 0; i < pages; i++)
 			pt[i] = 0;
 	}
-	__asm__ volatile("movq %0, %%cr3" : : "r"(dj_ring0_pml4) : "memory");
+	flush();
 	return 0;
 }

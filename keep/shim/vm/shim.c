@@ -9,7 +9,7 @@ const uintptr_t dj_mapped_region = DJ_VM_REGION;
 
 _Noreturn void dj_vm_main(void)
 {
-	dj_crypto_cpu(dj_crypto_cpu_detect());
+	dj_crypto_cpu(dj_vm_begin());
 	dj_keep_main();
 }
 

@@ -18,6 +18,7 @@
 #define DJ_GATE_HALT  0x444a0003 /* a: enum dj_halt */
 #define DJ_GATE_MAP   0x444a0004 /* a: address, b: gpa, c: pages */
 #define DJ_GATE_UNMAP 0x444a0005 /* a: address, c: pages */
+#define DJ_GATE_ASK   0x444a0006 /* SNP: the message in DJ_VM_REQUEST */
 
 /* Segments: null, code and data of ring 0, data and code of ring 3, TSS. */
 #define SEL_CODE0 0x08
@@ -54,11 +55,33 @@
 /* Ring 3's one way into ring 0. Map answers 0, or 1: no table left. */
 uint64_t dj_vm_gate(uint64_t call, uint64_t a, uint64_t b, uint64_t c);
 
-/* In ring 0, before the first frame of each large page of frames is mapped:
- * makes it this Keep's and zero. Each TEE's own (keep/shim/kvm/ etc.). */
+/*
+ * Each TEE's own (keep/shim/kvm/ etc.). In ring 0, which must do little:
+ *
+ *   cpuid   EBX and, above it, ECX of a leaf, subleaf 0
+ *   first   before anything but the image is touched: makes ring 0's tables,
+ *           the lists and the stack this Keep's and zero
+ *   pages   adds what else the table of the low 2 MiB maps
+ *   accept  before the first frame of each large page of frames is mapped:
+ *           makes it this Keep's and zero
+ *
+ * and, jumped to from the gate: wait and kick, which IRET; own, another call
+ * than the five; end, al an enum dj_halt, from any state of the processor.
+ *
+ * private is set in each entry of private memory: SNP's C-bit, or zero.
+ */
+extern uint64_t dj_ring0_private;
+uint64_t dj_ring0_cpuid(uint32_t leaf);
+void dj_ring0_first(void);
+void dj_ring0_pages(uint64_t *table);
 void dj_ring0_accept(uint64_t gpa);
 
+/* In ring 3: enum dj_cpu of lib/crypto/cpu.h, and what else the TEE has to do
+ * before the core runs. */
+uint32_t dj_vm_begin(void);
+
 /* Called from entry.S. */
+uint64_t dj_ring0_features(void);
 void dj_ring0_boot(void);
 uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages);
 uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages);
