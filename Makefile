@@ -46,6 +46,8 @@ KEEP_SRC := $(wildcard keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
 ATTEST_SRC := $(wildcard attest/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/*.c))
+# Needs llvm-19-dev, which only `make check` installs: in no goal of `all`.
+AOT_SRC := $(wildcard client/aot/*.c)
 EMU_SRC := $(filter-out emu/main.c emu/main_init.c,$(wildcard emu/*.c emu/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 LAUNCH_SRC := $(wildcard host/launch/*.c host/vmm/*.c)
@@ -60,6 +62,13 @@ $(B)/bearssl/%.c.o: $(BEARSSL)/%.c | deps
 		-c -o $@ $<
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
+LLVM_INC := /usr/lib/llvm-19/include
+LLVM_LD := -L/usr/lib/llvm-19/lib -lLLVM-19 -lpthread
+$(B)/client/aot/%.c.o: client/aot/%.c mk/flags.mk | deps
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED) $(CFLAGS) -isystem $(LLVM_INC) \
+		-DDJ_VERSION='"$(VERSION)"' -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
 define archive
 $(B)/$(1).a: $$(call obj,$(2)) $(3)
 	@mkdir -p $$(@D)
@@ -70,6 +79,7 @@ $(eval $(call archive,lib,$(LIB_SRC)))
 $(eval $(call archive,keep,$(KEEP_SRC)))
 $(eval $(call archive,attest,$(ATTEST_SRC)))
 $(eval $(call archive,client,$(CLIENT_SRC)))
+$(eval $(call archive,aot,$(AOT_SRC)))
 $(eval $(call archive,host,$(HOST_SRC)))
 $(eval $(call archive,emu,$(EMU_SRC)))
 $(eval $(call archive,bearssl,,$(patsubst $(BEARSSL)/%,$(B)/bearssl/%.o,$(BEARSSL_SRC))))

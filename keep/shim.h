@@ -67,6 +67,12 @@ void dj_shim_memory_limit(uint64_t total);
 void *dj_shim_reserve(size_t len);
 dj_status dj_shim_commit(void *p, size_t len);
 void dj_shim_release(void *p, size_t len);
+/*
+ * Committed memory becomes code: what was written there can be run, and not
+ * be written any more, until it is released. DJ_E_UNSUPPORTED where
+ * dj_shim_info says that there is no native code.
+ */
+dj_status dj_shim_exec(void *p, size_t len);
 /* Bytes committed now, and the largest ever. */
 uint64_t dj_shim_committed(uint64_t *ret_peak);
 
@@ -83,6 +89,14 @@ _Noreturn void dj_shim_halt(enum dj_halt code);
  */
 dj_status dj_hc_call(enum dj_hc_op op, uint64_t arg, uint64_t *ret_value,
 	uint32_t *ret_len);
+
+/*
+ * The core's, for shims with native code: an instruction at pc touched addr,
+ * which is not there or not allowed; fp is the frame pointer. Does not return
+ * if the core knows where to go on; else the shim halts with DJ_HALT_FAULT.
+ * Called on a stack of the shim's own, with faults possible again.
+ */
+void dj_keep_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp);
 
 /* The core's entry; the shim calls it once. */
 _Noreturn void dj_keep_main(void);

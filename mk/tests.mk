@@ -93,11 +93,11 @@ build/lint/%.c.ok: %.c .clang-tidy | deps $(BEARSSL_STAMP)
 	$(Q)clang-tidy --quiet $< -- $(filter-out -Werror -fstack-clash-protection \
 		-ftrivial-auto-var-init=zero \
 		$(GCC_WARN),$(HOSTED)) -Wno-unknown-warning-option \
-		-isystem $(BEARSSL)/inc -DDJ_VERSION='"$(VERSION)"' 2>$@.err || \
+		-isystem $(BEARSSL)/inc -isystem $(LLVM_INC) -DDJ_VERSION='"$(VERSION)"' 2>$@.err || \
 		{ cat $@.err; exit 1; }
 	$(Q)case $< in lib/*|keep/*) gcc -fanalyzer $(HOSTED) \
 		-isystem $(BEARSSL)/inc -c -o /dev/null $< ;; esac
-	$(Q)gcc $(HOSTED) -isystem $(BEARSSL)/inc -MM -MP -MT $@ \
+	$(Q)gcc $(HOSTED) -isystem $(BEARSSL)/inc -isystem $(LLVM_INC) -MM -MP -MT $@ \
 		-MF $(@:.ok=.d) $<
 	@touch $@
 -include $(shell find build/lint -name '*.d' 2>/dev/null)

@@ -10,7 +10,8 @@
 #include "lib/wasm/module.h"
 
 /*
- * The engine: instances of validated modules, run by the interpreter.
+ * The engine: instances of validated modules, run by the interpreter or, in a
+ * store made for it, as native code that client/aot made (lib/wasm/native.h).
  *
  *   dj_wasm_load()          lib/wasm: decode and validate, always
  *   dj_store_init()         what instances share: limits, memory provider
@@ -23,7 +24,8 @@
  *
  * One thread. A store and all in it live in the arena that was given at
  * init; linear memories come from the mem functions of the store, tables and
- * code too. No executable memory anywhere. Nothing here knows WASI.
+ * code too. Native code is the only thing that is ever executable, and not
+ * writable then. Nothing here knows WASI.
  */
 
 /* session.md 6.4, EXIT.trap; from 0x100 on: not traps of the program. */
@@ -102,6 +104,15 @@ struct dj_store_config {
 	void *poll_ctx;
 	uint32_t poll_interval;
 	uint64_t fuel; /* 0: no limit; the same count on every machine */
+	/*
+	 * native: every instance has native code (dj_instance_new_native());
+	 * without it none has. guard: what memories cannot have is reserved
+	 * behind them and stays inaccessible, so that code without checks may
+	 * run; whoever sees a fault then calls dj_native_fault().
+	 */
+	bool native, guard;
+	/* Committed memory becomes code: to be run and not to be written. */
+	dj_status (*exec)(void *p, size_t len);
 };
 
 /* config is copied; arena is borrowed and outlives the store. */
@@ -162,6 +173,25 @@ struct dj_link_error {
 dj_status dj_instance_new(struct dj_store *s,
 	const struct dj_wasm_module *module, dj_resolve_fn *resolve,
 	void *resolve_ctx, struct dj_instance **ret, struct dj_link_error *err);
+/*
+ * The same in a native store, with the image that was made of this module.
+ * DJ_E_INPUT or DJ_E_UNSUPPORTED with err->import_index UINT32_MAX: the image
+ * is refused, err->what says why (malformed, made for another machine, other
+ * bounds, another module, forbidden bytes). The image may go afterwards.
+ */
+struct dj_native_target {
+	uint8_t isa, cpu_level; /* of this Keep; code must not need more */
+};
+dj_status dj_instance_new_native(struct dj_store *s,
+	const struct dj_wasm_module *module, const uint8_t *image, size_t len,
+	const struct dj_native_target *target, dj_resolve_fn *resolve,
+	void *resolve_ctx, struct dj_instance **ret, struct dj_link_error *err);
+/*
+ * For fault handlers: the instruction at pc touched addr and cannot go on; fp
+ * is the frame pointer. Does not return if that is a trap of the native code
+ * that runs, whatever stack this is called on; returns if it is a bug.
+ */
+void dj_native_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp);
 /* Runs the start function, if there is one. */
 enum dj_trap dj_instance_start(struct dj_instance *inst);
 

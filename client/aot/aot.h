@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/status.h"
+#include "lib/wasm/module.h"
+#include "lib/wasm/native.h"
+
+/*
+ * Native code from a validated module, by LLVM 19: the only folder that
+ * includes LLVM, linked into donjon-aot and into tests. The image that comes
+ * out (lib/wasm/native.h) depends on the module and the options alone: not on
+ * the number of threads, the machine or the time.
+ */
+struct dj_aot_options {
+	enum dj_native_isa isa;       /* 0: that of this machine */
+	enum dj_native_bounds bounds; /* what the Keep's OFFER says */
+	uint8_t cpu_level; /* of the OFFER; 0: the least (x86-64: 2) */
+	uint8_t optimise;  /* 0 to 3 */
+	unsigned threads;  /* 0: as many as there are processors */
+	/*
+	 * Called from any thread, one at a time, when parts are done; false
+	 * gives the compilation up (DJ_E_STATE). NULL: none.
+	 */
+	bool (*progress)(void *ctx, uint64_t done, uint64_t total);
+	void *progress_ctx;
+};
+
+/* The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 1". */
+const char *dj_aot_compiler_id(void);
+
+/*
+ * Compiles all of module. *ret is an image of *ret_len bytes, the caller's to
+ * free(). The bytes are those that dj_wasm_load() got and are still in place.
+ *
+ * DJ_E_UNSUPPORTED: an option this compiler lacks, or an instruction that it
+ * does not know. DJ_E_LIMIT: a code size beyond the format, or a function
+ * whose code cannot be made free of forbidden bytes. DJ_E_NOMEM. DJ_E_STATE:
+ * progress said no. DJ_E_SYS: LLVM failed. On failure err, of cap bytes, has
+ * one line that says where and why.
+ */
+dj_status dj_aot_compile(const struct dj_wasm_module *module,
+	const struct dj_aot_options *options, uint8_t **ret, size_t *ret_len,
+	char *err, size_t cap);

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/wasm/native.h"
+
+#include <string.h>
+
+#include "lib/base/rd.h"
+#include "lib/base/wr.h"
+
+/* Invariant of a parsed image: every entry is inside the code. */
+static const char magic[4] = { 'D', 'J', 'N', 'I' };
+
+#define ALIGN 16u
+
+static uint32_t u32_at(const uint8_t *p, uint32_t i)
+{
+	p += (size_t)i * 4;
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+		(uint32_t)p[2] << 8 | p[3];
+}
+
+uint32_t dj_native_func(const struct dj_native *n, uint32_t i)
+{
+	return u32_at(n->funcs, i);
+}
+
+uint32_t dj_native_enter(const struct dj_native *n, uint32_t type)
+{
+	return u32_at(n->types, 2 * type);
+}
+
+uint32_t dj_native_leave(const struct dj_native *n, uint32_t type)
+{
+	return u32_at(n->types, 2 * type + 1);
+}
+
+/* A LEB128 number of at most 32 bits; false if it is none. */
+static bool leb(const uint8_t **p, const uint8_t *end, uint32_t *ret)
+{
+	uint32_t v = 0;
+
+	for (unsigned shift = 0; shift < 35; shift += 7) {
+		uint8_t b;
+
+		if (*p == end)
+			return false;
+		b = *(*p)++;
+		if (shift == 28 && b > 0x0f)
+			return false;
+		v |= (uint32_t)(b & 0x7f) << shift;
+		if (b < 0x80) {
+			*ret = v;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One site further; the module's step is zigzag: 0, -1, 1, -2, ... */
+static bool next_site(const uint8_t **p, const uint8_t *end, uint32_t *at,
+	uint32_t *offset)
+{
+	uint32_t code, wasm;
+
+	if (!leb(p, end, &code) || !leb(p, end, &wasm))
+		return false;
+	if (__builtin_add_overflow(*at, code, at))
+		return false;
+	*offset += (wasm >> 1) ^ (0 - (wasm & 1));
+	return true;
+}
+
+bool dj_native_site(const struct dj_native *n, uint32_t pc, uint32_t *ret)
+{
+	const uint8_t *p = n->sites, *end = p + n->sites_len;
+	uint32_t at = 0, offset = 0, found = 0;
+	bool any = false;
+
+	while (p != end && next_site(&p, end, &at, &offset) && at <= pc) {
+		found = offset;
+		any = true;
+	}
+	if (any)
+		*ret = found;
+	return any;
+}
+
+static const char *check_entries(const struct dj_native *n)
+{
+	uint32_t at, before = 0;
+
+	for (uint32_t i = 0; i < n->func_count; i++) {
+		at = dj_native_func(n, i);
+		if (at >= n->code_len || (i != 0 && at <= before))
+			return "a function's entry is outside the native code";
+		before = at;
+	}
+	for (uint32_t i = 0; i < 2 * n->type_count; i++)
+		if (u32_at(n->types, i) >= n->code_len)
+			return "a type's entry is outside the native code";
+	return NULL;
+}
+
+static const char *check_sites(const struct dj_native *n)
+{
+	const uint8_t *p = n->sites, *end = p + n->sites_len;
+	uint32_t at = 0, offset = 0;
+
+	while (p != end)
+		if (!next_site(&p, end, &at, &offset) || at >= n->code_len)
+			return "the native code's table of sites is malformed";
+	return NULL;
+}
+
+static dj_status read_head(struct dj_rd *r, struct dj_native *n,
+	const char **why)
+{
+	const uint8_t *m = dj_rd_bytes(r, sizeof(magic));
+	uint16_t version = dj_rd_u16be(r), abi;
+
+	n->isa = (enum dj_native_isa)dj_rd_u8(r);
+	n->bounds = (enum dj_native_bounds)dj_rd_u8(r);
+	n->cpu_level = dj_rd_u8(r);
+	n->flags = dj_rd_u8(r);
+	abi = dj_rd_u16be(r);
+	n->code_len = dj_rd_u32be(r);
+	n->rodata_len = dj_rd_u32be(r);
+	n->func_count = dj_rd_u32be(r);
+	n->type_count = dj_rd_u32be(r);
+	n->sites_len = dj_rd_u32be(r);
+	*why = "the native code is cut off";
+	if (r->err != DJ_OK)
+		return r->err;
+
+	if (memcmp(m, magic, sizeof(magic)) != 0) {
+		*why = "not a native image";
+		return DJ_E_INPUT;
+	}
+	if (version != DJ_NATIVE_VERSION) {
+		*why = "native code of another version of the format";
+		return DJ_E_UNSUPPORTED;
+	}
+	if (abi != DJ_NATIVE_ABI) {
+		*why = "native code for another version of the engine";
+		return DJ_E_UNSUPPORTED;
+	}
+	if (n->isa < DJ_ISA_X86_64 || n->isa > DJ_ISA_PPC64LE) {
+		*why = "native code for an unknown instruction set";
+		return DJ_E_UNSUPPORTED;
+	}
+	if (n->bounds > DJ_BOUNDS_GUARD) {
+		*why = "native code with an unknown kind of bounds";
+		return DJ_E_INPUT;
+	}
+	if ((n->flags & ~DJ_NATIVE_THROWS) != 0) {
+		*why = "native code with an unknown flag";
+		return DJ_E_INPUT;
+	}
+	if (n->code_len > DJ_NATIVE_MAX_CODE ||
+		n->rodata_len > DJ_NATIVE_MAX_CODE) {
+		*why = "too much native code";
+		return DJ_E_LIMIT;
+	}
+	if (n->code_len % DJ_NATIVE_PAGE != 0) {
+		*why = "the native code's length is not whole pages";
+		return DJ_E_INPUT;
+	}
+	return DJ_OK;
+}
+
+dj_status dj_native_parse(const uint8_t *buf, size_t len, struct dj_native *ret,
+	const char **ret_why)
+{
+	struct dj_rd r = dj_rd_of(buf, len);
+	struct dj_native n = { 0 };
+	dj_status st = read_head(&r, &n, ret_why);
+	const char *why;
+
+	if (st != DJ_OK)
+		return st;
+	/* Counts of 32 bits: no product of these overflows 64. */
+	n.funcs = dj_rd_bytes(&r, (size_t)n.func_count * 4);
+	n.types = dj_rd_bytes(&r, (size_t)n.type_count * 8);
+	n.sites = dj_rd_bytes(&r, n.sites_len);
+	dj_rd_zero(&r, -(size_t)(len - r.left) % ALIGN);
+	n.body = dj_rd_bytes(&r, (size_t)n.code_len + n.rodata_len);
+	if (dj_rd_end(&r) != DJ_OK) {
+		*ret_why = "the native code's lengths do not add up";
+		return r.err;
+	}
+	why = check_entries(&n);
+	if (why == NULL)
+		why = check_sites(&n);
+	if (why != NULL) {
+		*ret_why = why;
+		return DJ_E_INPUT;
+	}
+	*ret = n;
+	return DJ_OK;
+}
+
+static size_t body_at(const struct dj_native *n)
+{
+	size_t at = DJ_NATIVE_HEAD + (size_t)n->func_count * 4 +
+		(size_t)n->type_count * 8 + n->sites_len;
+
+	return (at + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+size_t dj_native_size(const struct dj_native *n)
+{
+	return body_at(n) + n->code_len + n->rodata_len;
+}
+
+dj_status dj_native_write(const struct dj_native *n, uint8_t *dst, size_t cap)
+{
+	struct dj_wr w = dj_wr_of(dst, cap);
+	size_t len = 0;
+
+	dj_wr_bytes(&w, magic, sizeof(magic));
+	dj_wr_u16be(&w, DJ_NATIVE_VERSION);
+	dj_wr_u8(&w, (uint8_t)n->isa);
+	dj_wr_u8(&w, (uint8_t)n->bounds);
+	dj_wr_u8(&w, n->cpu_level);
+	dj_wr_u8(&w, n->flags);
+	dj_wr_u16be(&w, DJ_NATIVE_ABI);
+	dj_wr_u32be(&w, n->code_len);
+	dj_wr_u32be(&w, n->rodata_len);
+	dj_wr_u32be(&w, n->func_count);
+	dj_wr_u32be(&w, n->type_count);
+	dj_wr_u32be(&w, n->sites_len);
+	dj_wr_bytes(&w, n->funcs, (size_t)n->func_count * 4);
+	dj_wr_bytes(&w, n->types, (size_t)n->type_count * 8);
+	dj_wr_bytes(&w, n->sites, n->sites_len);
+	dj_wr_zero(&w,
+		body_at(n) - DJ_NATIVE_HEAD - (size_t)n->func_count * 4 -
+			(size_t)n->type_count * 8 - n->sites_len);
+	dj_wr_bytes(&w, n->body, (size_t)n->code_len + n->rodata_len);
+	return dj_wr_end(&w, &len);
+}
+
+/* 0f: system calls and virtual machines; cd 80: the old system call. */
+static bool is_forbidden_x86(const uint8_t *p, size_t left)
+{
+	if (left < 2)
+		return false;
+	if (p[0] == 0xcd)
+		return p[1] == 0x80;
+	if (p[0] != 0x0f)
+		return false;
+	if (p[1] == 0x05 || p[1] == 0x34 || p[1] == 0x07 || p[1] == 0x35)
+		return true;
+	if (left < 3)
+		return false;
+	/* VMCALL .. PCONFIG, ENCLS, XSETBV, VMRUN .. ENCLU and their like. */
+	return p[1] == 0x01 &&
+		((p[2] >= 0xc0 && p[2] <= 0xcf && p[2] != 0xc8 &&
+			 p[2] != 0xc9 && p[2] != 0xca && p[2] != 0xcb) ||
+			(p[2] >= 0xd1 && p[2] <= 0xdf && p[2] != 0xd5 &&
+				p[2] != 0xd6) ||
+			p[2] == 0xef || p[2] >= 0xfc);
+}
+
+/* ECALL, EBREAK and what else is SYSTEM and not a counter. */
+static bool is_forbidden_riscv(const uint8_t *p, size_t left)
+{
+	uint32_t insn;
+
+	if (left < 4)
+		return false;
+	insn = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+		(uint32_t)p[3] << 24;
+	return insn == 0x00000073;
+}
+
+/* sc and scv: primary opcode 17; instructions are aligned. */
+static bool is_forbidden_ppc(const uint8_t *p, size_t left)
+{
+	return left >= 4 && p[3] >> 2 == 17;
+}
+
+size_t dj_native_forbidden(enum dj_native_isa isa, const uint8_t *code,
+	size_t len)
+{
+	size_t step = isa == DJ_ISA_X86_64 ? 1 : isa == DJ_ISA_RISCV64 ? 2 : 4;
+
+	for (size_t i = 0; i < len; i += step) {
+		bool bad = false;
+
+		switch (isa) {
+		case DJ_ISA_X86_64:
+			bad = is_forbidden_x86(code + i, len - i);
+			break;
+		case DJ_ISA_RISCV64:
+			bad = is_forbidden_riscv(code + i, len - i);
+			break;
+		case DJ_ISA_PPC64LE:
+			bad = is_forbidden_ppc(code + i, len - i);
+			break;
+		}
+		if (bad)
+			return i;
+	}
+	return SIZE_MAX;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/status.h"
+
+/*
+ * A native image: machine code that client/aot made of one module, to be run
+ * by keep/engine. One flat body without relocations: code, padded to a page,
+ * then constants; whoever runs it copies the body to a page's start and makes
+ * the code executable.
+ *
+ *   offset  size  field
+ *        0     4  magic, "DJNI"
+ *        4     2  version, big-endian like all of this; this code speaks 1
+ *        6     1  instruction set, as in an OFFER: 1 x86-64, 2 riscv64,
+ *                 3 ppc64le
+ *        7     1  bounds: 0 explicit checks, 1 guard pages
+ *        8     1  CPU level that the code needs, as in an OFFER
+ *        9     1  flags: DJ_NATIVE_THROWS
+ *       10     2  DJ_NATIVE_ABI: what code and engine know of each other
+ *       12     4  length of the code in bytes, a multiple of 4096
+ *       16     4  length of the constants
+ *       20     4  functions with a body in the module
+ *       24     4  types in the module
+ *       28     4  length of the sites
+ *       32    4n  per function with a body: its entry in the code, ascending
+ *             8n  per type: entry from the engine, entry to the engine
+ *              n  sites: LEB128 pairs, see dj_native_site()
+ *                 zeros up to a multiple of 16
+ *                 code, constants
+ *
+ * Nothing of it is trusted: dj_native_parse() bounds every number, so that
+ * what is left to trust is that the code does what the compiler meant.
+ */
+#define DJ_NATIVE_VERSION  1
+#define DJ_NATIVE_ABI      1
+#define DJ_NATIVE_HEAD     32
+#define DJ_NATIVE_PAGE     4096u
+#define DJ_NATIVE_MAX_CODE (1u << 30)
+#define DJ_NATIVE_THROWS   0x01 /* may return with an exception pending */
+
+enum dj_native_isa {
+	DJ_ISA_X86_64 = 1,
+	DJ_ISA_RISCV64 = 2,
+	DJ_ISA_PPC64LE = 3,
+};
+
+enum dj_native_bounds {
+	DJ_BOUNDS_CHECKS = 0,
+	DJ_BOUNDS_GUARD = 1,
+};
+
+struct dj_native {
+	enum dj_native_isa isa;
+	enum dj_native_bounds bounds;
+	uint8_t cpu_level, flags;
+	uint32_t func_count, type_count;
+	uint32_t code_len, rodata_len, sites_len;
+	const uint8_t *funcs, *types, *sites; /* borrowed */
+	const uint8_t *body;                  /* code_len + rodata_len bytes */
+};
+
+/*
+ * Reads an image; all of it borrows from buf. DJ_E_INPUT: malformed, an entry
+ * outside the code or a site table that is not in order. DJ_E_UNSUPPORTED:
+ * another version, ABI or instruction set. DJ_E_LIMIT: more code than
+ * DJ_NATIVE_MAX_CODE. *ret_why says which field, and is constant; it is set
+ * on failure only, *ret on success only.
+ */
+dj_status dj_native_parse(const uint8_t *buf, size_t len, struct dj_native *ret,
+	const char **ret_why);
+/* The other direction: bytes that an image of these parts takes, and them. */
+size_t dj_native_size(const struct dj_native *n);
+dj_status dj_native_write(const struct dj_native *n, uint8_t *dst, size_t cap);
+
+uint32_t dj_native_func(const struct dj_native *n, uint32_t i);
+/* Takes (context, base, code, slots): loads parameters, calls, stores. */
+uint32_t dj_native_enter(const struct dj_native *n, uint32_t type);
+/* What a host function's callers jump to, with it as the context. */
+uint32_t dj_native_leave(const struct dj_native *n, uint32_t type);
+
+/*
+ * Sites: places in the code that can trap or call, and the offsets in the
+ * module's bytes of their instructions. Each is a step in the code (unsigned)
+ * and one in the module (signed), from those before. The place of pc is the
+ * last one that is not behind it; false if there is none.
+ */
+bool dj_native_site(const struct dj_native *n, uint32_t pc, uint32_t *ret);
+
+/*
+ * The first instruction that a Keep's code must not have (SYSCALL, SYSENTER,
+ * INT 80, ENCLU, WRPKRU, VMCALL and the like), at any offset: a second line
+ * behind shim and jail. SIZE_MAX if there is none.
+ */
+size_t dj_native_forbidden(enum dj_native_isa isa, const uint8_t *code,
+	size_t len);
+
+/*
+ * What code and engine know of each other, DJ_NATIVE_ABI. Offsets in bytes;
+ * keep/engine/native.c asserts that its structures have them. A function is
+ * called with (context, base of memory 0, [results], parameters...) in
+ * registers and on the stack as LLVM's tailcc says; results is an array of
+ * 16-byte places, there if a function has more than one result.
+ *
+ * Context: of an instance; of a function of the engine the function itself.
+ */
+enum {
+	DJ_CTX_SHARED = 0, /* of the store */
+	DJ_CTX_BASE = 8,   /* of memory 0; never changes */
+	DJ_CTX_MEMORY = 16,
+	DJ_CTX_FUNCS = 24, /* arrays of pointers, by index */
+	DJ_CTX_TABLES = 32,
+	DJ_CTX_MEMORIES = 40,
+	DJ_CTX_GLOBALS = 48,
+	DJ_CTX_TAGS = 56,
+	DJ_CTX_TYPE_IDS = 64,
+	DJ_CTX_INSTANCE = 72,
+	DJ_CTX_OWN_GLOBALS = 80, /* the module's own, this far apart: */
+	DJ_NATIVE_GLOBAL_SIZE = 32,
+
+	DJ_FUNC_CODE = 16,
+	DJ_FUNC_CTX = 24,
+	DJ_FUNC_TYPE_ID = 32,
+
+	DJ_MEMORY_BASE = 0,
+	DJ_MEMORY_LEN = 8,
+	DJ_TABLE_ELEMS = 0,
+	DJ_TABLE_COUNT = 8,
+
+	DJ_SHARED_COUNT = 0,    /* events left until helper EVENT */
+	DJ_SHARED_STACK = 8,    /* the lowest address that the stack may have */
+	DJ_SHARED_CALLER = 16,  /* who calls out: a context */
+	DJ_SHARED_EXN_TAG = 24, /* the exception on its way; NULL: none */
+	DJ_SHARED_EXN_VALUES = 32,
+	DJ_SHARED_HELPERS = 40, /* pointers, by enum dj_helper */
+};
+
+/* C functions of the engine; what traps does not return. */
+enum dj_helper {
+	DJ_HELP_TRAP,  /* (ctx, u32 enum dj_trap) */
+	DJ_HELP_EVENT, /* (ctx): the count has run out */
+	DJ_HELP_STACK, /* (ctx): more stack, or a trap */
+	DJ_HELP_CALL,  /* (func, slots): to a function of the engine */
+	DJ_HELP_TYPE,  /* (ctx, func, u32 type): traps if it is not of it */
+	DJ_HELP_MEMORY_GROW, /* (ctx, u32 memory, u64 n) -> u32 */
+	DJ_HELP_MEMORY_INIT, /* (ctx, u32 memory, u32 data, u32 dst, src, n) */
+	DJ_HELP_MEMORY_COPY, /* (ctx, u32 to, u32 from, u32 dst, src, n) */
+	DJ_HELP_MEMORY_FILL, /* (ctx, u32 memory, u32 dst, byte, n) */
+	DJ_HELP_DATA_DROP,   /* (ctx, u32 data) */
+	DJ_HELP_TABLE_GET,   /* (ctx, u32 table, u32 i) -> ref */
+	DJ_HELP_TABLE_SET,   /* (ctx, u32 table, u32 i, ref) */
+	DJ_HELP_TABLE_GROW,  /* (ctx, u32 table, ref, u32 n) -> u32 */
+	DJ_HELP_TABLE_FILL,  /* (ctx, u32 table, u32 dst, ref, u32 n) */
+	DJ_HELP_TABLE_INIT,  /* (ctx, u32 table, u32 elem, u32 dst, src, n) */
+	DJ_HELP_TABLE_COPY,  /* (ctx, u32 to, u32 from, u32 dst, src, n) */
+	DJ_HELP_ELEM_DROP,   /* (ctx, u32 elem) */
+	DJ_HELP_THROW,       /* (ctx, u32 tag, slots): then it is pending */
+	DJ_HELP_THROW_REF,   /* (ctx, exn): the same */
+	DJ_HELP_CATCH, /* (ctx, u32 with_ref) -> exn: it is not any more */
+	DJ_HELP_COUNT,
+};
