@@ -74,19 +74,22 @@ static size_t group(const char s[static 4], uint8_t dst[static 3])
 }
 
 /*
- * One certificate's lines at *p, of this width; its length in dst, 0 if it is
- * none. is_loose: the last line of all may lack its line feed.
+ * One certificate's lines at *p; its length in dst, 0 if it is none. is_loose:
+ * lines may be as wide as MIME's, and the last need not end.
  */
-static size_t pem_one(const char **p, const char *end, size_t width,
-	bool is_loose, uint8_t dst[static DJ_CERT_DER_MAX + 3])
+static size_t pem_one(const char **p, const char *end, bool is_loose,
+	uint8_t dst[static DJ_CERT_DER_MAX + 3])
 {
 	const char *s = *p;
-	size_t len = 0, n = 3, full = width, tail = strlen(END);
+	size_t len = 0, n = 3, width = LINE, full, tail = strlen(END) - 1;
 
 	if ((size_t)(end - s) < strlen(BEGIN) ||
 		memcmp(s, BEGIN, strlen(BEGIN)) != 0)
 		return 0;
 	s += strlen(BEGIN);
+	if (is_loose && end - s > WIDE && s[WIDE] == '\n')
+		width = WIDE;
+	full = width;
 	while (s < end && *s != '-') {
 		size_t line = 0;
 
@@ -107,11 +110,14 @@ static size_t pem_one(const char **p, const char *end, size_t width,
 			return 0;
 		full = line;
 	}
-	if (is_loose && (size_t)(end - s) == tail - 1)
-		tail--;
 	if ((size_t)(end - s) < tail || memcmp(s, END, tail) != 0)
 		return 0;
-	*p = s + tail;
+	s += tail;
+	if (s < end && *s == '\n')
+		s++;
+	else if (!is_loose)
+		return 0;
+	*p = s;
 	return len > DJ_CERT_DER_MAX ? 0 : len;
 }
 
@@ -139,7 +145,7 @@ const char *dj_pem_certs(const char *pem, size_t len, size_t count, X509 **ret)
 	size_t have = 0, n;
 
 	while (have < count && wrong == NULL) {
-		n = pem_one(&p, end, LINE, false, der);
+		n = pem_one(&p, end, false, der);
 		ret[have] = n == 0 ? NULL : dj_der_cert(der, n);
 		if (ret[have] != NULL)
 			have++;
@@ -158,16 +164,13 @@ const char *dj_pem_chain(const char *pem, size_t len, size_t max, X509 **ret,
 	size_t *ret_count)
 {
 	const char *p = pem, *end = pem + len, *wrong = NULL;
-	size_t width = LINE, have = 0, n;
+	size_t have = 0, n;
 	uint8_t der[DJ_CERT_DER_MAX + 3];
 
 	if (len > 0 && end[-1] == '\0')
 		end--;
-	if ((size_t)(end - p) > strlen(BEGIN) + WIDE &&
-		p[strlen(BEGIN) + WIDE] == '\n')
-		width = WIDE;
 	while (p != end && wrong == NULL) {
-		n = have == max ? 0 : pem_one(&p, end, width, true, der);
+		n = have == max ? 0 : pem_one(&p, end, true, der);
 		ret[have] = n == 0 ? NULL : dj_der_cert(der, n);
 		if (ret[have] != NULL)
 			have++;

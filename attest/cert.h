@@ -25,8 +25,8 @@ const char *dj_pem_certs(const char *pem, size_t len, size_t count, X509 **ret);
 
 /*
  * A chain that came inside something else, 1 to max certificates: the same,
- * but lines may be of 76 characters, the last line feed may be missing, and a
- * single NUL may follow, as they do in quotes of SGX and TDX.
+ * but lines may be of 76 characters, the line feed after a certificate may be
+ * missing, and a single NUL may follow: all are seen in quotes of SGX.
  */
 const char *dj_pem_chain(const char *pem, size_t len, size_t max, X509 **ret,
 	size_t *ret_count);

@@ -16,6 +16,8 @@ static const struct dj_format_judge *const judges[] = {
 	&dj_judge_kvm,
 	&dj_judge_snp,
 	&dj_judge_snp_emulated,
+	&dj_judge_sgx,
+	&dj_judge_sgx_emulated,
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -245,8 +247,8 @@ static const struct dj_format_judge *check_format(struct dj_judging *j)
 	fj = judge_of(e->format);
 	if (fj == NULL) {
 		dj_check_want(j, c,
-			"a format that this build judges: 0x8001, 0x8002, 0x0002, "
-			"0x8102");
+			"a format that this build judges: 0x8001, 0x8002, "
+			"0x0001, 0x8101, 0x0002, 0x8102");
 		return NULL;
 	}
 	if (j->has_offer && fj->tee != j->offer.tee) {
@@ -359,6 +361,9 @@ void dj_verdict_done(struct dj_verdict *v)
 		free(c->want);
 		free(c->got);
 	}
+	for (size_t i = 0; i < v->advisory_count; i++)
+		free(v->advisory[i]);
+	free(v->advisory);
 	memset(v, 0, sizeof(*v));
 }
 

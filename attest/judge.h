@@ -34,7 +34,10 @@
  *   evidence.chain       certificates, up to a root that the policy names
  *   evidence.validity    all of them valid at the time of judging
  *   evidence.revocation  none of them revoked
+ *   evidence.collateral  SGX: TCB info and QE identity are genuine, in force,
+ *                        and about this platform
  *   evidence.signature   the report's, under the chain's leaf
+ *   evidence.qe          SGX: the quoting enclave is the vendor's
  *   evidence.report_data freshness and channel, all 64 bytes
  *   evidence.measurement one of the policy's
  *   evidence.config      the report names OFFER's config_hash
@@ -126,6 +129,11 @@ struct dj_verdict {
 	uint8_t report_data[64];
 	bool has_platform;
 	uint8_t platform[32];
+	/* What the vendor's collateral says of the platform, where a TEE has
+	 * that: "UpToDate"; NULL otherwise. Advisories sorted, owned. */
+	const char *tcb_status;
+	char **advisory;
+	size_t advisory_count;
 	uint8_t evidence_sha256[32];
 
 	char policy_file[DJ_POLICY_PATH_MAX];

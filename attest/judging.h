@@ -80,3 +80,4 @@ struct dj_format_judge {
 extern const struct dj_format_judge dj_judge_process, dj_judge_snp,
 	dj_judge_snp_emulated;
 extern const struct dj_format_judge dj_judge_kvm;
+extern const struct dj_format_judge dj_judge_sgx, dj_judge_sgx_emulated;

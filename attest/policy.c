@@ -8,6 +8,7 @@
 
 #include "attest/cert.h"
 #include "attest/policy_value.h"
+#include "attest/sgx_doc.h"
 #include "attest/suggest.h"
 #include "lib/proto/hello.h"
 
@@ -15,13 +16,14 @@ _Static_assert(DJ_POLICY_ROOT_DER_MAX == DJ_CERT_DER_MAX, "roots fit");
 
 /* Which TEEs this build can judge, and what a measurement of one is called. */
 static const struct judged {
-	enum dj_tee tee;
 	const char *key;
+	enum dj_tee tee;
 	uint8_t len;
 } judged[] = {
-	{ DJ_TEE_PROCESS, "sha256", 32 },
-	{ DJ_TEE_KVM, "sha256", 32 },
-	{ DJ_TEE_SNP, "sha384", 48 },
+	{ "sha256", DJ_TEE_PROCESS, 32 },
+	{ "sha256", DJ_TEE_KVM, 32 },
+	{ "sha384", DJ_TEE_SNP, 48 },
+	{ "mrenclave", DJ_TEE_SGX, 32 },
 };
 
 static const uint8_t all_tees[] = { DJ_TEE_SGX, DJ_TEE_SNP, DJ_TEE_TDX,
@@ -51,7 +53,7 @@ static dj_status no_judge(struct dj_toml_error *err, unsigned line,
 	unsigned col, const char *tee)
 {
 	(void)dj_toml_fail(err, line, col,
-		"this build cannot judge %s Keeps; it judges: process, kvm, snp",
+		"this build cannot judge %s Keeps; it judges: process, kvm, snp, sgx",
 		tee);
 	return DJ_E_UNSUPPORTED;
 }
@@ -248,6 +250,12 @@ static dj_status on_snp(struct dj_policy *p, const struct dj_toml_value *t,
 	return dj_policy_snp_read(&p->snp, t, err);
 }
 
+static dj_status on_sgx(struct dj_policy *p, const struct dj_toml_value *t,
+	struct dj_toml_error *err)
+{
+	return dj_policy_sgx_read(&p->sgx, t, err);
+}
+
 static const struct section {
 	const char *name;
 	dj_status (*read)(struct dj_policy *p, const struct dj_toml_value *t,
@@ -258,6 +266,7 @@ static const struct section {
 	{ "session", on_session },
 	{ "process", on_process },
 	{ "snp", on_snp },
+	{ "sgx", on_sgx },
 };
 
 static bool has_section(const char *name)
@@ -313,6 +322,8 @@ static dj_status read_policy(struct dj_policy *p,
 
 	if (st == DJ_OK)
 		st = dj_policy_snp_read(&p->snp, NULL, err);
+	if (st == DJ_OK)
+		st = dj_policy_sgx_read(&p->sgx, NULL, err);
 	for (size_t i = 0; i < COUNT(sections) && st == DJ_OK; i++) {
 		const struct dj_toml_value *t;
 
@@ -321,7 +332,7 @@ static dj_status read_policy(struct dj_policy *p,
 		if (st == DJ_OK && t != NULL)
 			st = sections[i].read(p, t, err);
 	}
-	if (st == DJ_OK && p->measure_count == 0)
+	if (st == DJ_OK && p->measure_count == 0 && p->sgx.signer_count == 0)
 		return dj_toml_fail(err,
 			p->measures_line == 0 ? 1 : p->measures_line, 1,
 			"no measurement, so no Keep would be accepted; add "
@@ -449,6 +460,44 @@ static size_t warn_snp(const struct dj_policy *policy, dj_policy_say *say,
 	return n;
 }
 
+static size_t warn_sgx(const struct dj_policy *policy, dj_policy_say *say,
+	void *ctx)
+{
+	const struct dj_policy_sgx *p = &policy->sgx;
+	const uint32_t weak = p->statuses.bits &
+		~(1U << DJ_SGX_UP_TO_DATE | 1U << DJ_SGX_SW_HARDENING);
+	size_t n = 0;
+
+	if (p->debug.on) {
+		say(ctx, p->debug.line, "the host may look into such Keeps");
+		n++;
+	}
+	if (p->ppids.count == 0) {
+		say(ctx, p->ppids.line != 0 ? p->ppids.line : p->line,
+			"no list of [sgx] platforms: one attestation key that "
+			"has leaked, of any machine, forges evidence");
+		n++;
+	}
+	if (weak != 0) {
+		say(ctx, p->statuses.line,
+			"[sgx] tcb-status accepts platforms with known holes");
+		n++;
+	}
+	if (p->any_advisory) {
+		say(ctx, p->advisories.line,
+			"[sgx] advisories = \"any\": also those that are yet to "
+			"be written are accepted");
+		n++;
+	}
+	if (p->min_evaluation.line == 0) {
+		say(ctx, p->line,
+			"no [sgx] min-tcb-evaluation: a host may show the "
+			"oldest collateral that is still in force");
+		n++;
+	}
+	return n;
+}
+
 size_t dj_policy_warnings(const struct dj_policy *policy, dj_policy_say *say,
 	void *ctx)
 {
@@ -479,6 +528,8 @@ size_t dj_policy_warnings(const struct dj_policy *policy, dj_policy_say *say,
 	}
 	if (dj_policy_wants_tee(policy, DJ_TEE_SNP))
 		n += warn_snp(policy, say, ctx);
+	if (dj_policy_wants_tee(policy, DJ_TEE_SGX))
+		n += warn_sgx(policy, say, ctx);
 	for (size_t i = 0; i < policy->measure_count; i++) {
 		const struct dj_policy_measure *m = &policy->measures[i];
 		size_t k = 0;
@@ -502,5 +553,5 @@ bool dj_policy_wants_tee(const struct dj_policy *policy, uint8_t tee)
 		if (policy->measures[i].tee == tee)
 			return true;
 	}
-	return false;
+	return tee == DJ_TEE_SGX && policy->sgx.signer_count != 0;
 }

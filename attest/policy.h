@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attest/policy_sgx.h"
 #include "attest/policy_snp.h"
 #include "attest/toml.h"
 #include "lib/base/status.h"
@@ -77,6 +78,7 @@ struct dj_policy {
 	unsigned platforms_line;
 
 	struct dj_policy_snp snp;
+	struct dj_policy_sgx sgx;
 };
 
 /*

@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "attest/judge.h"
 #include "cli/trust.h"
 #include "cli/verbs.h"
 #include "client/policy_file.h"
+#include "client/sgx_file.h"
 #include "client/snp_file.h"
 #include "client/verdict_print.h"
 #include "lib/proto/evidence.h"
@@ -27,6 +30,9 @@ struct subject {
 	size_t part_len[PARTS_MAX];
 	const char *part_name[PARTS_MAX];
 	size_t part_count;
+	char *made_name[PARTS_MAX]; /* owned: names found in a folder */
+	size_t made_count;
+	size_t cut;      /* bytes after the end of a quote, not judged */
 	uint8_t *packed; /* owned: EVIDENCE made of a bare report */
 	uint8_t report_data[64];
 	struct dj_judge_input in;
@@ -38,6 +44,8 @@ static void subject_done(struct subject *s)
 	free(s->file);
 	for (size_t i = 0; i < s->part_count; i++)
 		free(s->part[i]);
+	for (size_t i = 0; i < s->made_count; i++)
+		free(s->made_name[i]);
 	free(s->packed);
 }
 
@@ -145,13 +153,13 @@ static bool pack_process(struct subject *s, size_t report_len,
 
 static bool pack_snp(struct subject *s, size_t report_len, struct dj_err *err)
 {
-	struct dj_snp_part parts[PARTS_MAX];
-	struct dj_snp_part report = { s->name, (const uint8_t *)s->file,
+	struct dj_evidence_part parts[PARTS_MAX];
+	struct dj_evidence_part report = { s->name, (const uint8_t *)s->file,
 		report_len };
 	struct dj_snp_file f;
 
 	for (size_t i = 0; i < s->part_count; i++)
-		parts[i] = (struct dj_snp_part){ s->part_name[i],
+		parts[i] = (struct dj_evidence_part){ s->part_name[i],
 			(const uint8_t *)s->part[i], s->part_len[i] };
 	if (!dj_snp_file_pack(&report, parts, s->part_count, s->tee.emulated,
 		    &f, err))
@@ -166,40 +174,115 @@ static bool pack_snp(struct subject *s, size_t report_len, struct dj_err *err)
 	return true;
 }
 
+static bool pack_sgx(struct subject *s, size_t quote_len, struct dj_err *err)
+{
+	struct dj_evidence_part parts[PARTS_MAX];
+	struct dj_evidence_part quote = { s->name, (const uint8_t *)s->file,
+		quote_len };
+	struct dj_sgx_file f;
+
+	for (size_t i = 0; i < s->part_count; i++)
+		parts[i] = (struct dj_evidence_part){ s->part_name[i],
+			(const uint8_t *)s->part[i], s->part_len[i] };
+	if (!dj_sgx_file_pack(&quote, parts, s->part_count, s->tee.emulated, &f,
+		    err))
+		return false;
+	s->packed = f.packed;
+	s->in.evidence = f.packed;
+	s->in.evidence_len = f.packed_len;
+	s->cut = f.cut;
+	return true;
+}
+
+static bool add_part(struct subject *s, const char *name, const char *option,
+	struct dj_err *err)
+{
+	size_t n = s->part_count;
+
+	if (n == PARTS_MAX)
+		return dj_err_set(err, "usage.option",
+			"--%s: more than %d files", option, PARTS_MAX);
+	s->part_name[n] = name;
+	if (!read_file(name, DJ_EVIDENCE_MAX, &s->part[n], &s->part_len[n],
+		    err))
+		return false;
+	s->part_count++;
+	return true;
+}
+
+/* A folder of collateral: the files of it whose names tell what they are. What
+ * is missing, the judge will say. */
+static bool add_folder(struct subject *s, const char *folder,
+	struct dj_err *err)
+{
+	bool good = true;
+
+	for (size_t i = 0; dj_sgx_file_names[i] != NULL && good; i++) {
+		char *path;
+
+		if (asprintf(&path, "%s/%s", folder, dj_sgx_file_names[i]) < 0)
+			return dj_err_set(err, "internal.memory", "no memory");
+		if (access(path, F_OK) == 0) {
+			s->made_name[s->made_count++] = path;
+			good = add_part(s, path, "collateral", err);
+		} else {
+			free(path);
+		}
+	}
+	return good;
+}
+
+static bool read_collateral(const struct dj_cli *cli, struct subject *s,
+	struct dj_err *err)
+{
+	const char *name;
+	struct stat st;
+	bool good = true;
+
+	for (size_t i = 0;
+		good && (name = dj_cli_next(cli, "collateral", &i)) != NULL;) {
+		if (stat(name, &st) == 0 && S_ISDIR(st.st_mode))
+			good = s->made_count == 0
+				? add_folder(s, name, err)
+				: dj_err_set(err, "usage.option",
+					  "--collateral: more than one folder");
+		else
+			good = add_part(s, name, "collateral", err);
+	}
+	return good;
+}
+
 static bool read_parts(const struct dj_cli *cli, struct subject *s,
 	const char *option, struct dj_err *err)
 {
 	const char *name;
 
 	for (size_t i = 0; (name = dj_cli_next(cli, option, &i)) != NULL;) {
-		size_t n = s->part_count;
-
-		if (n == PARTS_MAX)
-			return dj_err_set(err, "usage.option",
-				"--%s: more than %d files", option, PARTS_MAX);
-		s->part_name[n] = name;
-		if (!read_file(name, DJ_EVIDENCE_MAX, &s->part[n],
-			    &s->part_len[n], err))
+		if (!add_part(s, name, option, err))
 			return false;
-		s->part_count++;
 	}
 	return true;
 }
 
-/* "process", "snp", and "snp-emu" for what a development root has signed. */
+/* By name, and "-emu" for what a development root has signed. */
 static bool which_tee(const char *text, struct dj_judge_tee *ret,
 	struct dj_err *err)
 {
 	ret->tee = dj_tee_number(text);
-	ret->emulated = strcmp(text, "snp-emu") == 0;
-	if (ret->emulated)
+	ret->emulated = true;
+	if (strcmp(text, "snp-emu") == 0)
 		ret->tee = DJ_TEE_SNP;
+	else if (strcmp(text, "sgx-emu") == 0)
+		ret->tee = DJ_TEE_SGX;
+	else
+		ret->emulated = false;
 	if (ret->tee == DJ_TEE_PROCESS || ret->tee == DJ_TEE_KVM ||
-		ret->tee == DJ_TEE_SNP)
+		ret->tee == DJ_TEE_SNP || ret->tee == DJ_TEE_SGX)
 		return true;
 	return dj_err_set(err,
 		ret->tee == 0 ? "tee.unknown" : "tee.unsupported",
-		"this build judges reports of: process, kvm, snp, snp-emu");
+		"this build judges reports of: process, kvm, snp, snp-emu, "
+		"sgx, sgx-emu");
 }
 
 static bool load_report(const struct dj_cli *cli, struct subject *s,
@@ -216,6 +299,12 @@ static bool load_report(const struct dj_cli *cli, struct subject *s,
 		!read_parts(cli, s, "chain", err) ||
 		!read_parts(cli, s, "crl", err))
 		return false;
+	if (s->tee.tee == DJ_TEE_SGX)
+		return read_collateral(cli, s, err) &&
+			pack_sgx(s, report_len, err);
+	if (dj_cli_has(cli, "collateral"))
+		return dj_err_set(err, "usage.option",
+			"--collateral belongs to a quote of sgx");
 	return s->tee.tee == DJ_TEE_SNP ? pack_snp(s, report_len, err)
 					: pack_process(s, report_len, err);
 }
@@ -234,10 +323,11 @@ static bool load(const struct dj_cli *cli, struct subject *s,
 			"seconds since 1970");
 	if (tee != NULL)
 		return load_report(cli, s, tee, err);
-	if (dj_cli_has(cli, "chain") || dj_cli_has(cli, "crl"))
+	if (dj_cli_has(cli, "chain") || dj_cli_has(cli, "crl") ||
+		dj_cli_has(cli, "collateral"))
 		return dj_err_set(err, "usage.option",
-			"--chain and --crl belong to a bare report: name its "
-			"TEE with --tee");
+			"--chain, --crl and --collateral belong to a bare "
+			"report: name its TEE with --tee");
 	return load_bundle(s, err);
 }
 
@@ -262,6 +352,9 @@ static int say_json(const struct dj_cli *cli, const struct subject *s,
 	json_t *o = dj_verdict_json(v, s->name, false);
 	json_t *fields;
 
+	if (s->cut != 0)
+		(void)json_object_set_new(o, "ignored_bytes",
+			json_integer((json_int_t)s->cut));
 	if (dj_cli_has(cli, "explain")) {
 		fields = json_array();
 		(void)dj_judge_explain(s->in.evidence, s->in.evidence_len,
@@ -288,6 +381,10 @@ static int say(const struct dj_cli *cli, const struct subject *s,
 			v->policy_file, v->error);
 	dj_verdict_print(v, dj_cli_has(cli, "explain") || cli->verbose > 0,
 		stdout);
+	if (s->cut != 0)
+		dj_cli_print("  %zu bytes after the quote's end are signed by "
+			     "nothing and were not looked at\n",
+			s->cut);
 	if (dj_cli_has(cli, "explain")) {
 		dj_cli_print("  offset size  field         value\n");
 		if (!dj_judge_explain(s->in.evidence, s->in.evidence_len,
@@ -325,6 +422,7 @@ static const struct dj_option options[] = {
 	{ "tee", 0, "TEE", "FILE is a bare report of this TEE" },
 	{ "chain", 0, "FILE", "the certificates of a bare report" },
 	{ "crl", 0, "FILE", "revocation lists of a bare report" },
+	{ "collateral", 0, "PATH", "a quote's collateral: a folder, or files" },
 	{ 0 },
 };
 

@@ -85,6 +85,14 @@ const struct dj_err_info dj_errs[] = {
 	"The attestation key's certificates must lead, link by link, to a "
 	"root certificate that the policy names. Nothing secret was sent.",
 	"donjon help verify" },
+{ "evidence.collateral", 1, 123,
+	"what the vendor says of the platform is missing, not genuine, not in "
+	"force, or about another platform",
+	"A quote of SGX is judged by TCB info and a QE identity, signed by "
+	"Intel and good for about a month. Fetch them anew for the platform, "
+	"or judge saved evidence at the time it was made (--at). Nothing "
+	"secret was sent.",
+	"donjon help verify" },
 { "evidence.config", 1, 123,
 	"the report names another configuration than the offer",
 	"The report's own copy of the configuration hash differs from the "
@@ -126,6 +134,11 @@ const struct dj_err_info dj_errs[] = {
 	"the machine is none of those in the policy",
 	"The policy lists the processors or attestation keys it accepts, and "
 	"this is none of them. Nothing secret was sent.",
+	"donjon help verify" },
+{ "evidence.qe", 1, 123,
+	"the quote was made by another quoting enclave than the vendor's",
+	"The enclave that signed the quote is not what the QE identity "
+	"describes. Nothing secret was sent.",
 	"donjon help verify" },
 { "evidence.report_data", 1, 123,
 	"the evidence is old, or of another channel",

@@ -3,24 +3,22 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/cert.h"
+#include "client/certs.h"
 #include "client/snp_certs.h"
 #include "lib/evidence/snp.h"
 #include "lib/proto/evidence.h"
 #include "lib/proto/frame.h"
 #include "lib/proto/hello.h"
 
-#define CERTS_MAX 48
-
 struct heap {
-	X509 *cert[CERTS_MAX];
-	size_t cert_count;
+	struct dj_certs certs;
 	uint8_t *crls; /* item 3 */
 	size_t crls_len;
 	uint8_t *outblob, *auxblob; /* of JSON */
@@ -29,14 +27,13 @@ struct heap {
 
 static void heap_done(struct heap *h)
 {
-	for (size_t i = 0; i < h->cert_count; i++)
-		X509_free(h->cert[i]);
+	dj_certs_done(&h->certs);
 	free(h->crls);
 	free(h->outblob);
 	free(h->auxblob);
 }
 
-static bool bad(const struct dj_snp_part *part, const char *why,
+static bool bad(const struct dj_evidence_part *part, const char *why,
 	struct dj_err *err)
 {
 	char name[400];
@@ -44,76 +41,6 @@ static bool bad(const struct dj_snp_part *part, const char *why,
 	return dj_err_set(err, "evidence.file", "%s: %s",
 		dj_clean(name, sizeof(name), part->name, strlen(part->name)),
 		why);
-}
-
-static bool add_cert(struct heap *h, X509 *cert)
-{
-	if (cert == NULL || h->cert_count == CERTS_MAX) {
-		X509_free(cert);
-		return false;
-	}
-	h->cert[h->cert_count++] = cert;
-	return true;
-}
-
-static bool add_crl(struct heap *h, const uint8_t *p, size_t len)
-{
-	X509_CRL *crl = dj_der_crl(p, len);
-	uint8_t *more;
-	struct dj_wr w;
-
-	if (crl == NULL)
-		return false;
-	X509_CRL_free(crl);
-	more = realloc(h->crls, h->crls_len + 4 + len);
-	if (more == NULL)
-		return false;
-	h->crls = more;
-	w = dj_wr_of(more + h->crls_len, 4 + len);
-	dj_evidence_crl_write(&w, p, len);
-	h->crls_len += 4 + len;
-	return true;
-}
-
-static bool add_der(struct heap *h, const uint8_t *p, size_t len)
-{
-	return add_cert(h, dj_der_cert(p, len)) || add_crl(h, p, len);
-}
-
-/* Every block of the text; others than certificates and lists are refused. */
-static bool add_pem(struct heap *h, const uint8_t *p, size_t len)
-{
-	BIO *bio = BIO_new_mem_buf(p, (int)len);
-	char *name = NULL, *header = NULL;
-	uint8_t *der = NULL;
-	long der_len = 0;
-	size_t n = 0;
-	bool good = bio != NULL;
-
-	while (good && PEM_read_bio(bio, &name, &header, &der, &der_len) == 1) {
-		good = add_der(h, der, (size_t)der_len);
-		n++;
-		OPENSSL_free(name);
-		OPENSSL_free(header);
-		OPENSSL_free(der);
-	}
-	BIO_free(bio);
-	ERR_clear_error();
-	return good && n > 0;
-}
-
-static bool is_pem(const uint8_t *p, size_t len)
-{
-	static const char begin[] = "-----BEGIN ";
-
-	return memchr(p, 0, len) == NULL &&
-		memmem(p, len, begin, strlen(begin)) != NULL;
-}
-
-static bool add_one(struct heap *h, const uint8_t *p, size_t len)
-{
-	return len > 0 && p[0] == 0x30 ? add_der(h, p, len)
-				       : is_pem(p, len) && add_pem(h, p, len);
 }
 
 static bool add_table(struct heap *h, const uint8_t *p, size_t len)
@@ -124,12 +51,13 @@ static bool add_table(struct heap *h, const uint8_t *p, size_t len)
 
 	for (size_t i = 0; i < n && good; i++) {
 		if (certs[i].kind != DJ_SNP_CERT_OTHER)
-			good = add_one(h, certs[i].p, certs[i].len);
+			good = dj_certs_add(&h->certs, certs[i].p,
+				certs[i].len);
 	}
 	return good;
 }
 
-static bool add_part(struct heap *h, const struct dj_snp_part *part,
+static bool add_part(struct heap *h, const struct dj_evidence_part *part,
 	struct dj_err *err)
 {
 	bool one = part->len > 0 && part->p[0] == 0x30;
@@ -137,7 +65,7 @@ static bool add_part(struct heap *h, const struct dj_snp_part *part,
 	/* A table may hold PEM, so it is looked for first. */
 	if (!one && add_table(h, part->p, part->len))
 		return true;
-	return add_one(h, part->p, part->len) ||
+	return dj_certs_add(&h->certs, part->p, part->len) ||
 		bad(part,
 			"neither certificates nor revocation lists, in DER, "
 			"PEM or a certificate table",
@@ -177,7 +105,7 @@ static uint8_t *base64url(const char *text, size_t *ret_len)
 	return bytes;
 }
 
-static bool read_json(struct heap *h, const struct dj_snp_part *part,
+static bool read_json(struct heap *h, const struct dj_evidence_part *part,
 	struct dj_err *err)
 {
 	json_t *o = json_loadb((const char *)part->p, part->len,
@@ -195,13 +123,13 @@ static bool read_json(struct heap *h, const struct dj_snp_part *part,
 			err);
 	return h->auxblob_len == 0 ||
 		add_part(h,
-			&(struct dj_snp_part){ part->name, h->auxblob,
+			&(struct dj_evidence_part){ part->name, h->auxblob,
 				h->auxblob_len },
 			err);
 }
 
 /* The report's own bytes, out of whatever is around them. */
-static bool unwrap(struct heap *h, const struct dj_snp_part *part,
+static bool unwrap(struct heap *h, const struct dj_evidence_part *part,
 	struct dj_evidence_item *ret, struct dj_snp_file *file,
 	struct dj_err *err)
 {
@@ -238,8 +166,8 @@ static X509 *issuer_of(const struct heap *h, X509 *cert)
 {
 	X509 *named = NULL;
 
-	for (size_t i = 0; i < h->cert_count; i++) {
-		X509 *c = h->cert[i];
+	for (size_t i = 0; i < h->certs.cert_count; i++) {
+		X509 *c = h->certs.cert[i];
 
 		if (X509_NAME_cmp(X509_get_subject_name(c),
 			    X509_get_issuer_name(cert)) != 0)
@@ -256,11 +184,11 @@ static X509 *issuer_of(const struct heap *h, X509 *cert)
 /* The first on a curve: AMD's own are RSA. */
 static X509 *leaf_of(const struct heap *h)
 {
-	for (size_t i = 0; i < h->cert_count; i++) {
-		const EVP_PKEY *key = X509_get0_pubkey(h->cert[i]);
+	for (size_t i = 0; i < h->certs.cert_count; i++) {
+		const EVP_PKEY *key = X509_get0_pubkey(h->certs.cert[i]);
 
 		if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
-			return h->cert[i];
+			return h->certs.cert[i];
 	}
 	return NULL;
 }
@@ -282,15 +210,39 @@ static BIO *chain_of(const struct heap *h)
 	return NULL;
 }
 
-static bool pack(const struct heap *h, struct dj_evidence *e,
-	struct dj_snp_file *ret, struct dj_err *err)
+/* Item 3: the lists as they were, one after the other. */
+static bool pack_crls(struct heap *h)
+{
+	for (size_t i = 0; i < h->certs.crl_count; i++) {
+		uint8_t *der = NULL, *more;
+		int len = i2d_X509_CRL(h->certs.crl[i], &der);
+		struct dj_wr w;
+
+		more = len <= 0
+			? NULL
+			: realloc(h->crls, h->crls_len + 4 + (size_t)len);
+		if (more != NULL) {
+			h->crls = more;
+			w = dj_wr_of(more + h->crls_len, 4 + (size_t)len);
+			dj_evidence_crl_write(&w, der, (size_t)len);
+			h->crls_len += 4 + (size_t)len;
+		}
+		OPENSSL_free(der);
+		if (more == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool pack(struct heap *h, struct dj_evidence *e, struct dj_snp_file *ret,
+	struct dj_err *err)
 {
 	BIO *chain = chain_of(h);
 	char *text = NULL;
 	dj_status st = DJ_E_NOMEM;
 
 	ret->packed = malloc(DJ_EVIDENCE_MAX);
-	if (chain != NULL && ret->packed != NULL) {
+	if (chain != NULL && ret->packed != NULL && pack_crls(h)) {
 		e->item[DJ_EVIDENCE_CHAIN].len =
 			(size_t)BIO_get_mem_data(chain, &text);
 		e->item[DJ_EVIDENCE_CHAIN].p =
@@ -312,8 +264,8 @@ static bool pack(const struct heap *h, struct dj_evidence *e,
 			  DJ_EVIDENCE_MAX);
 }
 
-bool dj_snp_file_pack(const struct dj_snp_part *report,
-	const struct dj_snp_part *parts, size_t count, bool emulated,
+bool dj_snp_file_pack(const struct dj_evidence_part *report,
+	const struct dj_evidence_part *parts, size_t count, bool emulated,
 	struct dj_snp_file *ret, struct dj_err *err)
 {
 	struct heap h = { 0 };
@@ -330,7 +282,7 @@ bool dj_snp_file_pack(const struct dj_snp_part *report,
 		unwrap(&h, report, &e.item[DJ_EVIDENCE_REPORT], ret, err);
 	/* Last, so that what came with the evidence is looked at first. */
 	for (size_t i = 0; i < DJ_SNP_CERTS && good && !emulated; i++)
-		good = add_pem(&h, (const uint8_t *)dj_snp_certs[i],
+		good = dj_certs_add(&h.certs, (const uint8_t *)dj_snp_certs[i],
 			       strlen(dj_snp_certs[i])) ||
 			dj_err_set(err, "evidence.file",
 				"too many certificates");

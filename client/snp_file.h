@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/certs.h"
 #include "client/errors.h"
 
 /*
@@ -20,12 +21,6 @@
  * of AMD's that are missing are added (client/snp_certs.h), but not to
  * emulated evidence.
  */
-struct dj_snp_part {
-	const char *name; /* for messages */
-	const uint8_t *p;
-	size_t len;
-};
-
 struct dj_snp_file {
 	uint8_t *packed; /* to be freed */
 	size_t packed_len;
@@ -35,6 +30,6 @@ struct dj_snp_file {
 };
 
 /* Errors: evidence.file, internal.memory. */
-DJ_NODISCARD bool dj_snp_file_pack(const struct dj_snp_part *report,
-	const struct dj_snp_part *parts, size_t count, bool emulated,
+DJ_NODISCARD bool dj_snp_file_pack(const struct dj_evidence_part *report,
+	const struct dj_evidence_part *parts, size_t count, bool emulated,
 	struct dj_snp_file *ret, struct dj_err *err);

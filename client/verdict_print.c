@@ -182,6 +182,16 @@ json_t *dj_verdict_json(const struct dj_verdict *v, const char *subject,
 			: hex(v->measurement, v->measurement_len));
 	(void)json_object_set_new(o, "platform",
 		v->has_platform ? hex(v->platform, 32) : json_null());
+	if (v->tcb_status != NULL) {
+		json_t *list = json_array();
+
+		for (size_t i = 0; i < v->advisory_count; i++)
+			(void)json_array_append_new(list,
+				json_string(v->advisory[i]));
+		(void)json_object_set_new(o, "tcb_status",
+			json_string(v->tcb_status));
+		(void)json_object_set_new(o, "advisories", list);
+	}
 	dj_time_text(v->time, text, sizeof(text));
 	(void)json_object_set_new(o, "checked", json_string(text));
 	for (size_t i = 0; i < v->check_count; i++)

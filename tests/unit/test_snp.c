@@ -649,7 +649,7 @@ static const char *shared(void)
 	return dir == NULL || dir[0] == '\0' ? "../shared" : dir;
 }
 
-static bool slurp(const char *path, struct dj_snp_part *ret)
+static bool slurp(const char *path, struct dj_evidence_part *ret)
 {
 	static uint8_t pool[1 << 20];
 	static size_t used;
@@ -669,7 +669,7 @@ static bool slurp(const char *path, struct dj_snp_part *ret)
 static size_t genuine(const char *name, const char *product, const char *snp)
 {
 	static const char *const cas[] = { "ask", "ark" };
-	struct dj_snp_part report, parts[3];
+	struct dj_evidence_part report, parts[3];
 	struct dj_snp_file f;
 	struct dj_err e = { 0 };
 	char path[1024];
@@ -751,7 +751,7 @@ static void genoas_revoked_issuer_is_found(void)
 		"08-genoa-v3-tsm/report.bin", "ca/crl-genoa-2022-10-31.der" };
 	struct dj_evidence e = { .format = DJ_FORMAT_SNP,
 		.purpose = DJ_PURPOSE_OFFER };
-	struct dj_snp_part part[5];
+	struct dj_evidence_part part[5];
 	char path[1024], pem[16384] = "";
 	uint8_t crl[4096];
 	size_t len = 0;
