@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# One graph. Goals: all demo check check-long lint bench fuzz size install deb
-# format clean. `make demo` and `make check` install what they need.
+# One graph. Goals: all demo check check-long lint bench bench-engine fuzz size
+# install deb format clean. `make demo` and `make check` install what they need.
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SHELL := /bin/sh
 MAKEFLAGS += --no-builtin-rules
@@ -20,13 +20,16 @@ B := build/$(if $(filter 1,$(SAN)),san,host)
 include mk/flags.mk
 
 # Set-up: goals a person types on a fresh machine install what is missing.
-.PHONY: deps deps-demo deps-check
+.PHONY: deps deps-demo deps-check deps-bench
 deps-demo:
 	@tools/deps demo
 deps-check:
 	@tools/deps check
+deps-bench:
+	@tools/deps bench
 deps: $(if $(filter demo,$(MAKECMDGOALS)),deps-demo) \
-	$(if $(filter check check-long lint bench fuzz deb,$(MAKECMDGOALS)),deps-check)
+	$(if $(filter check check-long lint bench fuzz deb,$(MAKECMDGOALS)),deps-check) \
+	$(if $(filter bench-engine,$(MAKECMDGOALS)),deps-bench)
 
 # BearSSL: Debian's source package, built per target with that target's flags.
 BEARSSL := build/bearssl

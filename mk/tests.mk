@@ -82,6 +82,17 @@ build/bench/aead: tests/bench/aead.c build/keep/process.elf
 		-Wl,--gc-sections
 bench: all $(BENCH_WASM) $(BENCH_NATIVE) build/bench/aead
 	@tools/bench
+# The engine alone: the Keep's own objects of it, with wasirun around them.
+build/bench/wasirun: $(P)/wasirun build/keep/process.elf
+	@mkdir -p $(@D)
+	$(Q)clang-19 -no-pie -o $@ $(call obj,$(wildcard tests/wasirun/*.c) \
+		tests/support/hostmem.c) $(patsubst %,build/keep/process.o/%.o, \
+		$(wildcard keep/engine/*.c lib/wasm/*.c)) -Wl,--start-group \
+		$(patsubst %,$(B)/%.a,client keep lib bearssl) \
+		-Wl,--end-group -ljansson
+BENCH_ENGINE ?=
+bench-engine: build/bench/wasirun
+	@tools/bench-engine $(BENCH_ENGINE)
 
 # Lint: include rules, clang-tidy on everything, gcc's analyzer on what is
 # measured, shell scripts.
@@ -175,7 +186,7 @@ build/tests/fake_launch: build/host/tests/agent/fake_launch.c.o
 TEST_TOOLS += build/tests/fake_launch
 
 # Goals.
-.PHONY: check check-long unit lint fuzz bench ct
+.PHONY: check check-long unit lint fuzz bench bench-engine ct
 unit: $(UNIT) $(if $(SAN),,$(TEST_TOOLS))
 	@tools/run-tests -j$(JOBS) $(UNIT)
 
