@@ -22,6 +22,8 @@
 	{ "env", 'e', "NAME=VALUE", "a variable of the program" }, \
 	{ "env-file", 0, "FILE", "variables, one a line" }, \
 	{ "dir", 0, "HOST::GUEST", "a folder that comes back; :ro to be read" }, \
+	{ "stream", 0, "NAME=FILE", "FILE as /stream/NAME, to be read" }, \
+	{ "stream-out", 0, "NAME=FILE", "/stream/NAME, written, as FILE" }, \
 	{ "argv0", 0, "NAME", "the program's name, if not the file's" }, \
 	{ "memory", 'm', "SIZE", "all memory of the keep, 256MiB" }, \
 	{ "time", 't', "TIME", "end it after so long, such as 10min" }, \
@@ -60,8 +62,9 @@ struct invocation {
 	struct dj_stay stay;
 	bool is_start;
 	int opened[2];
-	char **env, **env_files, **dirs; /* borrowed strings */
-	size_t env_count, env_file_count, dir_count;
+	/* Borrowed strings. */
+	char **env, **env_files, **dirs, **ins, **outs;
+	size_t env_count, env_file_count, dir_count, in_count, out_count;
 };
 
 /* Every value of an option, after those of the settings. */
@@ -127,7 +130,11 @@ static bool load_program(struct invocation *r, struct dj_err *err)
 		    &r->env_count) ||
 		!collect(r, "env-file", NULL, &r->env_files,
 			&r->env_file_count) ||
-		!collect(r, "dir", NULL, &r->dirs, &r->dir_count))
+		!collect(r, "dir", NULL, &r->dirs, &r->dir_count) ||
+		!collect(r, "stream", &r->settings.v[DJ_SET_STREAMS_IN],
+			&r->ins, &r->in_count) ||
+		!collect(r, "stream-out", &r->settings.v[DJ_SET_STREAMS_OUT],
+			&r->outs, &r->out_count))
 		return dj_err_set(err, "internal.memory", "no memory");
 	o.env = (const char *const *)r->env;
 	o.env_count = r->env_count;
@@ -135,6 +142,10 @@ static bool load_program(struct invocation *r, struct dj_err *err)
 	o.env_file_count = r->env_file_count;
 	o.dirs = (const char *const *)r->dirs;
 	o.dir_count = r->dir_count;
+	o.streams_in = (const char *const *)r->ins;
+	o.stream_in_count = r->in_count;
+	o.streams_out = (const char *const *)r->outs;
+	o.stream_out_count = r->out_count;
 	if (!dj_cli_number(cli, "fuel", 1, UINT64_MAX, &o.fuel, err) ||
 		!time_limit(&r->settings, &o.time_ms, err))
 		return false;
@@ -174,6 +185,10 @@ static bool check_stay(struct invocation *r, struct dj_err *err)
 	if (r->is_start && r->program.returned_count > 0)
 		return dj_err_set(err, "usage.option",
 			"start: a folder can come back only to the client that sent it; give it with :ro");
+	if (r->is_start &&
+		!dj_stay_named(r->program.named, r->program.named_count))
+		return dj_err_set(err, "usage.option",
+			"start: a named stream must be a file, so that another client can go on with it");
 	if (!has_host && dj_cli_has(cli, "name"))
 		return dj_err_set(err, "usage.option",
 			"--name: without --host nobody can come back to the Keep");
@@ -214,7 +229,8 @@ static bool can_return(const struct invocation *r)
 	char out[DJ_PATH_MAX], errs[DJ_PATH_MAX];
 	uint64_t at;
 
-	if (r->visit_options.host_count == 0 || r->program.returned_count > 0)
+	if (r->visit_options.host_count == 0 || r->program.returned_count > 0 ||
+		!dj_stay_named(r->program.named, r->program.named_count))
 		return false;
 	if (!dj_stay_file(r->job.out_fd, out, &at))
 		return false;
@@ -393,6 +409,8 @@ static int run_or_start(struct dj_cli *cli, bool is_start)
 	free(r->env);
 	free(r->env_files);
 	free(r->dirs);
+	free(r->ins);
+	free(r->outs);
 	free(r);
 	return status;
 }

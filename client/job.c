@@ -33,6 +33,8 @@
 #define ACK_QUANTUM   (DJ_STREAM_WINDOW / 4)
 #define STREAM_DIAG   3
 #define OUTPUTS       4 /* streams 1, 2, 3, 4 */
+#define SINKS         (OUTPUTS + DJ_NAMED_MAX)
+#define FEEDS         (1 + DJ_NAMED_MAX)
 
 enum stage {
 	STAGE_BEGIN,
@@ -49,6 +51,7 @@ enum stage {
 struct source {
 	uint64_t sent;
 	uint64_t limit;
+	uint64_t acked; /* what the Keep has of it, as of its last ACK */
 	bool is_ended;
 	struct dj_sha256 hash;
 };
@@ -60,6 +63,19 @@ struct place {
 	uint8_t hash[32];
 };
 
+/* What is read here and sent: standard input, and named streams. */
+struct feed {
+	int fd; /* -1: nothing more to read */
+	uint8_t stream;
+	struct source to;
+	uint8_t *buf; /* [at, len) is read and unsent */
+	size_t at, len;
+	bool is_over;                /* all was read */
+	bool is_asking;              /* the first ACK says where it goes on */
+	struct place places[PLACES]; /* a ring; place_at counts on */
+	size_t place_at;
+};
+
 struct run {
 	struct dj_session *s;
 	const struct dj_job *job;
@@ -68,16 +84,14 @@ struct run {
 
 	enum stage stage;
 	size_t begin_at, module_at, tree;
-	struct source stdin_to, trees_to[DJ_TREES_MAX];
-	uint8_t *input; /* [input_at, input_len) of stdin, read, unsent */
-	size_t input_at, input_len;
-	bool input_over;
-	struct place places[PLACES]; /* a ring; place_at counts on */
-	size_t place_at;
+	struct source trees_to[DJ_TREES_MAX];
+	struct feed feeds[FEEDS]; /* standard input, then the named ones */
+	size_t feed_count;
 	size_t chunk; /* most data in a record */
 	bool is_full; /* there was more to send than room for it */
 
-	struct dj_sink sinks[OUTPUTS];
+	struct dj_sink sinks[SINKS]; /* the named ones last */
+	size_t sink_count;
 
 	int signals;
 	bool stop_due;  /* SIGNAL is to be sent */
@@ -139,9 +153,15 @@ static bool is_ack_due(const struct dj_sink *k)
 		(k->is_ended && k->written == k->next);
 }
 
+static uint8_t sink_stream(const struct run *r, size_t i)
+{
+	return i < OUTPUTS ? (uint8_t)(i + 1)
+			   : r->job->named[i - OUTPUTS].number;
+}
+
 static enum made make_ack(struct run *r)
 {
-	for (uint8_t i = 0; i < OUTPUTS; i++) {
+	for (size_t i = 0; i < r->sink_count; i++) {
 		struct dj_sink *k = &r->sinks[i];
 		uint64_t upto = k->written;
 		uint8_t body[DJ_ACK_SIZE];
@@ -153,7 +173,7 @@ static enum made make_ack(struct run *r)
 		if (!dj_sink_sync(k, r->err))
 			return MADE_BAD;
 		dj_ack_write(upto + DJ_STREAM_WINDOW, body);
-		m = seal(r, DJ_KIND_ACK, (uint8_t)(i + 1), upto, body,
+		m = seal(r, DJ_KIND_ACK, sink_stream(r, i), upto, body,
 			sizeof(body));
 		if (m == MADE_ONE)
 			k->acked = upto;
@@ -310,14 +330,14 @@ static enum made make_run(struct run *r)
 	return m;
 }
 
-/* Where the input stands, for the receipt. */
-static void note_place(struct run *r)
+/* Where an input stands, for the receipt. */
+static void note_place(struct run *r, struct feed *f)
 {
-	struct place *p = &r->places[r->place_at++ % PLACES];
+	struct place *p = &f->places[f->place_at++ % PLACES];
 
-	p->len = r->stdin_to.sent;
-	dj_sha256_final(&r->stdin_to.hash, p->hash);
-	if (r->job->has_input) {
+	p->len = f->to.sent;
+	dj_sha256_final(&f->to.hash, p->hash);
+	if (f->stream == 0 && r->job->has_input) {
 		p->len = r->job->input_len;
 		memcpy(p->hash, r->job->input_hash, 32);
 	}
@@ -326,41 +346,62 @@ static void note_place(struct run *r)
 /* All of it was sent: nobody needs to read it again. */
 static bool know_input(struct run *r)
 {
+	const struct source *to = &r->feeds[0].to;
+
 	r->out->has_input = true;
-	r->out->input_len = r->stdin_to.sent;
-	dj_sha256_final(&r->stdin_to.hash, r->out->input_hash);
+	r->out->input_len = to->sent;
+	dj_sha256_final(&to->hash, r->out->input_hash);
 	return r->job->record == NULL ||
 		r->job->record(r->job->record_ctx, DJ_JOB_INPUT, r->out,
 			r->err);
 }
 
-static enum made make_input(struct run *r)
+static enum made feed_some(struct run *r, struct feed *f)
 {
-	struct source *to = &r->stdin_to;
-	size_t n = least(r->input_len - r->input_at, to->limit - to->sent);
+	struct source *to = &f->to;
+	size_t n = least(f->len - f->at, to->limit - to->sent);
 	enum made m;
 
+	if (f->is_asking)
+		return MADE_NONE;
 	n = least(n, r->chunk);
 	if (n > 0) {
-		m = seal(r, DJ_KIND_DATA, 0, to->sent, r->input + r->input_at,
+		m = seal(r, DJ_KIND_DATA, f->stream, to->sent, f->buf + f->at,
 			n);
 		if (m == MADE_ONE) {
 			if (r->job->receipts)
-				note_place(r);
-			dj_sha256_update(&to->hash, r->input + r->input_at, n);
+				note_place(r, f);
+			dj_sha256_update(&to->hash, f->buf + f->at, n);
 			to->sent += n;
-			r->input_at += n;
-			r->out->in = to->sent;
+			f->at += n;
+			r->out->in = r->feeds[0].to.sent;
 		}
 		return m;
 	}
-	if (!r->input_over || r->input_at < r->input_len || to->is_ended)
+	if (!f->is_over || f->at < f->len || to->is_ended)
 		return MADE_NONE;
-	if (!r->out->has_input && !know_input(r))
+	if (f->stream == 0 && !r->out->has_input && !know_input(r))
 		return MADE_BAD;
-	m = seal(r, DJ_KIND_END, 0, to->sent, NULL, 0);
+	m = seal(r, DJ_KIND_END, f->stream, to->sent, NULL, 0);
 	to->is_ended = m == MADE_ONE;
 	return m;
+}
+
+static enum made make_input(struct run *r)
+{
+	enum made m = MADE_NONE;
+
+	for (size_t i = 0; m == MADE_NONE && i < r->feed_count; i++)
+		m = feed_some(r, &r->feeds[i]);
+	return m;
+}
+
+static bool all_is_sent(const struct run *r)
+{
+	for (size_t i = 0; i < r->feed_count; i++)
+		if (!r->feeds[i].to.is_ended)
+			return false;
+	return true;
 }
 
 static enum made make_next(struct run *r)
@@ -444,28 +485,27 @@ static void take_diag(struct run *r)
 	r->out->diag_len = strlen(text);
 }
 
-/* What the Keep has of the input, read again for its hash. */
-static bool hash_input(struct run *r, uint64_t len)
+/* What the Keep has of an input, read again for its hash. */
+static bool hash_input(struct run *r, struct feed *f, uint64_t base,
+	uint64_t len)
 {
 	uint64_t at = 0;
 
-	if (r->job->in_fd < 0)
+	if (f->fd < 0)
 		return true;
 	while (at < len) {
-		ssize_t n = pread(r->job->in_fd, r->input,
-			least(INPUT_MAX, len - at),
-			(off_t)(r->job->in_base + at));
+		ssize_t n = pread(f->fd, f->buf, least(INPUT_MAX, len - at),
+			(off_t)(base + at));
 
 		if (n <= 0)
 			return dj_err_set(r->err, "input.read",
 				"reading the program's input again: %s",
 				n < 0 ? strerror(errno)
 				      : "it is shorter than what was sent");
-		dj_sha256_update(&r->stdin_to.hash, r->input, (size_t)n);
+		dj_sha256_update(&f->to.hash, f->buf, (size_t)n);
 		at += (uint64_t)n;
 	}
-	return lseek(r->job->in_fd, (off_t)(r->job->in_base + len), SEEK_SET) >=
-		0 ||
+	return lseek(f->fd, (off_t)(base + len), SEEK_SET) >= 0 ||
 		dj_err_set(r->err, "input.read",
 			"reading the program's input again: %s",
 			strerror(errno));
@@ -486,22 +526,29 @@ static void float_to(struct dj_sink *k, uint64_t off)
 		k->next = k->written = k->acked = off;
 }
 
-static bool has_output(const struct run *r, uint8_t stream)
+/* NULL: there is no such stream from the Keep. */
+static struct dj_sink *sink_of(struct run *r, uint8_t stream)
 {
-	if (stream == DJ_STREAM_RETURNED)
-		return r->job->returned_count > 0;
-	return stream >= 1 && stream <= OUTPUTS;
+	for (size_t i = 0; i < r->sink_count; i++) {
+		if (sink_stream(r, i) != stream)
+			continue;
+		if (stream == DJ_STREAM_RETURNED && r->job->returned_count == 0)
+			return NULL;
+		if (i >= OUTPUTS && r->sinks[i].fd < 0)
+			return NULL;
+		return &r->sinks[i];
+	}
+	return NULL;
 }
 
 static bool on_data(struct run *r, const struct dj_inner *in)
 {
-	struct dj_sink *k;
+	struct dj_sink *k = sink_of(r, in->stream);
 	uint64_t end;
 	size_t old;
 
-	if (!has_output(r, in->stream) || r->stage < STAGE_STREAMS)
+	if (k == NULL || r->stage < STAGE_STREAMS)
 		return bad(r, "data of a stream that it does not have");
-	k = &r->sinks[in->stream - 1];
 	float_to(k, in->off);
 	if (k->is_ended || __builtin_add_overflow(in->off, in->len, &end) ||
 		end > k->acked + DJ_STREAM_WINDOW)
@@ -517,11 +564,10 @@ static bool on_data(struct run *r, const struct dj_inner *in)
 
 static bool on_end(struct run *r, const struct dj_inner *in)
 {
-	struct dj_sink *k;
+	struct dj_sink *k = sink_of(r, in->stream);
 
-	if (!has_output(r, in->stream) || in->len != 0)
+	if (k == NULL || in->len != 0)
 		return bad(r, "the end of a stream that it does not have");
-	k = &r->sinks[in->stream - 1];
 	float_to(k, in->off);
 	if (in->off != k->next)
 		return bad(r, "a stream ends elsewhere than its data");
@@ -529,24 +575,43 @@ static bool on_end(struct run *r, const struct dj_inner *in)
 	return true;
 }
 
+static struct feed *feed_of(struct run *r, uint8_t stream)
+{
+	for (size_t i = 0; i < r->feed_count; i++)
+		if (r->feeds[i].stream == stream)
+			return &r->feeds[i];
+	return NULL;
+}
+
+/* Coming back: a named input goes on where the Keep says. */
+static bool go_on(struct run *r, struct feed *f, uint64_t off)
+{
+	f->is_asking = false;
+	f->to.sent = off;
+	return hash_input(r, f, 0, off);
+}
+
 static bool on_ack(struct run *r, const struct dj_inner *in)
 {
 	const char *const what = "it acknowledges what was not sent";
+	struct feed *f = feed_of(r, in->stream);
+	bool is_tree = in->stream >= DJ_STREAM_TREE_FIRST &&
+		in->stream < DJ_STREAM_TREE_FIRST + r->job->tree_count;
 	struct source *to;
 	uint64_t limit;
 
-	if (in->stream == 0)
-		to = &r->stdin_to;
-	else if (in->stream >= DJ_STREAM_TREE_FIRST &&
-		in->stream < DJ_STREAM_TREE_FIRST + r->job->tree_count)
-		to = &r->trees_to[in->stream - DJ_STREAM_TREE_FIRST];
-	else
+	if (f == NULL && !is_tree)
 		return bad(r, what);
+	if (dj_ack_parse(in, &limit) != DJ_OK)
+		return bad(r, what);
+	if (f != NULL && f->is_asking && !go_on(r, f, in->off))
+		return false;
+	to = f != NULL ? &f->to
+		       : &r->trees_to[in->stream - DJ_STREAM_TREE_FIRST];
 	/* Trees are sent again from the beginning, which the Keep drops. */
-	if (dj_ack_parse(in, &limit) != DJ_OK ||
-		(in->off > to->sent &&
-			!(r->job->is_resumed && in->stream != 0)))
+	if (in->off > to->sent && !(r->job->is_resumed && is_tree))
 		return bad(r, what);
+	to->acked = in->off;
 	if (limit > to->limit)
 		to->limit = limit;
 	return true;
@@ -572,7 +637,7 @@ static bool record_result(struct run *r)
 
 	r->out->out = r->sinks[0].written;
 	r->out->err = r->sinks[1].written;
-	for (int i = 0; good && i < OUTPUTS; i++)
+	for (size_t i = 0; good && i < r->sink_count; i++)
 		good = dj_sink_sync(&r->sinks[i], r->err);
 	take_diag(r);
 	r->out->has_exit = good;
@@ -603,9 +668,9 @@ static bool sum_tree(struct run *r, size_t i, uint8_t hash[static 32])
 	if (r->job->is_resumed) {
 		to->sent = 0;
 		dj_sha256_init(&to->hash);
-		while ((n = pread(r->job->tree_fds[i], r->input, INPUT_MAX,
-				(off_t)to->sent)) > 0) {
-			dj_sha256_update(&to->hash, r->input, (size_t)n);
+		while ((n = pread(r->job->tree_fds[i], r->feeds[0].buf,
+				INPUT_MAX, (off_t)to->sent)) > 0) {
+			dj_sha256_update(&to->hash, r->feeds[0].buf, (size_t)n);
 			to->sent += (uint64_t)n;
 		}
 	}
@@ -613,6 +678,27 @@ static bool sum_tree(struct run *r, size_t i, uint8_t hash[static 32])
 	return n == 0 ||
 		dj_err_set(r->err, "dir.read", "reading a packed folder: %s",
 			strerror(errno));
+}
+
+/* The last ACK said how much of a named input the program could have. */
+static void sum_named(struct run *r, const struct dj_named *n,
+	const struct dj_sink *k)
+{
+	const struct feed *f = feed_of(r, n->number);
+	uint8_t hash[32];
+
+	for (size_t i = f == NULL ? 0 : f->place_at;
+		i > 0 && i + PLACES > f->place_at; i--) {
+		const struct place *p = &f->places[(i - 1) % PLACES];
+
+		if (p->len != f->to.acked)
+			continue;
+		add_stream(r, n->number, p->len, p->hash);
+		break;
+	}
+	dj_sha256_final(&k->hash, hash);
+	if (k->next > 0)
+		add_stream(r, n->number, k->next, hash);
 }
 
 /*
@@ -638,6 +724,8 @@ static bool sum_streams(struct run *r, const struct place *seen)
 		add_stream(r, (uint8_t)(DJ_STREAM_TREE_FIRST + i),
 			r->trees_to[i].sent, hash);
 	}
+	for (size_t i = 0; i < r->job->named_count; i++)
+		sum_named(r, &r->job->named[i], &r->sinks[OUTPUTS + i]);
 	return true;
 }
 
@@ -663,14 +751,16 @@ static bool try_receipt(struct run *r, const struct place *seen,
 
 static bool judge_receipt(struct run *r)
 {
+	struct feed *in = &r->feeds[0];
 	bool good = false;
 
-	note_place(r);
-	for (size_t i = r->place_at; !good && i > 0 && i + PLACES > r->place_at;
-		i--) {
+	for (size_t i = 0; i < r->feed_count; i++)
+		note_place(r, &r->feeds[i]);
+	for (size_t i = in->place_at;
+		!good && i > 0 && i + PLACES > in->place_at; i--) {
 		struct dj_err no = { 0 };
 
-		good = try_receipt(r, &r->places[(i - 1) % PLACES], &no);
+		good = try_receipt(r, &in->places[(i - 1) % PLACES], &no);
 	}
 	return (good || try_receipt(r, NULL, r->err)) && record_result(r);
 }
@@ -686,6 +776,17 @@ static bool on_receipt(struct run *r, const uint8_t *p, size_t len)
 	memcpy(r->out->receipt, p, len);
 	r->out->receipt_len = len;
 	return r->stage != STAGE_RECEIPT || judge_receipt(r);
+}
+
+static bool named_ended(const struct run *r)
+{
+	for (size_t i = OUTPUTS; i < r->sink_count; i++) {
+		const struct dj_sink *k = &r->sinks[i];
+
+		if (k->fd >= 0 && (!k->is_ended || k->written != k->next))
+			return false;
+	}
+	return true;
 }
 
 static bool on_exit_record(struct run *r, const struct dj_inner *in)
@@ -704,6 +805,8 @@ static bool on_exit_record(struct run *r, const struct dj_inner *in)
 				"the program ended and its output did not");
 		dj_sha256_final(&k->hash, hash[i]);
 	}
+	if (!named_ended(r))
+		return bad(r, "the program ended and a named stream did not");
 	DJ_BREAK(11, memcpy(hash[0], e.stdout_hash, 32));
 	if (e.stdout_len != r->sinks[0].written ||
 		e.stderr_len != r->sinks[1].written ||
@@ -807,7 +910,7 @@ static bool on_record(struct run *r, uint8_t *frame, size_t len)
 
 static bool flush_sinks(struct run *r)
 {
-	for (int i = 0; i < OUTPUTS; i++) {
+	for (size_t i = 0; i < r->sink_count; i++) {
 		if (!dj_sink_flush(&r->sinks[i], r->err))
 			return false;
 	}
@@ -905,7 +1008,7 @@ static bool on_time(struct run *r, int64_t now)
 			"waiting for the receipt: none came in %d s",
 			RECEIPT_MS / 1000);
 	/* Its answer shows that all that was sent has been taken. */
-	if (r->job->leaves && !r->leave_asked && r->stdin_to.is_ended &&
+	if (r->job->leaves && !r->leave_asked && all_is_sent(r) &&
 		r->stage == STAGE_STREAMS && !r->again_open)
 		r->leave_asked = r->again_due = true;
 	if (r->stage != STAGE_STREAMS || now < r->deadline)
@@ -920,25 +1023,24 @@ static bool on_time(struct run *r, int64_t now)
 	return true;
 }
 
-static bool wants_input(const struct run *r)
+static bool wants_input(const struct run *r, const struct feed *f)
 {
-	return r->stage == STAGE_STREAMS && !r->input_over &&
-		r->input_at == r->input_len &&
-		r->stdin_to.sent < r->stdin_to.limit;
+	return r->stage == STAGE_STREAMS && !f->is_over && !f->is_asking &&
+		f->at == f->len && f->to.sent < f->to.limit;
 }
 
-static bool read_input(struct run *r)
+static bool read_input(struct run *r, struct feed *f)
 {
-	ssize_t n = read(r->job->in_fd, r->input, INPUT_MAX);
+	ssize_t n = read(f->fd, f->buf, INPUT_MAX);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
 	if (n < 0)
 		return dj_err_set(r->err, "input.read",
 			"reading the program's input: %s", strerror(errno));
-	r->input_at = 0;
-	r->input_len = (size_t)n;
-	r->input_over = n == 0;
+	f->at = 0;
+	f->len = (size_t)n;
+	f->is_over = n == 0;
 	return true;
 }
 
@@ -946,7 +1048,7 @@ static int timeout_of(const struct run *r, int64_t now)
 {
 	int64_t until = FOREVER;
 
-	if (r->job->leaves && !r->leave_asked && r->stdin_to.is_ended &&
+	if (r->job->leaves && !r->leave_asked && all_is_sent(r) &&
 		!r->again_open)
 		return 0;
 	/* Room was what was missing, and now there is some. */
@@ -968,13 +1070,29 @@ enum slot {
 	SLOT_LINK,
 	SLOT_SIGNALS,
 	SLOT_INPUT,
-	SLOT_OUT, /* standard output and error */
-	SLOTS = SLOT_OUT + 2,
+	SLOT_OUT = SLOT_INPUT + FEEDS,
+	SLOTS = SLOT_OUT + SINKS,
 };
+
+/* Who waits for input or for room in an output. */
+static void fill_slots(const struct run *r, struct pollfd p[static SLOTS])
+{
+	for (size_t i = 0; i < r->feed_count; i++)
+		if (wants_input(r, &r->feeds[i]))
+			p[SLOT_INPUT + i] =
+				(struct pollfd){ .fd = r->feeds[i].fd,
+					.events = POLLIN };
+	for (size_t i = 0; i < r->sink_count; i++)
+		if (r->sinks[i].is_full)
+			p[SLOT_OUT + i] =
+				(struct pollfd){ .fd = dj_sink_fd(&r->sinks[i]),
+					.events = POLLOUT };
+}
 
 static bool wait_and_take(struct run *r)
 {
 	struct pollfd p[SLOTS];
+	bool has_room = false;
 
 	for (int i = 0; i < SLOTS; i++)
 		p[i] = (struct pollfd){ .fd = -1 };
@@ -982,24 +1100,19 @@ static bool wait_and_take(struct run *r)
 		.events = (short)(POLLIN |
 			(dj_wire_is_flushed(&r->s->wire) ? 0 : POLLOUT)) };
 	p[SLOT_SIGNALS] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
-	if (wants_input(r))
-		p[SLOT_INPUT] = (struct pollfd){ .fd = r->job->in_fd,
-			.events = POLLIN };
-	for (int i = 0; i < 2; i++) {
-		if (r->sinks[i].is_full)
-			p[SLOT_OUT + i] =
-				(struct pollfd){ .fd = dj_sink_fd(&r->sinks[i]),
-					.events = POLLOUT };
-	}
+	fill_slots(r, p);
 	if (poll(p, SLOTS, timeout_of(r, now_ms())) < 0 && errno != EINTR)
 		return dj_err_set(r->err, "internal.bug", "poll: %s",
 			strerror(errno));
 	if (p[SLOT_SIGNALS].revents != 0 && !on_signal(r))
 		return false;
-	if (p[SLOT_INPUT].revents != 0 && !read_input(r))
-		return false;
-	if ((p[SLOT_OUT].revents != 0 || p[SLOT_OUT + 1].revents != 0) &&
-		!flush_sinks(r))
+	for (size_t i = 0; i < r->feed_count; i++)
+		if (p[SLOT_INPUT + i].revents != 0 &&
+			!read_input(r, &r->feeds[i]))
+			return false;
+	for (size_t i = SLOT_OUT; i < SLOTS; i++)
+		has_room = has_room || p[i].revents != 0;
+	if (has_room && !flush_sinks(r))
 		return false;
 	return p[SLOT_LINK].revents == 0 || receive(r);
 }
@@ -1061,7 +1174,7 @@ static bool resume(struct run *r)
 {
 	const struct dj_ready *ready = &r->s->ready;
 	const struct dj_job *j = r->job;
-	struct source *in = &r->stdin_to;
+	struct source *in = &r->feeds[0].to;
 
 	r->began = r->start;
 	if (j->time_ms > 0)
@@ -1074,8 +1187,14 @@ static bool resume(struct run *r)
 		(!j->err_floats &&
 			!dj_sink_reload(&r->sinks[1], j->err_base, r->err)) ||
 		!dj_sink_reload(&r->sinks[2], 0, r->err) ||
-		!hash_input(r, ready->stdin_next))
+		!hash_input(r, &r->feeds[0], j->in_base, ready->stdin_next))
 		return false;
+	for (size_t i = OUTPUTS; i < r->sink_count; i++)
+		if (r->sinks[i].fd >= 0 &&
+			!dj_sink_reload(&r->sinks[i], 0, r->err))
+			return false;
+	for (size_t i = 1; i < r->feed_count; i++)
+		r->feeds[i].is_asking = ready->phase != DJ_PHASE_EMPTY;
 	in->sent = ready->stdin_next;
 	if (in->limit < in->sent)
 		in->limit = in->sent;
@@ -1090,8 +1209,8 @@ static bool resume(struct run *r)
 							: STAGE_TREES;
 		break;
 	case DJ_PHASE_EXITED:
-		in->is_ended = true;
-		r->input_over = true;
+		for (size_t i = 0; i < r->feed_count; i++)
+			r->feeds[i].to.is_ended = r->feeds[i].is_over = true;
 		__attribute__((fallthrough));
 	case DJ_PHASE_RUNNING:
 		r->stage = STAGE_STREAMS;
@@ -1101,19 +1220,38 @@ static bool resume(struct run *r)
 	return true;
 }
 
+static void add_feed(struct run *r, uint8_t stream, int fd)
+{
+	struct feed *f = &r->feeds[r->feed_count++];
+
+	f->stream = stream;
+	f->fd = fd;
+	f->is_over = fd < 0;
+	f->to.limit = DJ_STREAM_WINDOW;
+	dj_sha256_init(&f->to.hash);
+}
+
+static bool make_buffers(struct run *r)
+{
+	for (size_t i = 0; i < r->feed_count; i++) {
+		r->feeds[i].buf = malloc(INPUT_MAX);
+		if (r->feeds[i].buf == NULL)
+			return false;
+	}
+	return true;
+}
+
 static void begin(struct run *r)
 {
 	r->start = r->tick = now_ms();
 	r->again_at = r->deadline = FOREVER;
-	r->stdin_to.limit = DJ_STREAM_WINDOW;
-	dj_sha256_init(&r->stdin_to.hash);
+	add_feed(r, 0, r->job->in_fd);
 	for (size_t i = 0; i < DJ_TREES_MAX; i++) {
 		r->trees_to[i].limit = DJ_STREAM_WINDOW;
 		dj_sha256_init(&r->trees_to[i].hash);
 	}
 	r->chunk = DJ_RECORD_DATA;
 	r->steady_due = r->job->steady_ms > 0;
-	r->input_over = r->job->in_fd < 0;
 	dj_sink_init(&r->sinks[0], "standard output", r->job->out_fd);
 	dj_sink_init(&r->sinks[1], "standard error", r->job->err_fd);
 	dj_sink_init(&r->sinks[2], "diagnostics",
@@ -1121,7 +1259,15 @@ static void begin(struct run *r)
 	r->sinks[2].keep_max = DIAG_MAX;
 	dj_sink_init(&r->sinks[3], "a file for what comes back",
 		r->job->returned_count > 0 ? r->job->returned_fd : -1);
-	for (int i = 0; i < OUTPUTS; i++)
+	r->sink_count = OUTPUTS;
+	for (size_t i = 0; i < r->job->named_count; i++) {
+		const struct dj_named *n = &r->job->named[i];
+
+		if (n->in_fd >= 0)
+			add_feed(r, n->number, n->in_fd);
+		dj_sink_init(&r->sinks[r->sink_count++], n->name, n->out_fd);
+	}
+	for (size_t i = 0; i < r->sink_count; i++)
 		r->sinks[i].is_durable =
 			r->job->is_durable && is_file(r->sinks[i].fd);
 	r->out->has_input = r->job->has_input;
@@ -1134,11 +1280,13 @@ static void end(struct run *r)
 	r->out->out = r->sinks[0].written;
 	r->out->err = r->sinks[1].written;
 	take_diag(r);
-	for (int i = 0; i < OUTPUTS; i++)
+	for (size_t i = 0; i < r->sink_count; i++)
 		dj_sink_done(&r->sinks[i]);
-	if (r->input != NULL)
-		dj_wipe(r->input, INPUT_MAX);
-	free(r->input);
+	for (size_t i = 0; i < r->feed_count; i++) {
+		if (r->feeds[i].buf != NULL)
+			dj_wipe(r->feeds[i].buf, INPUT_MAX);
+		free(r->feeds[i].buf);
+	}
 }
 
 bool dj_job_run(struct dj_session *s, const struct dj_job *job,
@@ -1159,8 +1307,7 @@ bool dj_job_run(struct dj_session *s, const struct dj_job *job,
 	sigaddset(&mask, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &mask, &old);
 	r->signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
-	r->input = malloc(INPUT_MAX);
-	good = r->input != NULL && r->signals >= 0
+	good = make_buffers(r) && r->signals >= 0
 		? (!job->is_resumed || resume(r)) && loop(r)
 		: dj_err_set(err, "internal.memory", "no memory");
 	if (good && !ret->detached)

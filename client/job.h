@@ -18,6 +18,14 @@
  */
 #define DJ_TREES_MAX 16
 
+/* A named stream: descriptors of this side, -1 where it does not go. */
+struct dj_named {
+	char name[64];
+	uint8_t number;
+	int in_fd;  /* read for the program, from where it stands */
+	int out_fd; /* what the program writes */
+};
+
 /* Evidence of a running Keep: false with err if it does not hold. */
 typedef bool dj_job_judge(void *ctx, const struct dj_session *s,
 	const uint8_t *evidence, size_t len,
@@ -59,6 +67,9 @@ struct dj_job {
 	size_t returned_count;
 	int returned_fd;
 	uint64_t returned_max;
+
+	const struct dj_named *named;
+	size_t named_count;
 
 	int in_fd; /* -1: the program's input is empty, or known to be there */
 	int out_fd, err_fd;
@@ -109,7 +120,7 @@ struct dj_outcome {
 	uint64_t input_len;
 	uint8_t input_hash[32];
 	/* With receipts, from EXIT on. */
-	struct dj_receipt_stream streams[4 + 1 + DJ_TREES_MAX];
+	struct dj_receipt_stream streams[DJ_RECEIPT_STREAMS];
 	uint8_t stream_count;
 	uint8_t *receipt; /* EVIDENCE; owned */
 	size_t receipt_len;

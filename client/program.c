@@ -2,6 +2,7 @@
 #include "client/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "client/apply.h"
 #include "client/module.h"
 #include "client/policy_file.h"
+#include "client/record.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/sha256.h"
 #include "lib/proto/begin.h"
@@ -185,6 +187,94 @@ static bool add_dir(struct dj_program *p, struct dj_wr *w, const char *spec,
 	return good;
 }
 
+/* The stream of that name, a new one if need be. */
+static struct dj_named *named(struct dj_program *p, const char *name,
+	size_t len)
+{
+	struct dj_named *n;
+
+	for (size_t i = 0; i < p->named_count; i++) {
+		n = &p->named[i];
+		if (strlen(n->name) == len && memcmp(n->name, name, len) == 0)
+			return n;
+	}
+	if (p->named_count == DJ_NAMED_MAX)
+		return NULL;
+	n = &p->named[p->named_count];
+	*n = (struct dj_named){
+		.number = (uint8_t)(DJ_STREAM_NAMED + p->named_count++),
+		.in_fd = -1,
+		.out_fd = -1,
+	};
+	memcpy(n->name, name, len);
+	return n;
+}
+
+static bool is_stream_name(const char *name, size_t len)
+{
+	char text[sizeof(((struct dj_named *)NULL)->name)];
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, name, len);
+	text[len] = '\0';
+	return dj_record_is_name(text);
+}
+
+/* NAME=FILE: opened here, so that a missing one costs no Keep. */
+static bool add_stream(struct dj_program *p, const char *spec, bool is_out,
+	struct dj_err *err)
+{
+	const char *const option = is_out ? "--stream-out" : "--stream";
+	const char *eq = strchr(spec, '=');
+	char shown[256];
+	struct dj_named *n;
+	int *fd;
+
+	dj_clean(shown, sizeof(shown), spec, strlen(spec));
+	if (eq == NULL || eq[1] == '\0' ||
+		!is_stream_name(spec, (size_t)(eq - spec)))
+		return dj_err_set(err, "usage.value",
+			"%s %s: write NAME=FILE; a name is letters, digits, `.`, `_`, `-`",
+			option, shown);
+	n = named(p, spec, (size_t)(eq - spec));
+	if (n == NULL)
+		return dj_err_set(err, "usage.value",
+			"%s %s: at most %d streams have names", option, shown,
+			DJ_NAMED_MAX);
+	fd = is_out ? &n->out_fd : &n->in_fd;
+	if (*fd >= 0)
+		return dj_err_set(err, "usage.value",
+			"%s %s: there is one of this name already", option,
+			shown);
+	*fd = is_out
+		? open(eq + 1, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
+		: open(eq + 1, O_RDONLY | O_CLOEXEC);
+	return *fd >= 0 ||
+		dj_err_set(err, is_out ? "output.write" : "input.file",
+			"opening the stream %s: %s", shown, strerror(errno));
+}
+
+static bool add_streams(struct dj_program *p, struct dj_wr *w,
+	const struct dj_program_options *o, struct dj_err *err)
+{
+	for (size_t i = 0; i < o->stream_in_count; i++)
+		if (!add_stream(p, o->streams_in[i], false, err))
+			return false;
+	for (size_t i = 0; i < o->stream_out_count; i++)
+		if (!add_stream(p, o->streams_out[i], true, err))
+			return false;
+	for (size_t i = 0; i < p->named_count; i++) {
+		const struct dj_named *n = &p->named[i];
+		int dir = (n->in_fd >= 0 ? DJ_DIR_IN : 0) |
+			(n->out_fd >= 0 ? DJ_DIR_OUT : 0);
+
+		dj_begin_write_stream(w, n->number, (enum dj_stream_dir)dir,
+			n->name, strlen(n->name));
+	}
+	return true;
+}
+
 static const char *file_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -211,6 +301,8 @@ static bool write_begin(struct dj_program *p,
 			return false;
 	}
 	dj_begin_write_preopen(&w, DJ_PREOPEN_MEMORY, 0, 0, "/tmp", 4);
+	if (!add_streams(p, &w, o, err))
+		return false;
 	if (o->fuel != 0 || o->time_ms != 0)
 		dj_begin_write_limits(&w, &limits);
 	if (dj_wr_end(&w, &p->begin_len) != DJ_OK)
@@ -255,6 +347,12 @@ void dj_program_done(struct dj_program *p)
 		free(p->returned[i]);
 	if (p->returned_count > 0 && p->returned_fd >= 0)
 		close(p->returned_fd);
+	for (size_t i = 0; i < p->named_count; i++) {
+		if (p->named[i].in_fd >= 0)
+			close(p->named[i].in_fd);
+		if (p->named[i].out_fd >= 0)
+			close(p->named[i].out_fd);
+	}
 	*p = (struct dj_program){ .returned_fd = -1 };
 }
 
@@ -270,4 +368,6 @@ void dj_program_job(const struct dj_program *p, struct dj_job *ret)
 	ret->returned = (const char *const *)p->returned;
 	ret->returned_count = p->returned_count;
 	ret->returned_fd = p->returned_fd;
+	ret->named = p->named;
+	ret->named_count = p->named_count;
 }

@@ -26,6 +26,10 @@ struct dj_program_options {
 	size_t env_file_count;
 	const char *const *dirs; /* HOST::GUEST or HOST::GUEST:ro */
 	size_t dir_count;
+	const char *const *streams_in; /* NAME=FILE */
+	size_t stream_in_count;
+	const char *const *streams_out;
+	size_t stream_out_count;
 	uint64_t fuel;    /* 0: no limit */
 	uint64_t time_ms; /* 0: no limit */
 };
@@ -40,11 +44,13 @@ struct dj_program {
 	size_t tree_count;
 	char *returned[DJ_TREES_MAX]; /* folders whose changes come back */
 	size_t returned_count;
-	int returned_fd; /* where they are gathered; -1 */
+	int returned_fd;                     /* where they are gathered; -1 */
+	struct dj_named named[DJ_NAMED_MAX]; /* their descriptors are owned */
+	size_t named_count;
 };
 
 /*
- * module.*, input.file, dir.*, usage.value. Release with dj_program_done() in
+ * module.*, input.file, output.write, dir.*, usage.value. Release with dj_program_done() in
  * any case. An empty in-memory /tmp is always there for the program.
  */
 DJ_NODISCARD bool dj_program_load(struct dj_program *p,

@@ -102,6 +102,13 @@ static bool read_hex(const json_t *o, const char *key, uint8_t *dst, size_t len)
 	return true;
 }
 
+/* Both ways of a named stream, not more. */
+static bool may_repeat(const struct dj_receipt_file *f, size_t i)
+{
+	return f->streams[i - 1].stream >= DJ_STREAM_NAMED &&
+		(i < 2 || f->streams[i - 2].stream != f->streams[i - 1].stream);
+}
+
 static bool read_streams(const json_t *list, struct dj_receipt_file *f)
 {
 	size_t n = json_array_size(list);
@@ -117,7 +124,8 @@ static bool read_streams(const json_t *list, struct dj_receipt_file *f)
 
 		if (json_object_size(e) != 3 || !json_is_integer(id) ||
 			!json_is_integer(len) || json_integer_value(len) < 0 ||
-			no <= last || no > 255 ||
+			no < last || no > 255 ||
+			(no == last && !may_repeat(f, i)) ||
 			!read_hex(e, "sha256", f->streams[i].hash, 32))
 			return false;
 		f->streams[i].stream = (uint8_t)no;

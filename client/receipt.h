@@ -14,8 +14,7 @@
  * evidence over them, so that anyone can check later that this program, so
  * configured, on that input, gave that output in such a Keep.
  */
-#define DJ_RECEIPT_MAX     ((size_t)1 << 20)
-#define DJ_RECEIPT_STREAMS 32
+#define DJ_RECEIPT_MAX ((size_t)1 << 20)
 
 struct dj_receipt_file {
 	struct dj_receipt r; /* its streams point into the next */
@@ -31,7 +30,8 @@ char *dj_receipt_text(const struct dj_session *s, const struct dj_job *job,
 	const struct dj_outcome *o, uint8_t tee, bool emulated);
 
 /*
- * Strict: every key there once and no other, streams ascending. receipt.file.
+ * Strict: every key there once and no other, streams ascending (a named one may
+ * be there twice: in, then out). receipt.file.
  * Release with dj_receipt_done() in any case.
  */
 DJ_NODISCARD bool dj_receipt_read(const char *text, size_t len,

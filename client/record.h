@@ -15,6 +15,7 @@
  *
  *   ticket        client/ticket.h; gone once the Keep was released
  *   begin module tree-N   what is to be sent, until it is known to be there
+ *   streams               files of the named streams
  *   diag stderr   output streams that have no file of the caller's
  *   result        donjon.outcome/1: how it ended, written once
  *   evidence      the bundle KSB1 that the last attach was judged by

@@ -217,7 +217,8 @@ static bool send_claim(struct dj_session *s, EVP_PKEY *owner,
 	const struct dj_resume *resume, const uint8_t binding[static 32],
 	const struct dj_key *auth, struct dj_err *err)
 {
-	uint8_t part[DJ_OWNER_PART], claim[1 + DJ_OWNER_PART + 3 * 9];
+	uint8_t part[DJ_OWNER_PART],
+		claim[1 + DJ_OWNER_PART + (3 + DJ_NAMED_MAX) * 9];
 	size_t len, frame_len;
 	uint8_t *p;
 

@@ -55,8 +55,9 @@ struct dj_session {
 /* To come back: what the ticket file says, and how far the output is here. */
 struct dj_resume {
 	struct dj_ticket ticket;
-	uint32_t attach_no;                 /* READY's must be larger */
-	struct dj_resume_stream streams[3]; /* next byte wanted, ascending */
+	uint32_t attach_no; /* READY's must be larger */
+	/* Next byte wanted, ascending: 1, 2, 3 and those with names. */
+	struct dj_resume_stream streams[3 + DJ_NAMED_MAX];
 	size_t stream_count;
 };
 

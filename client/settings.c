@@ -21,6 +21,7 @@ enum form {
 	FORM_URLS, /* one or a list */
 	FORM_LIST,
 	FORM_TABLE,  /* NAME = "value" */
+	FORM_PATHS,  /* NAME = "path", from the file's folder */
 	FORM_NUMBER, /* text or a number */
 };
 
@@ -47,6 +48,8 @@ static const struct {
 	[DJ_SET_TOKEN_FILE] = { "host.token-file", FORM_PATH,
 		"DONJON_TOKEN_FILE", NULL },
 	[DJ_SET_POLICY] = { "policy.file", FORM_PATH, "DONJON_POLICY", NULL },
+	[DJ_SET_STREAMS_IN] = { "streams.in", FORM_PATHS, NULL, NULL },
+	[DJ_SET_STREAMS_OUT] = { "streams.out", FORM_PATHS, NULL, NULL },
 	[DJ_SET_STDIN] = { "files.stdin", FORM_TEXT, NULL, "stdin" },
 	[DJ_SET_STDOUT] = { "files.stdout", FORM_TEXT, NULL, "stdout" },
 	[DJ_SET_STDERR] = { "files.stderr", FORM_TEXT, NULL, "stderr" },
@@ -61,7 +64,8 @@ bool dj_setting_is_list(enum dj_setting which)
 {
 	enum form f = known[which].form;
 
-	return f == FORM_LIST || f == FORM_TABLE || f == FORM_URLS;
+	return f == FORM_LIST || f == FORM_TABLE || f == FORM_PATHS ||
+		f == FORM_URLS;
 }
 
 const char *dj_setting_variable(enum dj_setting which)
@@ -190,6 +194,20 @@ static bool take_list(const struct file *f, enum dj_setting which,
 	return true;
 }
 
+/* NAME=value, or NAME=path. */
+static char *make_pair(const struct file *f, enum dj_setting which,
+	const char *key, const char *value)
+{
+	char *path = known[which].form == FORM_PATHS ? from_folder(f, value)
+						     : strdup(value);
+	char *pair = NULL;
+
+	if (path != NULL && asprintf(&pair, "%s=%s", key, path) < 0)
+		pair = NULL;
+	free(path);
+	return pair;
+}
+
 static bool take_table(const struct file *f, enum dj_setting which,
 	const struct dj_toml_value *v)
 {
@@ -199,7 +217,7 @@ static bool take_table(const struct file *f, enum dj_setting which,
 	clear(&f->s->v[which]);
 	for (const struct dj_toml_value *i = v->first; i != NULL; i = i->next) {
 		const char *text = dj_toml_text(i);
-		char *pair = NULL;
+		char *pair;
 		bool good;
 
 		if (text == NULL || i->key_len == 0 ||
@@ -207,7 +225,8 @@ static bool take_table(const struct file *f, enum dj_setting which,
 			strchr(i->key, '=') != NULL)
 			return wrong(f, i, known[which].key,
 				"a table of names and strings");
-		if (asprintf(&pair, "%s=%s", i->key, text) < 0)
+		pair = make_pair(f, which, i->key, text);
+		if (pair == NULL)
 			return dj_err_set(f->err, "internal.memory",
 				"no memory");
 		good = put(f, which, i, pair, true);
@@ -244,6 +263,7 @@ static bool take(const struct file *f, enum dj_setting which,
 	case FORM_URLS:
 		return take_list(f, which, v);
 	case FORM_TABLE:
+	case FORM_PATHS:
 		return take_table(f, which, v);
 	}
 	return false;
@@ -348,10 +368,54 @@ static bool take_files(const struct file *f, const struct dj_toml_value *top)
 	return true;
 }
 
+/* [secrets.NAME]: a file that the program reads as a stream of that name. */
+static bool take_secret(const struct file *f, const struct dj_toml_value *v)
+{
+	static const char *const keys[] = { "file", "kbs", NULL };
+	struct dj_toml_error why;
+	const char *path;
+	char *pair;
+	bool good;
+
+	if (v->type != DJ_TOML_TABLE || strlen(v->key) != v->key_len)
+		return wrong(f, v, "secrets", "tables such as [secrets.db]");
+	if (dj_toml_check_keys(v, "[secrets]", keys, &why) != DJ_OK)
+		return unknown(f, &why);
+	if (dj_toml_get(v, "kbs") != NULL)
+		return wrong(f, v, "a secret",
+			"a file: this build asks no key broker");
+	path = dj_toml_text(dj_toml_get(v, "file"));
+	if (path == NULL)
+		return wrong(f, v, "file", "there, and a string");
+	pair = make_pair(f, DJ_SET_STREAMS_IN, v->key, path);
+	if (pair == NULL)
+		return dj_err_set(f->err, "internal.memory", "no memory");
+	good = put(f, DJ_SET_STREAMS_IN, v, pair, true);
+	free(pair);
+	return good;
+}
+
+static bool take_secrets(const struct file *f, const struct dj_toml_value *top)
+{
+	const struct dj_toml_value *list = dj_toml_get(top, "secrets");
+
+	if (list == NULL)
+		return true;
+	if (list->type != DJ_TOML_TABLE)
+		return wrong(f, list, "secrets", "tables such as [secrets.db]");
+	for (const struct dj_toml_value *i = list->first; i != NULL;
+		i = i->next) {
+		if (!take_secret(f, i))
+			return false;
+	}
+	return true;
+}
+
 static bool take_top(const struct file *f, const struct dj_toml_value *top)
 {
 	static const char *const keys[] = { "schema", "program", "keep", "host",
-		"policy", "args", "env", "files", "steward", NULL };
+		"policy", "streams", "secrets", "args", "env", "files",
+		"steward", NULL };
 	const struct dj_toml_value *v;
 	struct dj_toml_error why;
 
@@ -378,7 +442,8 @@ static bool take_top(const struct file *f, const struct dj_toml_value *top)
 	return take_files(f, top) && take_section(f, top, "program", NULL) &&
 		take_section(f, top, "keep", "receipt") &&
 		take_section(f, top, "host", NULL) &&
-		take_section(f, top, "policy", NULL);
+		take_section(f, top, "policy", NULL) &&
+		take_section(f, top, "streams", NULL) && take_secrets(f, top);
 }
 
 bool dj_settings_read(struct dj_settings *s, const char *text, size_t len,

@@ -35,6 +35,8 @@ enum dj_setting {
 	DJ_SET_KEY,
 	DJ_SET_TOKEN_FILE,
 	DJ_SET_POLICY,
+	DJ_SET_STREAMS_IN,
+	DJ_SET_STREAMS_OUT,
 	DJ_SET_STDIN, /* "stdin" or "null", and so on */
 	DJ_SET_STDOUT,
 	DJ_SET_STDERR,

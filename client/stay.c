@@ -17,7 +17,8 @@
 #include "lib/crypto/sha256.h"
 #include "lib/proto/begin.h"
 
-#define RESULT_MAX ((size_t)1 << 20)
+#define RESULT_MAX  ((size_t)1 << 20)
+#define STREAMS_MAX ((size_t)2 * DJ_NAMED_MAX * DJ_PATH_MAX)
 
 bool dj_stay_file(int fd, char ret[static DJ_PATH_MAX], uint64_t *ret_base)
 {
@@ -38,6 +39,21 @@ bool dj_stay_file(int fd, char ret[static DJ_PATH_MAX], uint64_t *ret_base)
 						  : lseek(fd, 0, SEEK_CUR);
 	*ret_base = (uint64_t)at;
 	return at >= 0;
+}
+
+bool dj_stay_named(const struct dj_named *named, size_t count)
+{
+	char path[DJ_PATH_MAX];
+	uint64_t at;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct dj_named *n = &named[i];
+
+		if ((n->in_fd >= 0 && !dj_stay_file(n->in_fd, path, &at)) ||
+			(n->out_fd >= 0 && !dj_stay_file(n->out_fd, path, &at)))
+			return false;
+	}
+	return true;
 }
 
 void dj_stay_init(struct dj_stay *y)
@@ -188,12 +204,42 @@ static bool spool_tree(struct dj_stay *y, struct dj_tar *tar, int fd,
 			y->record.dir, strerror(errno));
 }
 
+/* The file of a descriptor and a NUL; nothing but that for -1. */
+static size_t put_path(char *dst, int fd)
+{
+	uint64_t at;
+
+	if (fd < 0 || !dj_stay_file(fd, dst, &at))
+		dst[0] = '\0';
+	return strlen(dst) + 1;
+}
+
+/* `streams`: the two files of each named stream, in BEGIN's order. */
+static bool spool_named(struct dj_stay *y, struct dj_err *err)
+{
+	const struct dj_job *j = y->job;
+	char *text = malloc(STREAMS_MAX);
+	size_t len = 0;
+	bool good;
+
+	if (text == NULL)
+		return dj_err_set(err, "internal.memory", "no memory");
+	for (size_t i = 0; i < j->named_count; i++) {
+		len += put_path(text + len, j->named[i].in_fd);
+		len += put_path(text + len, j->named[i].out_fd);
+	}
+	good = dj_record_write(&y->record, "streams", text, len, err);
+	free(text);
+	return good;
+}
+
 static bool spool(struct dj_stay *y, struct dj_err *err)
 {
 	struct dj_job *j = y->job;
 
-	if (!dj_record_write(&y->record, "module", j->module, j->module_len,
-		    err) ||
+	if (!spool_named(y, err) ||
+		!dj_record_write(&y->record, "module", j->module, j->module_len,
+			err) ||
 		!dj_record_write(&y->record, "begin", j->begin, j->begin_len,
 			err))
 		return false;
@@ -568,6 +614,75 @@ static bool reload_program(struct dj_stay *y, struct dj_err *err)
 		y->record.dir);
 }
 
+/* The next text of `streams`; NULL: there is none. */
+static const char *next_path(const char **at, const char *end)
+{
+	const char *p = *at;
+	const char *nul = memchr(p, '\0', (size_t)(end - p));
+
+	if (nul == NULL)
+		return NULL;
+	*at = nul + 1;
+	return p;
+}
+
+static bool reopen_one(struct dj_stay *y, struct dj_named *n, const char *in,
+	const char *out, struct dj_err *err)
+{
+	n->in_fd = n->out_fd = -1;
+	if (in[0] != '\0') {
+		n->in_fd = own(y, open(in, O_RDONLY | O_CLOEXEC));
+		if (n->in_fd < 0)
+			return dj_err_set(err, "input.file",
+				"opening the stream %s, %s: %s", n->name, in,
+				strerror(errno));
+	}
+	if (out[0] == '\0')
+		return true;
+	n->out_fd = reopen(y, n->number, open(out, O_RDWR | O_CLOEXEC), 0, out,
+		err);
+	return n->out_fd >= 0;
+}
+
+/* BEGIN says which named streams there are, `streams` where they lie. */
+static bool reopen_named(struct dj_stay *y, struct dj_err *err)
+{
+	struct dj_job *j = y->job;
+	struct dj_begin_item item;
+	struct dj_begin begin;
+	size_t len = 0, at = 0;
+	char *text = (char *)dj_record_read(&y->record, "streams", STREAMS_MAX,
+		&len);
+	const char *p = text;
+	bool good = text != NULL &&
+		dj_begin_parse(j->begin, j->begin_len, &begin) == DJ_OK &&
+		begin.stream_count <= DJ_NAMED_MAX;
+	bool is_whole = good;
+
+	while (good && dj_begin_next(&begin, &at, &item)) {
+		struct dj_named *n = &y->named[j->named_count];
+		const char *in, *out;
+
+		if (item.tag != DJ_BEGIN_STREAM)
+			continue;
+		in = next_path(&p, text + len);
+		out = in == NULL ? NULL : next_path(&p, text + len);
+		is_whole = out != NULL && item.text_len < sizeof(n->name);
+		if (!is_whole)
+			break;
+		memcpy(n->name, item.text, item.text_len);
+		n->number = item.stream;
+		j->named_count++;
+		good = reopen_one(y, n, in, out, err);
+	}
+	free(text);
+	j->named = y->named;
+	return (good && is_whole) ||
+		dj_err_set(err, "keep.ticket",
+			"reading %s: its named streams are not there as they were",
+			y->record.dir);
+}
+
 bool dj_stay_resume(struct dj_stay *y, struct dj_visit *v, struct dj_job *job,
 	const char *in, struct dj_err *err)
 {
@@ -583,13 +698,13 @@ bool dj_stay_resume(struct dj_stay *y, struct dj_visit *v, struct dj_job *job,
 	(void)snprintf(v->keep, sizeof(v->keep), "%.79s",
 		y->t.text[DJ_TICKET_KEEP]);
 	return reload_program(y, err) && reopen_outputs(y, err) &&
-		reopen_input(y, in, err);
+		reopen_named(y, err) && reopen_input(y, in, err);
 }
 
 void dj_stay_end(struct dj_stay *y, bool finished, bool remove)
 {
 	static const char *const spent[] = { "ticket", "module", "begin",
-		"diag" };
+		"streams", "diag" };
 	char name[32];
 
 	if (!remove && y->is_attached) {

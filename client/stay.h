@@ -37,10 +37,11 @@ struct dj_stay {
 	char *(*describe)(void *ctx, const struct dj_outcome *o);
 	void *ctx;
 
-	uint8_t *begin, *module;   /* owned */
-	int fds[DJ_TREES_MAX + 5]; /* owned */
+	uint8_t *begin, *module;                      /* owned */
+	int fds[DJ_TREES_MAX + 5 + 2 * DJ_NAMED_MAX]; /* owned */
 	size_t fd_count;
-	bool is_back;     /* this is a reattach */
+	struct dj_named named[DJ_NAMED_MAX]; /* coming back */
+	bool is_back;                        /* this is a reattach */
 	bool is_attached; /* READY came and nobody has said the end of it */
 	bool was_running; /* so READY said */
 	bool input_lost;  /* nobody has the input any more */
@@ -51,6 +52,9 @@ struct dj_stay {
  * and where this process is in it.
  */
 bool dj_stay_file(int fd, char ret[static DJ_PATH_MAX], uint64_t *ret_base);
+
+/* Can another process go on with all of them? */
+bool dj_stay_named(const struct dj_named *named, size_t count);
 
 /* All but describe and ctx as in a new one, without a folder. */
 void dj_stay_init(struct dj_stay *y);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "lib/base/status.h"
+#include "lib/proto/begin.h"
 #include "lib/proto/error.h"
 #include "lib/proto/record.h"
 #include "lib/session/binding.h"
@@ -18,8 +19,8 @@
  * send that much beyond what the program has read. Trees are kept whole.
  * From the program: stdout, stderr and diagnostics are rings of the same size
  * that keep every byte until the client has acknowledged it; a full ring, or
- * the client's own limit, holds the program back. Memory is committed as it
- * is first used.
+ * the client's own limit, holds the program back. Named streams are as stdin
+ * and stdout. Memory is committed as it is first used.
  */
 void dj_flow_init(void);
 void dj_flow_wipe(void);
@@ -56,13 +57,16 @@ struct dj_flow_record {
 bool dj_flow_next(uint8_t *dst, size_t max, bool flush,
 	struct dj_flow_record *ret);
 
+/* A stream of BEGIN's item 4. DJ_E_LIMIT: DJ_NAMED_MAX are open. */
+dj_status dj_flow_named_open(uint8_t stream, enum dj_stream_dir dir);
+/* No BEGIN holds: named streams and trees are forgotten. */
+void dj_flow_begin_undo(void);
+
 /*
- * Trees: open one for DATA; have all ended?; forget them (no BEGIN holds);
- * the bytes of one that has ended.
+ * Trees: open one for DATA; have all ended?; the bytes of one that has ended.
  */
 dj_status dj_flow_tree_open(uint8_t stream);
 bool dj_flow_trees_ended(void);
-void dj_flow_trees_close(void);
 const uint8_t *dj_flow_tree(uint8_t stream, size_t *ret_len);
 
 /* Trees come back: stream 4 is there from now on. */
@@ -76,11 +80,16 @@ void dj_flow_finish(void);
 /* Everything was sent and acknowledged, after dj_flow_finish(). */
 bool dj_flow_settled(void);
 
-/* Length and SHA-256 of a stream so far; false: never used. */
-bool dj_flow_sum(uint8_t stream, struct dj_receipt_stream *ret);
+/*
+ * Length and SHA-256 of a stream so far, one way; false: never used. A named
+ * one to the program counts as used.
+ */
+bool dj_flow_sum(uint8_t stream, enum dj_stream_dir dir,
+	struct dj_receipt_stream *ret);
 
-/* Memory that the rings have now. */
+/* Memory that the rings have now, and when all are full. */
 uint64_t dj_flow_committed(void);
+uint64_t dj_flow_most(void);
 
 /*
  * Diagnostics: never waits, so that nothing that goes wrong at the end of a

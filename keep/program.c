@@ -40,9 +40,11 @@ static struct {
 	struct dj_exit exit;
 } prog;
 
-/* What the session keeps for itself: a full ring for each stream. */
-#define SESSION_MEMORY  (5 * DJ_STREAM_WINDOW)
-#define SESSION_DIVISOR 8 /* but no more than this part of a small Keep */
+/*
+ * What the session keeps for itself is a full ring for each stream, but no
+ * more than this part of a small Keep.
+ */
+#define SESSION_DIVISOR 8
 
 /* What one run needs; on the stack of dj_program_go(). */
 struct run {
@@ -92,9 +94,13 @@ static enum dj_error start_loading(void)
 		DJ_OK)
 		return DJ_ERROR_TOO_BIG;
 	while (dj_begin_next(&prog.begin, &at, &item)) {
-		if (item.tag != DJ_BEGIN_PREOPEN || item.stream == 0)
-			continue;
-		if (dj_flow_tree_open(item.stream) != DJ_OK)
+		st = DJ_OK;
+		if (item.tag == DJ_BEGIN_PREOPEN && item.stream != 0)
+			st = dj_flow_tree_open(item.stream);
+		else if (item.tag == DJ_BEGIN_STREAM)
+			st = dj_flow_named_open(item.stream,
+				(enum dj_stream_dir)item.dir);
+		if (st != DJ_OK)
 			return DJ_ERROR_TOO_BIG;
 	}
 	dj_sha256(prog.body.p, prog.body_len, prog.body_hash);
@@ -127,7 +133,7 @@ void dj_program_attach(void)
 	/* What a refused BEGIN left behind goes too. */
 	prog.body_len = 0;
 	dj_buffer_free(&prog.module);
-	dj_flow_trees_close();
+	dj_flow_begin_undo();
 }
 
 enum dj_error dj_program_module(uint64_t off, const uint8_t *p, size_t len)
@@ -235,8 +241,8 @@ static dj_status commit(void *p, size_t len)
 	uint64_t total = dj_core.config.total_memory, peak, used;
 	uint64_t keep = total / SESSION_DIVISOR, has = dj_flow_committed();
 
-	if (keep > SESSION_MEMORY)
-		keep = SESSION_MEMORY;
+	if (keep > dj_flow_most())
+		keep = dj_flow_most();
 	if (!dj_u64_add(dj_shim_committed(&peak), len, &used) ||
 		!dj_u64_add(used, keep > has ? keep - has : 0, &used) ||
 		used > total)
@@ -268,20 +274,12 @@ static bool out_of_memory(void)
 
 static bool is_supported(void)
 {
-	struct dj_begin_item item;
-	size_t at = 0;
-
 	if (prog.begin.format != DJ_MODULE_WASM)
 		return refused("this Keep takes no native code", NULL, 0,
 			DJ_DIAG_NO_OFFSET);
 	if (!dj_clock_supported())
 		return refused("time policy `client` is not supported", NULL, 0,
 			DJ_DIAG_NO_OFFSET);
-	while (dj_begin_next(&prog.begin, &at, &item)) {
-		if (item.tag == DJ_BEGIN_STREAM)
-			return refused("named streams are not supported",
-				item.text, item.text_len, DJ_DIAG_NO_OFFSET);
-	}
 	return true;
 }
 
@@ -356,6 +354,7 @@ static bool fill_wasi(struct dj_wasi_config *c, struct run *r)
 	struct dj_begin *b = &prog.begin;
 	struct dj_wasi_text *args, *env;
 	struct dj_wasi_preopen *pre;
+	struct dj_wasi_stream *streams;
 	struct dj_begin_item item;
 	size_t at = 0;
 
@@ -363,7 +362,9 @@ static bool fill_wasi(struct dj_wasi_config *c, struct run *r)
 	env = dj_arena_new_n(&r->arena, b->env_count, struct dj_wasi_text);
 	pre = dj_arena_new_n(&r->arena, b->preopen_count,
 		struct dj_wasi_preopen);
-	if (args == NULL || env == NULL || pre == NULL)
+	streams = dj_arena_new_n(&r->arena, b->stream_count,
+		struct dj_wasi_stream);
+	if (args == NULL || env == NULL || pre == NULL || streams == NULL)
 		return false;
 	while (dj_begin_next(b, &at, &item)) {
 		struct dj_wasi_text text = { item.text,
@@ -373,6 +374,13 @@ static bool fill_wasi(struct dj_wasi_config *c, struct run *r)
 			args[c->arg_count++] = text;
 		else if (item.tag == DJ_BEGIN_ENV)
 			env[c->env_count++] = text;
+		else if (item.tag == DJ_BEGIN_STREAM)
+			streams[c->stream_count++] = (struct dj_wasi_stream){
+				.name = text,
+				.number = item.stream,
+				.is_in = (item.dir & DJ_DIR_IN) != 0,
+				.is_out = (item.dir & DJ_DIR_OUT) != 0,
+			};
 		if (item.tag != DJ_BEGIN_PREOPEN)
 			continue;
 		pre[c->preopen_count] = (struct dj_wasi_preopen){
@@ -388,6 +396,7 @@ static bool fill_wasi(struct dj_wasi_config *c, struct run *r)
 	c->args = args;
 	c->env = env;
 	c->preopens = pre;
+	c->streams = streams;
 	return true;
 }
 
@@ -542,9 +551,9 @@ static void sum_up(const struct run *r)
 	uint64_t peak;
 
 	(void)dj_shim_committed(&peak);
-	(void)dj_flow_sum(DJ_STREAM_STDIN, &in);
-	(void)dj_flow_sum(DJ_STREAM_STDOUT, &out);
-	(void)dj_flow_sum(DJ_STREAM_STDERR, &err);
+	(void)dj_flow_sum(DJ_STREAM_STDIN, DJ_DIR_IN, &in);
+	(void)dj_flow_sum(DJ_STREAM_STDOUT, DJ_DIR_OUT, &out);
+	(void)dj_flow_sum(DJ_STREAM_STDERR, DJ_DIR_OUT, &err);
 	dj_diag_counters(r->store == NULL ? 0 : dj_store_fuel_used(r->store),
 		peak, in.len);
 	prog.exit.stdout_len = out.len;
@@ -590,15 +599,20 @@ void dj_program_exit(uint8_t dst[static DJ_EXIT_SIZE])
 
 bool dj_program_receipt(uint8_t ret_report_data[static 64])
 {
-	struct dj_receipt_stream streams[DJ_STREAM_TREE_LAST + 1];
+	struct dj_receipt_stream streams[DJ_RECEIPT_STREAMS];
 	uint8_t exit[DJ_EXIT_SIZE];
 	struct dj_receipt r = { .streams = streams };
 
 	if ((dj_core.config.flags & DJ_CONFIG_RECEIPTS) == 0)
 		return false;
-	for (uint8_t id = 0; id <= DJ_STREAM_TREE_LAST; id++)
-		if (dj_flow_sum(id, &streams[r.stream_count]))
+	for (unsigned id = 0; id <= UINT8_MAX; id++) {
+		if (dj_flow_sum((uint8_t)id, DJ_DIR_IN,
+			    &streams[r.stream_count]))
 			r.stream_count++;
+		if (dj_flow_sum((uint8_t)id, DJ_DIR_OUT,
+			    &streams[r.stream_count]))
+			r.stream_count++;
+	}
 	dj_program_exit(exit);
 	memcpy(r.exit, exit, sizeof(r.exit));
 	memcpy(r.keep_id, dj_core.keep_id, sizeof(r.keep_id));

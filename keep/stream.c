@@ -18,8 +18,12 @@
  *   input   taken <= recv <= granted <= taken + WINDOW
  *   output  acked <= sent <= produced <= acked + WINDOW
  */
-#define WINDOW DJ_STREAM_WINDOW
-#define TREES  (DJ_STREAM_TREE_LAST - DJ_STREAM_TREE_FIRST + 1)
+#define WINDOW         DJ_STREAM_WINDOW
+#define TREES          (DJ_STREAM_TREE_LAST - DJ_STREAM_TREE_FIRST + 1)
+#define INS            (FIRST_NAMED_IN + DJ_NAMED_MAX)
+#define OUTS           (sizeof(out_id) + DJ_NAMED_MAX)
+/* stdin, then the trees, then what has a name */
+#define FIRST_NAMED_IN (1 + TREES)
 
 struct input {
 	struct dj_buffer b;
@@ -30,6 +34,7 @@ struct input {
 	bool is_open;
 	bool is_whole;   /* a tree: kept from its first byte on; else a ring */
 	bool is_dropped; /* nobody will read it any more */
+	bool is_over;    /* nor count it: what comes now is ignored */
 	bool ended;
 	bool ack_due;
 };
@@ -46,14 +51,15 @@ struct output {
 	bool end_sent;
 };
 
-/* Outputs in the order in which they are sent. */
+/* Outputs in the order in which they are sent; those with names follow. */
 static const uint8_t out_id[] = { DJ_STREAM_STDERR, DJ_STREAM_STDOUT,
 	DJ_STREAM_DIAG, DJ_STREAM_RETURNED };
-#define OUTS (sizeof(out_id))
 
 static struct {
-	struct input in[1 + TREES]; /* stdin, then the trees */
+	struct input in[INS];
 	struct output out[OUTS];
+	uint8_t named[DJ_NAMED_MAX]; /* their numbers */
+	size_t named_count;
 } flow;
 
 static void in_init(struct input *s, bool is_open)
@@ -62,15 +68,20 @@ static void in_init(struct input *s, bool is_open)
 	dj_sha256_init(&s->sum);
 }
 
+static void out_init(struct output *s, bool is_open)
+{
+	*s = (struct output){ .is_open = is_open, .limit = WINDOW };
+	dj_sha256_init(&s->sum);
+}
+
 void dj_flow_init(void)
 {
-	for (size_t i = 0; i < 1 + TREES; i++)
+	flow.named_count = 0;
+	for (size_t i = 0; i < INS; i++)
 		in_init(&flow.in[i], i == 0);
-	for (size_t i = 0; i < OUTS; i++) {
-		flow.out[i] = (struct output){ .limit = WINDOW,
-			.is_open = out_id[i] != DJ_STREAM_RETURNED };
-		dj_sha256_init(&flow.out[i].sum);
-	}
+	for (size_t i = 0; i < OUTS; i++)
+		out_init(&flow.out[i],
+			i < sizeof(out_id) && out_id[i] != DJ_STREAM_RETURNED);
 }
 
 void dj_flow_wipe(void)
@@ -78,28 +89,40 @@ void dj_flow_wipe(void)
 	dj_wipe(&flow, sizeof(flow));
 }
 
-static struct input *input_of(uint8_t stream)
+static bool is_named(size_t i)
 {
-	struct input *s;
-
-	if (stream == DJ_STREAM_STDIN)
-		return &flow.in[0];
-	if (stream < DJ_STREAM_TREE_FIRST || stream > DJ_STREAM_TREE_LAST)
-		return NULL;
-	s = &flow.in[1 + stream - DJ_STREAM_TREE_FIRST];
-	return s->is_open ? s : NULL;
+	return i >= FIRST_NAMED_IN;
 }
 
 static uint8_t input_id(size_t i)
 {
+	if (is_named(i))
+		return flow.named[i - FIRST_NAMED_IN];
 	return i == 0 ? DJ_STREAM_STDIN
 		      : (uint8_t)(DJ_STREAM_TREE_FIRST + i - 1);
 }
 
+static uint8_t output_id(size_t i)
+{
+	return i < sizeof(out_id) ? out_id[i] : flow.named[i - sizeof(out_id)];
+}
+
+static struct input *input_of(uint8_t stream)
+{
+	size_t n = FIRST_NAMED_IN + flow.named_count;
+
+	for (size_t i = 0; i < n; i++)
+		if (input_id(i) == stream)
+			return flow.in[i].is_open ? &flow.in[i] : NULL;
+	return NULL;
+}
+
 static struct output *output_of(uint8_t stream)
 {
-	for (size_t i = 0; i < OUTS; i++)
-		if (out_id[i] == stream)
+	size_t n = sizeof(out_id) + flow.named_count;
+
+	for (size_t i = 0; i < n; i++)
+		if (output_id(i) == stream)
 			return &flow.out[i];
 	return NULL;
 }
@@ -177,7 +200,11 @@ enum dj_error dj_flow_data(uint8_t stream, uint64_t off, const uint8_t *p,
 	struct input *s = input_of(stream);
 	enum dj_error e;
 
-	if (s == NULL || off > s->recv)
+	if (s == NULL)
+		return DJ_ERROR_BAD_ORDER;
+	if (s->is_over)
+		return DJ_ERROR_NONE;
+	if (off > s->recv)
 		return DJ_ERROR_BAD_ORDER;
 	/* What is here already is cut off. */
 	if (s->recv - off >= len)
@@ -201,7 +228,11 @@ enum dj_error dj_flow_end(uint8_t stream, uint64_t off)
 {
 	struct input *s = input_of(stream);
 
-	if (s == NULL || off != s->recv)
+	if (s == NULL)
+		return DJ_ERROR_BAD_ORDER;
+	if (s->is_over)
+		return DJ_ERROR_NONE;
+	if (off != s->recv)
 		return DJ_ERROR_BAD_ORDER;
 	s->ended = true;
 	return DJ_ERROR_NONE;
@@ -223,6 +254,9 @@ enum dj_error dj_flow_resume_check(uint8_t stream, uint64_t next)
 {
 	const struct output *s = output_of(stream);
 
+	/* BEGIN may not have come, and the client cannot know. */
+	if (s == NULL && stream >= DJ_STREAM_NAMED && next == 0)
+		return DJ_ERROR_NONE;
 	if (s == NULL || !s->is_open || next < s->acked || next > s->produced)
 		return DJ_ERROR_BAD_ORDER;
 	return DJ_ERROR_NONE;
@@ -233,7 +267,7 @@ void dj_flow_resume(uint8_t stream, uint64_t next)
 	struct output *s = output_of(stream);
 
 	if (s == NULL)
-		dj_bug();
+		return;
 	s->acked = next;
 	/* A limit below what it has would stop it for good. */
 	if (s->limit < next + WINDOW)
@@ -246,10 +280,11 @@ void dj_flow_attach(void)
 		flow.out[i].sent = flow.out[i].acked;
 		flow.out[i].end_sent = false;
 	}
-	for (size_t i = 0; i < 1 + TREES; i++) {
+	/* READY says where stdin goes on; of the named ones only ACK does. */
+	for (size_t i = 0; i < INS; i++) {
 		struct input *s = &flow.in[i];
 
-		s->ack_due = s->is_open && s->recv != 0;
+		s->ack_due = s->is_open && (s->recv != 0 || is_named(i));
 	}
 }
 
@@ -260,7 +295,7 @@ uint64_t dj_flow_stdin_next(void)
 
 static bool next_ack(uint8_t *dst, struct dj_flow_record *ret)
 {
-	for (size_t i = 0; i < 1 + TREES; i++) {
+	for (size_t i = 0; i < INS; i++) {
 		struct input *s = &flow.in[i];
 
 		if (!s->ack_due)
@@ -317,9 +352,22 @@ bool dj_flow_next(uint8_t *dst, size_t max, bool flush,
 	if (next_ack(dst, ret))
 		return true;
 	for (size_t i = 0; i < OUTS; i++)
-		if (next_data(&flow.out[i], out_id[i], dst, max, flush, ret))
+		if (next_data(&flow.out[i], output_id(i), dst, max, flush, ret))
 			return true;
 	return false;
+}
+
+dj_status dj_flow_named_open(uint8_t stream, enum dj_stream_dir dir)
+{
+	size_t i = flow.named_count;
+
+	if (i == DJ_NAMED_MAX)
+		return DJ_E_LIMIT;
+	flow.named[i] = stream;
+	flow.named_count++;
+	in_init(&flow.in[FIRST_NAMED_IN + i], (dir & DJ_DIR_IN) != 0);
+	out_init(&flow.out[sizeof(out_id) + i], (dir & DJ_DIR_OUT) != 0);
+	return DJ_OK;
 }
 
 dj_status dj_flow_tree_open(uint8_t stream)
@@ -337,18 +385,21 @@ dj_status dj_flow_tree_open(uint8_t stream)
 
 bool dj_flow_trees_ended(void)
 {
-	for (size_t i = 1; i < 1 + TREES; i++)
+	for (size_t i = 1; i < FIRST_NAMED_IN; i++)
 		if (flow.in[i].is_open && !flow.in[i].ended)
 			return false;
 	return true;
 }
 
-void dj_flow_trees_close(void)
+void dj_flow_begin_undo(void)
 {
-	for (size_t i = 1; i < 1 + TREES; i++) {
+	for (size_t i = 1; i < INS; i++) {
 		dj_buffer_free(&flow.in[i].b);
 		in_init(&flow.in[i], false);
 	}
+	for (size_t i = sizeof(out_id); i < OUTS; i++)
+		out_init(&flow.out[i], false);
+	flow.named_count = 0;
 }
 
 const uint8_t *dj_flow_tree(uint8_t stream, size_t *ret_len)
@@ -363,13 +414,16 @@ const uint8_t *dj_flow_tree(uint8_t stream, size_t *ret_len)
 
 void dj_flow_finish(void)
 {
-	for (size_t i = 0; i < 1 + TREES; i++) {
+	for (size_t i = 0; i < INS; i++) {
 		struct input *s = &flow.in[i];
 
 		s->is_dropped = true;
 		s->taken = s->recv;
 		if (s->is_open)
 			grant(s);
+		/* A last ACK tells how much of it a receipt counts. */
+		if (s->is_open && is_named(i))
+			s->is_over = s->ack_due = true;
 		dj_buffer_free(&s->b);
 	}
 	for (size_t i = 0; i < OUTS; i++)
@@ -387,17 +441,20 @@ bool dj_flow_settled(void)
 	return true;
 }
 
-bool dj_flow_sum(uint8_t stream, struct dj_receipt_stream *ret)
+bool dj_flow_sum(uint8_t stream, enum dj_stream_dir dir,
+	struct dj_receipt_stream *ret)
 {
 	const struct input *in = input_of(stream);
 	const struct output *out = output_of(stream);
+	bool is_in = dir == DJ_DIR_IN;
 
-	if (in == NULL && out == NULL)
+	if (is_in ? in == NULL : out == NULL)
 		return false;
 	ret->stream = stream;
-	ret->len = in != NULL ? in->recv : out->produced;
-	dj_sha256_final(in != NULL ? &in->sum : &out->sum, ret->hash);
-	return ret->len != 0 || (in != NULL && in->ended);
+	ret->len = is_in ? in->recv : out->produced;
+	dj_sha256_final(is_in ? &in->sum : &out->sum, ret->hash);
+	return ret->len != 0 ||
+		(is_in && (in->ended || stream >= DJ_STREAM_NAMED));
 }
 
 void dj_flow_returned_open(void)
@@ -411,11 +468,24 @@ void dj_flow_returned_open(void)
 
 uint64_t dj_flow_committed(void)
 {
-	uint64_t n = flow.in[0].b.committed;
+	uint64_t n = 0;
 
+	for (size_t i = 0; i < INS; i++)
+		if (!flow.in[i].is_whole)
+			n += flow.in[i].b.committed;
 	for (size_t i = 0; i < OUTS; i++)
 		n += flow.out[i].b.committed;
 	return n;
+}
+
+uint64_t dj_flow_most(void)
+{
+	uint64_t rings = 1 + sizeof(out_id);
+
+	for (size_t i = 0; i < flow.named_count; i++)
+		rings += (uint64_t)flow.in[FIRST_NAMED_IN + i].is_open +
+			flow.out[sizeof(out_id) + i].is_open;
+	return rings * WINDOW;
 }
 
 static uint64_t writable(const struct output *s)
@@ -491,11 +561,11 @@ dj_status dj_stream_write(uint8_t stream, const void *p, size_t len)
 
 dj_status dj_stream_read(uint8_t stream, void *p, size_t cap, size_t *ret_len)
 {
-	struct input *s = &flow.in[0];
+	struct input *s = input_of(stream);
 	uint64_t have;
 	dj_status st;
 
-	if (stream != DJ_STREAM_STDIN || cap == 0)
+	if (s == NULL || s->is_whole || cap == 0)
 		return DJ_E_INPUT;
 	while (s->recv == s->taken && !s->ended) {
 		st = block(UINT64_MAX);
@@ -517,9 +587,9 @@ dj_status dj_stream_read(uint8_t stream, void *p, size_t cap, size_t *ret_len)
 
 uint64_t dj_stream_readable(uint8_t stream, bool *ret_ended)
 {
-	const struct input *s = &flow.in[0];
+	const struct input *s = input_of(stream);
 
-	if (stream != DJ_STREAM_STDIN) {
+	if (s == NULL || s->is_whole) {
 		*ret_ended = true;
 		return 0;
 	}

@@ -89,6 +89,7 @@ static dj_status put_node(struct dj_vfs_changes *c, struct dj_vfs_node *n)
 	dj_vfs_settle(n, c->now);
 	m.mtime = n->mtim / 1000000000;
 	switch (n->type) {
+	case DJ_VFS_STREAM: /* never in a tree that is returned */
 	case DJ_VFS_DIR:
 		break;
 	case DJ_VFS_LINK:

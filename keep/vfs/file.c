@@ -18,6 +18,8 @@ uint64_t dj_vfs_size(const struct dj_vfs_node *n)
 		return n->file.size;
 	case DJ_VFS_LINK:
 		return n->link.len;
+	case DJ_VFS_STREAM:
+		return 0;
 	case DJ_VFS_DIR:
 		break;
 	}

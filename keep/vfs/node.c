@@ -47,6 +47,7 @@ static void reap(struct dj_vfs *v, struct dj_vfs_node *n)
 			dj_vfs_free(v, (void *)(uintptr_t)n->link.target,
 				n->link.len);
 		break;
+	case DJ_VFS_STREAM:
 	case DJ_VFS_DIR: /* empty, or it would have had its name still */
 		break;
 	}

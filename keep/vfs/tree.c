@@ -168,3 +168,23 @@ dj_status dj_vfs_tree(struct dj_vfs *v, const uint8_t *tar, size_t tar_len,
 		tell(err, b.what, &m);
 	return st;
 }
+
+dj_status dj_vfs_add_stream(struct dj_vfs *v, struct dj_vfs_node *root,
+	const char *name, size_t len, uint8_t number, bool is_in, bool is_out)
+{
+	struct builder b = { .v = v, .root = root };
+	struct dj_vfs_node *n;
+
+	if (len == 0 || len > DJ_VFS_NAME_MAX || !dj_utf8_ok(name, len) ||
+		memchr(name, '/', len) != NULL || (len == 1 && *name == '.') ||
+		(len == 2 && memcmp(name, "..", 2) == 0) ||
+		dj_vfs_find(v, root, name, len) != NULL)
+		return DJ_E_INPUT;
+	n = add(&b, root, name, len, DJ_VFS_STREAM);
+	if (n == NULL)
+		return DJ_E_NOMEM;
+	n->stream.number = number;
+	n->stream.is_in = is_in;
+	n->stream.is_out = is_out;
+	return DJ_OK;
+}

@@ -64,7 +64,8 @@ struct dj_vfs {
 enum dj_vfs_type {
 	DJ_VFS_DIR,
 	DJ_VFS_FILE,
-	DJ_VFS_LINK
+	DJ_VFS_LINK,
+	DJ_VFS_STREAM /* a name for a stream of the session */
 };
 
 enum { /* times that a change made stale */
@@ -104,6 +105,10 @@ struct dj_vfs_node {
 			size_t len;
 			bool owned;
 		} link;
+		struct {
+			uint8_t number;
+			bool is_in, is_out; /* to the program, from it */
+		} stream;
 	};
 };
 
@@ -135,6 +140,9 @@ void dj_vfs_done(struct dj_vfs *v);
  */
 dj_status dj_vfs_tree(struct dj_vfs *v, const uint8_t *tar, size_t tar_len,
 	bool writable, struct dj_vfs_node **ret, struct dj_vfs_error *err);
+/* A stream at the top of a tree. DJ_E_INPUT: no name for a file, or taken. */
+dj_status dj_vfs_add_stream(struct dj_vfs *v, struct dj_vfs_node *root,
+	const char *name, size_t len, uint8_t number, bool is_in, bool is_out);
 /* No more trees: from now on nothing is taken from the arena. */
 void dj_vfs_seal(struct dj_vfs *v);
 

@@ -68,6 +68,8 @@ enum filetype wasi_type(const struct dj_vfs_node *n)
 		return TYPE_FILE;
 	case DJ_VFS_LINK:
 		return TYPE_LINK;
+	case DJ_VFS_STREAM:
+		break;
 	}
 	return TYPE_UNKNOWN;
 }

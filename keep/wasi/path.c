@@ -118,14 +118,42 @@ static enum dj_errno may_open(const struct open *o, const struct dj_vfs_node *n)
 			? DJ_EISDIR
 			: DJ_ESUCCESS;
 	case DJ_VFS_FILE:
+	case DJ_VFS_STREAM:
 		break;
 	}
 	if (o->how & OPEN_DIRECTORY)
 		return DJ_ENOTDIR;
+	if (n->type == DJ_VFS_STREAM)
+		return ((o->base & R_FD_READ) != 0 && !n->stream.is_in) ||
+				((o->base & R_FD_WRITE) != 0 &&
+					!n->stream.is_out)
+			? DJ_EACCES
+			: DJ_ESUCCESS;
 	if (!n->writable &&
 		((o->base & R_FD_WRITE) != 0 || (o->how & OPEN_TRUNC) != 0))
 		return DJ_EROFS;
 	return DJ_ESUCCESS;
+}
+
+static void set_opened(struct dj_wasi *w, uint32_t fd, const struct open *o,
+	struct dj_vfs_node *n)
+{
+	bool dir = n->type == DJ_VFS_DIR;
+	struct fd f = { .kind = FD_NODE,
+		.flags = (uint16_t)o->flags,
+		.base = o->base & (dir ? R_DIR : R_FILE),
+		.inheriting = dir ? o->inheriting : 0,
+		.node = n };
+
+	if (n->type == DJ_VFS_STREAM) {
+		f.kind = FD_STREAM;
+		f.stream = n->stream.number;
+		f.base = o->base & (R_STREAM | R_FD_READ | R_FD_WRITE);
+		f.node = NULL;
+	} else {
+		dj_vfs_ref(n);
+	}
+	wasi_fd_set(w, fd, &f);
 }
 
 static enum dj_errno path_open(struct call *c)
@@ -134,7 +162,6 @@ static enum dj_errno path_open(struct call *c)
 	struct dj_vfs_node *n;
 	uint32_t fd;
 	enum dj_errno e = decode_open(c, &o);
-	bool dir;
 
 	if (e == DJ_ESUCCESS)
 		e = wasi_fd_free(c->w, &fd);
@@ -147,19 +174,12 @@ static enum dj_errno path_open(struct call *c)
 		e = DJ_ENOENT;
 	else
 		e = dj_vfs_create(&c->w->vfs, &o.at, DJ_VFS_FILE, NULL, 0, &n);
-	if (e == DJ_ESUCCESS && (o.how & OPEN_TRUNC) != 0 && n->file.size != 0)
+	if (e == DJ_ESUCCESS && (o.how & OPEN_TRUNC) != 0 &&
+		n->type == DJ_VFS_FILE && n->file.size != 0)
 		e = dj_vfs_resize(&c->w->vfs, n, 0);
 	if (e != DJ_ESUCCESS)
 		return e;
-
-	dir = n->type == DJ_VFS_DIR;
-	dj_vfs_ref(n);
-	wasi_fd_set(c->w, fd,
-		&(struct fd){ .kind = FD_NODE,
-			.flags = (uint16_t)o.flags,
-			.base = o.base & (dir ? R_DIR : R_FILE),
-			.inheriting = dir ? o.inheriting : 0,
-			.node = n });
+	set_opened(c->w, fd, &o, n);
 	put32(o.result, fd);
 	return DJ_ESUCCESS;
 }

@@ -143,7 +143,47 @@ static dj_status open_preopens(struct dj_wasi *w)
 		f.preopen = &p->path;
 		wasi_fd_set(w, (uint32_t)(STREAMS + i), &f);
 	}
-	dj_vfs_seal(&w->vfs);
+	return DJ_OK;
+}
+
+static dj_status refuse_stream(struct dj_wasi *w, const struct dj_wasi_text *t)
+{
+	struct dj_wasi_error *e = w->config.error;
+	size_t n = t->len < sizeof(e->name) ? t->len : sizeof(e->name) - 1;
+
+	if (e != NULL) {
+		*e = (struct dj_wasi_error){ .what = "no name for a stream" };
+		memcpy(e->name, t->p, n);
+	}
+	return DJ_E_INPUT;
+}
+
+/* The folder of the named streams. */
+static dj_status open_named(struct dj_wasi *w)
+{
+	static const struct dj_wasi_text path = { DJ_WASI_STREAMS,
+		sizeof(DJ_WASI_STREAMS) - 1 };
+	struct fd f = { .kind = FD_NODE,
+		.base = R_DIR,
+		.inheriting = R_ALL & ~R_SOCK,
+		.preopen = &path };
+	dj_status st;
+
+	if (w->config.stream_count == 0)
+		return DJ_OK;
+	st = dj_vfs_tree(&w->vfs, NULL, 0, false, &f.node, NULL);
+	for (size_t i = 0; st == DJ_OK && i < w->config.stream_count; i++) {
+		const struct dj_wasi_stream *s = &w->config.streams[i];
+
+		st = dj_vfs_add_stream(&w->vfs, f.node, s->name.p, s->name.len,
+			s->number, s->is_in, s->is_out);
+		if (st == DJ_E_INPUT)
+			return refuse_stream(w, &s->name);
+	}
+	if (st != DJ_OK)
+		return st;
+	dj_vfs_ref(f.node);
+	wasi_fd_set(w, (uint32_t)(STREAMS + w->config.preopen_count), &f);
 	return DJ_OK;
 }
 
@@ -156,7 +196,7 @@ static uint32_t open_files(const struct dj_wasi_config *c)
 
 static dj_status check(const struct dj_wasi_config *c)
 {
-	if (open_files(c) < STREAMS + c->preopen_count)
+	if (open_files(c) < STREAMS + c->preopen_count + (c->stream_count != 0))
 		return DJ_E_LIMIT;
 	if (!texts_ok(c->args, c->arg_count) || !texts_ok(c->env, c->env_count))
 		return DJ_E_INPUT;
@@ -209,10 +249,13 @@ dj_status dj_wasi_new(struct dj_arena *arena,
 		w->start = 0;
 	open_streams(w);
 	st = open_preopens(w);
+	if (st == DJ_OK)
+		st = open_named(w);
 	if (st != DJ_OK) {
 		dj_vfs_done(&w->vfs);
 		return st;
 	}
+	dj_vfs_seal(&w->vfs);
 	*ret = w;
 	return DJ_OK;
 }

@@ -50,6 +50,19 @@ struct dj_wasi_preopen {
 	bool is_returned; /* dj_wasi_return() tells what changed */
 };
 
+/*
+ * A stream of the session with a name (session.md 6.4, item 4): the file of
+ * that name in the folder DJ_WASI_STREAMS, a preopen behind all others, which
+ * is there only if there are such streams. All who open it share it.
+ */
+#define DJ_WASI_STREAMS "/stream"
+
+struct dj_wasi_stream {
+	struct dj_wasi_text name;
+	uint8_t number;
+	bool is_in, is_out; /* may be read, written by the program */
+};
+
 /* Why dj_wasi_new refused a tree, for a message to the tenant. */
 struct dj_wasi_error {
 	size_t preopen;   /* which of the preopens */
@@ -64,6 +77,8 @@ struct dj_wasi_config {
 	size_t env_count;
 	const struct dj_wasi_preopen *preopens; /* descriptors 3, 4, ... */
 	size_t preopen_count;
+	const struct dj_wasi_stream *streams;
+	size_t stream_count;
 	uint32_t max_open_files; /* 0: 1024; 65,536 is the most */
 	/*
 	 * What programs put into writable trees lives in one range of
@@ -80,7 +95,8 @@ struct dj_wasi_config {
  * a tar that does not parse or names a member outside its tree, a string with
  * NUL, a preopen of no known kind; DJ_E_UNSUPPORTED: a member that is neither
  * file, folder nor symbolic link; DJ_E_LIMIT: names too long, more preopens
- * than open files; DJ_E_NOMEM.
+ * than open files; DJ_E_NOMEM. Also DJ_E_INPUT: a stream's name that no file
+ * can have.
  */
 dj_status dj_wasi_new(struct dj_arena *arena,
 	const struct dj_wasi_config *config, struct dj_wasi **ret);

@@ -62,6 +62,8 @@ bool dj_kind_from_keep(uint8_t kind);
 #define DJ_STREAM_TREE_FIRST 16
 #define DJ_STREAM_TREE_LAST  31
 #define DJ_STREAM_NAMED      32
+/* Named streams that one program may have. */
+#define DJ_NAMED_MAX         16
 /* What may be sent of a stream before an ACK says more, each direction. */
 #define DJ_STREAM_WINDOW     (UINT64_C(1) << 20)
 /* SIGNAL's stream field. */

@@ -49,7 +49,11 @@ dj_status dj_owner_verify(const uint8_t part[static DJ_OWNER_PART],
 	const uint8_t owner_hash[static 32], const uint8_t b[static 32],
 	const struct dj_key *auth);
 
-/* One stream in a receipt. */
+/*
+ * One stream in a receipt. A named one that goes both ways is there twice:
+ * what the program was sent, then what it sent.
+ */
+#define DJ_RECEIPT_STREAMS (5 + 16 + 2 * DJ_NAMED_MAX)
 struct dj_receipt_stream {
 	uint8_t stream;
 	uint64_t len;

@@ -186,15 +186,16 @@ bool ksp_keyed(struct ksp_client *c, enum dj_mode mode)
 
 bool ksp_connect(struct ksp_client *c, enum dj_mode mode)
 {
-	struct dj_resume_stream streams[] = {
-		{ 1, c->out_len[1] },
-		{ 2, c->out_len[2] },
-		{ 3, c->out_len[3] },
-	};
+	struct dj_resume_stream streams[KSP_STREAMS];
+	size_t n = 0;
 
+	for (uint8_t i = 1; i < KSP_STREAMS && mode != DJ_MODE_NEW; i++)
+		if (i <= 3 || (i >= DJ_STREAM_NAMED && c->out_len[i] != 0))
+			streams[n++] =
+				(struct dj_resume_stream){ i, c->out_len[i] };
 	if (!ksp_keyed(c, mode))
 		return false;
-	ksp_make_first(c, mode, NULL, streams, mode == DJ_MODE_NEW ? 0 : 3);
+	ksp_make_first(c, mode, NULL, streams, n);
 	ksp_send_frame(c, c->record, c->record_len);
 	return ksp_take_ready(c);
 }

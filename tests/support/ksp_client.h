@@ -25,7 +25,7 @@
  *   c.error                            the last ERROR frame or FAIL
  */
 #define KSP_FRAME_MAX (8 + 16400)
-#define KSP_STREAMS   5
+#define KSP_STREAMS   48
 
 struct ksp_client {
 	uint16_t suite;
@@ -56,7 +56,7 @@ struct ksp_client {
 	bool was_fail;   /* it came inside a record */
 	size_t sizes[4]; /* records received, by class */
 
-	/* What came in, by stream 0..4. */
+	/* What came in, by stream. */
 	uint8_t *out[KSP_STREAMS];
 	uint64_t out_len[KSP_STREAMS];
 	uint64_t out_end[KSP_STREAMS]; /* length said by END, or UINT64_MAX */

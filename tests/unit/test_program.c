@@ -321,9 +321,54 @@ static void a_missing_import_is_refused_by_name(void)
 	check_refused("\"name\":\"fd_wrote\"");
 }
 
-static void ask_for_named_stream(struct dj_wr *w)
+static const char *stream_name;
+static unsigned stream_count;
+
+static void ask_for_streams(struct dj_wr *w)
 {
-	dj_begin_write_stream(w, 32, DJ_DIR_IN, "extra", 5);
+	dj_begin_write_stream(w, 32, DJ_DIR_BOTH, stream_name,
+		strlen(stream_name));
+	for (unsigned i = 1; i < stream_count; i++) {
+		char name[2] = { (char)('a' + i), '\0' };
+
+		dj_begin_write_stream(w, (uint8_t)(32 + i), DJ_DIR_OUT, name,
+			1);
+	}
+}
+
+static void named_streams_are_there_and_end_with_the_program(void)
+{
+	stream_name = "db";
+	stream_count = 3;
+	start();
+	ksp_load(c, echo, sizeof(echo), ask_for_streams);
+	ksp_run(c);
+	eq_u64(ksp_send_stream(c, 32, 0, "data", 4, false), 4);
+	ok(!c->has_exit);
+	(void)ksp_send_stream(c, 0, 0, "in", 2, true);
+	check_exit(DJ_EXIT_EXIT, 0, 42);
+	for (int s = 32; s < 35; s++)
+		eq_u64(c->out_end[s], 0);
+	eq_u64(c->out_end[35], UINT64_MAX);
+}
+
+static void a_stream_that_cannot_be_a_file_is_refused_by_name(void)
+{
+	static const char *const names[] = { "a/b", ".", "..", "/", "\xff" };
+
+	stream_count = 1;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		stream_name = names[i];
+		start();
+		ksp_load(c, nop, sizeof(nop), ask_for_streams);
+		ksp_run(c);
+		check_refused("no name for a stream");
+	}
+	stream_name = "fine";
+	stream_count = DJ_NAMED_MAX + 1;
+	start();
+	ksp_load(c, nop, sizeof(nop), ask_for_streams);
+	eq_u64(c->error, DJ_ERROR_TOO_BIG);
 }
 
 static void ask_for_returned_tree(struct dj_wr *w)
@@ -358,10 +403,6 @@ static void what_this_Keep_lacks_is_refused_by_name(void)
 {
 	struct dj_config cfg = config();
 
-	start();
-	ksp_load(c, nop, sizeof(nop), ask_for_named_stream);
-	ksp_run(c);
-	check_refused("named streams");
 	cfg.time_policy = DJ_TIME_CLIENT;
 	start_with(&cfg);
 	ksp_load(c, nop, sizeof(nop), NULL);
@@ -782,6 +823,8 @@ int main(void)
 	RUN(what_is_no_module_is_refused_with_its_place);
 	RUN(a_missing_import_is_refused_by_name);
 	RUN(trees_come_back_when_a_program_ends_and_not_when_it_traps);
+	RUN(named_streams_are_there_and_end_with_the_program);
+	RUN(a_stream_that_cannot_be_a_file_is_refused_by_name);
 	RUN(what_this_Keep_lacks_is_refused_by_name);
 	RUN(loading_has_an_order);
 	RUN(another_module_than_BEGIN_names_never_runs);

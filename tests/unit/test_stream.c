@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "keep/core.h"
+#include "keep/flow.h"
 #include "keep/hostcall.h"
 #include "keep/session.h"
 #include "keep/shim.h"
@@ -458,6 +459,167 @@ static void fixed_and_counting_time_ask_nobody(void)
 	eq_u64(fake.clocks, 0);
 }
 
+/* ---- named streams ---- */
+
+static void echo_by_name(void)
+{
+	static uint8_t b[30000];
+	size_t n;
+
+	/* Until BEGIN has come there are none. */
+	status = dj_stream_read(DJ_STREAM_STDIN, b, 1, &n);
+	while (status == DJ_OK) {
+		status = dj_stream_read(40, b, sizeof(b), &n);
+		if (status != DJ_OK || n == 0)
+			return;
+		status = dj_stream_write(40, b, n);
+	}
+}
+
+static void begin_streams(struct dj_wr *w)
+{
+	dj_begin_write_stream(w, 40, DJ_DIR_BOTH, "both", 4);
+	dj_begin_write_stream(w, 33, DJ_DIR_IN, "in", 2);
+	dj_begin_write_stream(w, 34, DJ_DIR_OUT, "out", 3);
+}
+
+static void start_named(void (*what)(void))
+{
+	start(what);
+	ok(ksp_connect(&c, DJ_MODE_NEW));
+	ksp_load(&c, "module", 6, begin_streams);
+	eq_u64(ksp_send_stream(&c, 0, 0, "!", 1, false), 1);
+}
+
+static void a_named_stream_goes_both_ways_through_its_windows(void)
+{
+	start_named(echo_by_name);
+	eq_u64(ksp_send_stream(&c, 40, 0, data, 5 * MIB, true), 5 * MIB);
+	ok(program_done);
+	eq_u64(c.out_len[40], 5 * MIB);
+	eq_mem(c.out[40], data, 5 * MIB);
+	eq_u64(c.error, 0);
+	ok(fake.committed < 4 * MIB);
+}
+
+static void a_named_stream_has_its_own_back_pressure(void)
+{
+	size_t sent;
+
+	start_named(echo_by_name);
+	c.auto_ack = false;
+	/* Full both ways: what the program wrote, what waits for it. */
+	sent = ksp_send_stream(&c, 40, 0, data, 5 * MIB, false);
+	ok(sent > MIB && sent <= 2 * MIB + 30000);
+	eq_u64(c.out_len[40], MIB);
+	eq_u64(c.out_len[1], 0);
+	/* Others go on: 33 has a window that nobody reads from. */
+	eq_u64(ksp_send_stream(&c, 33, 0, data, 5 * MIB, false), MIB);
+	eq_u64(c.error, 0);
+	ksp_send(&c, DJ_KIND_DATA, 33, MIB, data, 1);
+	ksp_drain(&c);
+	eq_u64(c.error, DJ_ERROR_TOO_BIG);
+}
+
+static void a_named_stream_goes_one_way_if_it_was_opened_so(void)
+{
+	static const struct {
+		enum dj_kind kind;
+		uint8_t stream;
+	} cases[] = { { DJ_KIND_DATA, 34 }, { DJ_KIND_END, 34 },
+		{ DJ_KIND_ACK, 33 }, { DJ_KIND_DATA, 35 }, { DJ_KIND_ACK, 35 },
+		{ DJ_KIND_DATA, 32 }, { DJ_KIND_END, 255 } };
+	uint8_t ack[DJ_ACK_SIZE];
+
+	dj_ack_write(0, ack);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool is_ack = cases[i].kind == DJ_KIND_ACK;
+
+		start_named(echo_by_name);
+		ksp_send(&c, cases[i].kind, cases[i].stream, 0,
+			is_ack ? ack : NULL, is_ack ? sizeof(ack) : 0);
+		ksp_drain(&c);
+		eq_u64(c.error, DJ_ERROR_BAD_ORDER);
+	}
+}
+
+static void no_named_stream_loses_or_doubles_over_many_attaches(void)
+{
+	uint64_t at = 0;
+	unsigned attaches = 0;
+
+	start_named(echo_by_name);
+	while (c.out_len[40] < 3 * MIB && attaches < 500) {
+		struct dj_inner in;
+		uint8_t frame[KSP_FRAME_MAX];
+		size_t n;
+
+		for (int i = 0; i < 5 && at < 3 * MIB; i++) {
+			if (c.in_limit[40] != 0 && c.in_limit[40] < at + 16000)
+				break;
+			n = 3 * MIB - at < 16000 ? 3 * MIB - at : 16000;
+			ksp_send(&c, DJ_KIND_DATA, 40, at, data + at, n);
+			at += n;
+		}
+		for (int i = 0; i < 4 && ksp_recv(&c, &in); i++)
+			if (in.kind == DJ_KIND_DATA && i % 2 == 0)
+				ksp_ack(&c, 40);
+		while (fake_get_frame(frame, &n))
+			(void)fake_run();
+		c.in_acked[40] = UINT64_MAX;
+		if (!ok(ksp_connect(&c, DJ_MODE_REATTACH)))
+			return;
+		attaches++;
+		/* The ACK of the attach says where it goes on. */
+		while (c.in_acked[40] == UINT64_MAX && ksp_recv(&c, &in))
+			;
+		ok(c.in_acked[40] <= at);
+		at = c.in_acked[40];
+	}
+	eq_u64(c.out_len[40], 3 * MIB);
+	eq_mem(c.out[40], data, 3 * MIB);
+	ok(attaches > 10);
+}
+
+static void sixteen_streams_have_names_and_no_more(void)
+{
+	start(do_nothing);
+	for (unsigned i = 0; i < DJ_NAMED_MAX; i++)
+		eq_u64(dj_flow_named_open((uint8_t)(32 + i), DJ_DIR_BOTH),
+			DJ_OK);
+	eq_u64(dj_flow_named_open(99, DJ_DIR_IN), DJ_E_LIMIT);
+	dj_flow_begin_undo();
+	eq_u64(dj_flow_named_open(99, DJ_DIR_IN), DJ_OK);
+}
+
+static void read_a_little(void)
+{
+	uint8_t b[10];
+	size_t n;
+
+	status = dj_stream_read(DJ_STREAM_STDIN, b, 1, &n);
+	status = dj_stream_read(33, b, sizeof(b), &n);
+	dj_flow_finish();
+}
+
+static void what_comes_after_the_end_is_ignored_and_the_last_ACK_says_so(void)
+{
+	struct dj_receipt_stream s = { 0 };
+
+	start_named(read_a_little);
+	ksp_send(&c, DJ_KIND_DATA, 33, 0, data, 1000);
+	ksp_drain(&c);
+	ok(program_done);
+	eq_u64(c.in_acked[33], 1000);
+	ksp_send(&c, DJ_KIND_DATA, 33, 1000, data, 500);
+	ksp_send(&c, DJ_KIND_DATA, 33, 4000, data, 500);
+	ksp_send(&c, DJ_KIND_END, 33, 77, NULL, 0);
+	ksp_drain(&c);
+	eq_u64(c.error, 0);
+	ok(dj_flow_sum(33, DJ_DIR_IN, &s));
+	eq_u64(s.len, 1000);
+}
+
 static void no_byte_of_a_stream_is_in_the_shared_region(void)
 {
 	start(echo);
@@ -487,6 +649,12 @@ int main(void)
 	RUN(a_wait_has_the_deadline_that_was_asked_for);
 	RUN(host_time_never_goes_backward);
 	RUN(fixed_and_counting_time_ask_nobody);
+	RUN(a_named_stream_goes_both_ways_through_its_windows);
+	RUN(a_named_stream_has_its_own_back_pressure);
+	RUN(a_named_stream_goes_one_way_if_it_was_opened_so);
+	RUN(no_named_stream_loses_or_doubles_over_many_attaches);
+	RUN(sixteen_streams_have_names_and_no_more);
+	RUN(what_comes_after_the_end_is_ignored_and_the_last_ACK_says_so);
 	RUN(no_byte_of_a_stream_is_in_the_shared_region);
 	return done();
 }

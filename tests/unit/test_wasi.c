@@ -19,11 +19,12 @@ static struct {
 	bool ended, stop, no_clock;
 	uint64_t now, room;
 	unsigned waits;
+	uint8_t stream; /* of the last read or write */
 } fake;
 
 dj_status dj_stream_write(uint8_t stream, const void *p, size_t len)
 {
-	(void)stream;
+	fake.stream = stream;
 	if (fake.stop)
 		return DJ_E_STATE;
 	if (len > sizeof(fake.out) - fake.out_len)
@@ -37,7 +38,7 @@ dj_status dj_stream_read(uint8_t stream, void *p, size_t cap, size_t *ret_len)
 {
 	size_t n = fake.in_len - fake.in_at;
 
-	(void)stream;
+	fake.stream = stream;
 	if (fake.stop)
 		return DJ_E_STATE;
 	if (n > cap)
@@ -107,6 +108,8 @@ static struct mktar tar;
 static uint8_t *mem;
 static bool unstable;
 static enum dj_trap trap;
+static const struct dj_wasi_stream *named;
+static size_t named_count;
 
 static dj_status no_import(void *ctx, const struct dj_wasm_import *import,
 	struct dj_extern *ret)
@@ -155,7 +158,9 @@ static void open_with(uint64_t max_file_bytes, uint32_t max_files)
 		.preopen_count = 3,
 		.mem = hostmem,
 		.max_open_files = max_files,
-		.max_file_bytes = max_file_bytes };
+		.max_file_bytes = max_file_bytes,
+		.streams = named,
+		.stream_count = named_count };
 
 	memset(&fake, 0, sizeof(fake));
 	fake.room = 1000;
@@ -803,6 +808,69 @@ static void streams_are_read_and_written(void)
 	close_program();
 }
 
+static void named_streams_are_files_in_a_folder_of_their_own(void)
+{
+	static const uint64_t want_in = R_STREAM | R_FD_READ;
+	const struct dj_wasi_stream streams[] = {
+		{ { "db", 2 }, 40, true, false },
+		{ { "log", 3 }, 41, false, true },
+		{ { "two", 3 }, 42, true, true },
+	};
+	uint32_t fd, dir;
+
+	named = streams;
+	named_count = 3;
+	open_program();
+	named_count = 0;
+	dir = 3;
+	while (call("fd_prestat_get", U(dir), U(RES)) == 0 &&
+		get32(mem + RES + 4) != 7)
+		dir++;
+	eq_u64(call("fd_prestat_dir_name", U(dir), U(BUF), U(7)), 0);
+	eq_mem(mem + BUF, "/stream", 7);
+	eq_u64(call("fd_prestat_get", U(dir + 1), U(RES)), DJ_EBADF);
+	eq_str(list(dir, 4096), "db,log,two,");
+
+	eq_u64(open_at(dir, "db", 0, R_ALL & ~R_SOCK, 0, &fd), DJ_EACCES);
+	eq_u64(open_at(dir, "log", 0, R_FD_READ, 0, &fd), DJ_EACCES);
+	eq_u64(open_at(dir, "db", 2, R_FD_READ, 0, &fd), DJ_ENOTDIR);
+	eq_u64(open_at(dir, "db/x", 0, R_FD_READ, 0, &fd), DJ_ENOTDIR);
+	eq_u64(open_at(dir, "db", 1 | 4, R_FD_READ, 0, &fd), DJ_EEXIST);
+	eq_u64(open_at(dir, "new", 1, R_FD_WRITE, 0, &fd), DJ_EROFS);
+	eq_u64(call("path_unlink_file", U(dir), U(BUF), put(BUF, "db")),
+		DJ_EROFS);
+
+	eq_u64(open_at(dir, "db", 0, R_FILE & ~R_FD_WRITE, 0, &fd), 0);
+	eq_u64(call("fd_fdstat_get", U(fd), U(RES)), 0);
+	eq_u64(get64(mem + RES + 8), want_in);
+	memcpy(fake.in, "secret", 6);
+	fake.in_len = 6;
+	fake.in_at = 0;
+	eq_u64(read_from(fd, 100), 0);
+	eq_u64(fake.stream, 40);
+	eq_mem(mem + BUF, "secret", 6);
+	eq_u64(write_to(fd, "x"), DJ_ENOTCAPABLE);
+	eq_u64(call("fd_seek", U(fd), U(0), U(0), U(RES)), DJ_ESPIPE);
+	eq_u64(call("fd_close", U(fd)), 0);
+
+	/* fopen(..., "w") makes and cuts what is there. */
+	eq_u64(open_at(dir, "log", 1 | 8, R_FILE & ~R_FD_READ, 0, &fd), 0);
+	fake.out_len = 0;
+	eq_u64(write_to(fd, "line"), 0);
+	eq_u64(fake.stream, 41);
+	eq_mem(fake.out, "line", 4);
+	eq_u64(open_at(dir, "two", 0, R_FD_READ | R_FD_WRITE, 0, &fd), 0);
+	eq_u64(call("path_filestat_get", U(dir), U(0), U(BUF), put(BUF, "two"),
+		       U(RES)),
+		0);
+	eq_u64(mem[RES + 16], TYPE_UNKNOWN);
+	eq_u64(get64(mem + RES + 32), 0);
+	eq_u64(call("path_rename", U(dir), U(BUF), put(BUF, "two"), U(3),
+		       U(BUF + 16), put(BUF + 16, "y")),
+		DJ_EXDEV);
+	close_program();
+}
+
 static void a_stop_unwinds_the_program(void)
 {
 	open_program();
@@ -1105,6 +1173,7 @@ int main(void)
 	RUN(descriptors_are_the_lowest_free_and_bounded);
 	RUN(a_full_disk_is_enospc);
 	RUN(streams_are_read_and_written);
+	RUN(named_streams_are_files_in_a_folder_of_their_own);
 	RUN(a_stop_unwinds_the_program);
 	RUN(exit_ends_the_program_with_its_code);
 	RUN(clocks_answer);
