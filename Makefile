@@ -103,8 +103,10 @@ PROGRAMS := $(patsubst build/%,build/san/%,$(PROGRAMS))
 endif
 P := $(if $(filter 1,$(SAN)),build/san,build)
 
+# donjon dash's style sheet and script are part of the program.
+$(call obj,cli/dash_files.c): $(wildcard cli/dash/*)
 $(P)/donjon: $(call obj,$(CLI_SRC)) $(B)/client.a $(B)/attest.a $(B)/lib.a $(B)/bearssl.a
-	$(link) -ljansson -lcrypto
+	$(link) -ljansson -lcrypto -levent_core -levent_extra -lpthread
 $(P)/donjond: $(call obj,host/agent/main.c) $(B)/host.a $(B)/lib.a
 	$(link) -levent -levent_openssl -ljansson -lssl -lcrypto
 # Static, and for fixed addresses: both stay as long as a Keep does, and pages

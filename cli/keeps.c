@@ -101,7 +101,7 @@ static void add_ticket(json_t *j, const struct dj_record *r,
 	if (t->text[DJ_TICKET_OUT][0] != '\0')
 		(void)json_object_set_new(j, "out",
 			json_string(t->text[DJ_TICKET_OUT]));
-	if (dj_record_path(r, "ticket", path)) {
+	if (dj_record_has(r, "ticket") && dj_record_path(r, "ticket", path)) {
 		part = json_object();
 		(void)json_object_set_new(part, "no",
 			json_integer(t->ticket.no));
@@ -117,13 +117,14 @@ json_t *dj_keep_json(const struct dj_record *r, json_t *host_says)
 	json_t *j = json_object(), *result = dj_keep_result(r);
 	char state[40] = "unknown";
 	bool has = t != NULL && dj_record_load(r, t, &ignored);
+	bool is_known = has || (t != NULL && dj_record_about(r, t));
 
 	(void)json_object_set_new(j, "schema", json_string("donjon.keep/1"));
 	(void)json_object_set_new(j, "name", json_string(r->name));
 	if (t != NULL)
 		dj_keep_state(r, t, has, host_says, state, sizeof(state));
 	(void)json_object_set_new(j, "state", json_string(state));
-	if (has)
+	if (is_known)
 		add_ticket(j, r, t);
 	if (host_says != NULL)
 		(void)json_object_set(j, "host_says", host_says);

@@ -45,6 +45,7 @@ const struct dj_verb *const dj_verbs[] = {
 	&dj_verb_ear,
 	&dj_verb_show,
 	&dj_verb_init,
+	&dj_verb_dash,
 	&dj_verb_doctor,
 	&dj_verb_config,
 	&dj_verb_version,

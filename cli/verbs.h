@@ -12,4 +12,4 @@ extern const struct dj_verb dj_verb_verify, dj_verb_evidence, dj_verb_measure,
 	dj_verb_policy;
 extern const struct dj_verb dj_verb_show, dj_verb_init;
 extern const struct dj_verb dj_verb_doctor, dj_verb_config, dj_verb_version,
-	dj_verb_completion, dj_verb_help;
+	dj_verb_completion, dj_verb_help, dj_verb_dash;

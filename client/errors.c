@@ -62,6 +62,12 @@ const struct dj_err_info dj_errs[] = {
 	"A key in a file or a DONJON_ variable has a value of the wrong type "
 	"or out of its range. The text names where it came from.",
 	"donjon config" },
+{ "dash.listen", 69, 69,
+	"the local page cannot be served there",
+	"donjon dash listens on 127.0.0.1 alone. Another program has the "
+	"port, or this one may not have it; without --port a free one is "
+	"taken.",
+	"donjon help dash" },
 { "dir.entry", 65, 65,
 	"a folder holds what a Keep cannot be given",
 	"Only regular files, directories and symbolic links go into a Keep. "

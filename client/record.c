@@ -357,6 +357,44 @@ bool dj_record_store(struct dj_record *r, const struct dj_ticket_file *t,
 	return good;
 }
 
+bool dj_record_about(const struct dj_record *r, struct dj_ticket_file *ret)
+{
+	size_t len = 0;
+	uint8_t *p = dj_record_read(r, "about", DJ_TICKET_FILE_MAX, &len);
+	bool good = p != NULL && dj_ticket_parse(p, len, ret) == DJ_OK;
+
+	free(p);
+	return good;
+}
+
+void dj_record_set_about(struct dj_record *r, const struct dj_ticket_file *t)
+{
+	struct dj_ticket_file *about = malloc(sizeof(*about));
+	uint8_t *p = malloc(DJ_TICKET_FILE_MAX);
+	size_t len = 0;
+	int fd;
+
+	if (about != NULL && p != NULL) {
+		*about = *t;
+		dj_key_wipe(&about->ticket.key);
+		fd = openat(r->fd, "about",
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+			0600);
+		if (fd >= 0 &&
+			dj_ticket_write(about, p, DJ_TICKET_FILE_MAX, &len) ==
+				DJ_OK)
+			(void)!write(fd, p, len);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (about != NULL)
+		dj_wipe(about, sizeof(*about));
+	if (p != NULL)
+		dj_wipe(p, DJ_TICKET_FILE_MAX);
+	free(about);
+	free(p);
+}
+
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

@@ -18,6 +18,7 @@
  *   streams               files of the named streams
  *   diag stderr   output streams that have no file of the caller's
  *   result        donjon.outcome/1: how it ended, written once
+ *   about         the ticket file without its secret: it stays
  *   evidence      the bundle KSB1 that the last attach was judged by
  *   events traffic   client/journal.h: what happened, what could be seen
  *
@@ -72,6 +73,13 @@ DJ_NODISCARD bool dj_record_load(const struct dj_record *r,
 	struct dj_ticket_file *ret, struct dj_err *err);
 DJ_NODISCARD bool dj_record_store(struct dj_record *r,
 	const struct dj_ticket_file *t, struct dj_err *err);
+
+/*
+ * What the last attach was about, also after the end: as the ticket file, but
+ * the ticket's key is zero. Writing it is not durable and cannot fail the run.
+ */
+bool dj_record_about(const struct dj_record *r, struct dj_ticket_file *ret);
+void dj_record_set_about(struct dj_record *r, const struct dj_ticket_file *t);
 
 /* Names of all folders, sorted, to be freed one by one; NULL-ended. */
 char **dj_record_list(void);

@@ -8,7 +8,7 @@
 #include "lib/proto/frame.h"
 #include "lib/proto/record.h"
 
-#define FIRST_BIN_MS 100
+#define FIRST_BIN_MS 5
 
 static int64_t ms_of(clockid_t clock)
 {

@@ -406,6 +406,7 @@ static bool on_ready(void *ctx, const struct dj_session *s, struct dj_err *err)
 	memcpy(y->t.keep_id, s->keep_id, 32);
 	if (!dj_record_store(&y->record, &y->t, err))
 		return false;
+	dj_record_set_about(&y->record, &y->t);
 	y->visit->is_kept = true;
 	y->is_attached = true;
 	note(y, y->is_back ? "attached" : "claimed",

@@ -175,7 +175,7 @@ build/tests/donjon-nonce: $(call obj,$(CLI_SRC) tests/support/nonce_log.c \
 		$(B)/bearssl.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) $(NONCE_WRAP) -o $@ $(filter %.o %.a,$^) \
-		-ljansson -lssl -lcrypto
+		-ljansson -lssl -lcrypto -levent_core -levent_extra -lpthread
 TEST_TOOLS += build/keep-nonce/process.elf build/tests/donjon-nonce
 -include build/keep-nonce/tests/support/nonce_log.c.d
 
