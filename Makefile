@@ -95,6 +95,7 @@ KEEP_INC = $(shell $(KEEP_CC) -print-resource-dir)/include
 include mk/image.mk
 $(eval $(call keep_image,process,x86_64))
 $(eval $(call keep_image,kvm,x86_64))
+$(eval $(call keep_image,snp,x86_64))
 
 PROGRAMS := build/donjon build/donjond build/donjon-launch build/donjon-emu \
 	build/donjon-emu-init

@@ -5,12 +5,14 @@
 KEEP_SHIM_process := process mapped plain
 KEEP_SHIM_kvm := kvm vm mapped plain
 KEEP_SHIM_snp := snp vm mapped
+# What else of lib a shim needs.
+KEEP_LIB_snp := lib/evidence/snp_msg.c
 
 KEEP_CORE_SRC := $(wildcard lib/base/*.c lib/crypto/*.c lib/proto/*.c lib/session/*.c \
 	lib/wasm/*.c keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
 
 define keep_image
-KEEP_SRC_$(1) := $$(sort $$(KEEP_CORE_SRC) $$(wildcard keep/arch/$(2)/*.c \
+KEEP_SRC_$(1) := $$(sort $$(KEEP_CORE_SRC) $$(KEEP_LIB_$(1)) $$(wildcard keep/arch/$(2)/*.c \
 	keep/arch/$(2)/*.S $$(foreach d,$$(KEEP_SHIM_$(1)),keep/shim/$$(d)/*.c \
 	keep/shim/$$(d)/*.S)))
 KEEP_OBJ_$(1) := $$(patsubst %,build/keep/$(1).o/%.o,$$(KEEP_SRC_$(1))) \
@@ -33,7 +35,8 @@ build/keep/$(1).o/%.S.o: %.S mk/flags.mk | deps
 	@mkdir -p $$(@D)
 	$$(Q)$$(KEEP_CC) $$(KEEP_FLAGS_$(1)) -MMD -MP -MF $$(@:.o=.d) \
 		-c -o $$@ $$<
-build/keep/$(1).elf: $$(KEEP_OBJ_$(1)) keep/shim/$(1)/image.ld tools/check-image
+build/keep/$(1).elf: $$(KEEP_OBJ_$(1)) keep/shim/$(1)/image.ld keep/shim/vm/image.ld \
+		tools/check-image
 	$$(Q)$$(KEEP_LD) $$(KEEP_LDFLAGS) -T keep/shim/$(1)/image.ld \
 		-o $$@.tmp $$(KEEP_OBJ_$(1))
 	$$(Q)tools/check-image $(1) $$@.tmp

@@ -28,14 +28,6 @@ static struct leaf cpuid(uint32_t a, uint32_t c)
 	return r;
 }
 
-static uint32_t xcr0(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-	return lo;
-}
-
 #define PCLMUL  (1u << 1)
 #define SSSE3   (1u << 9)
 #define SSE41   (1u << 19)
@@ -45,24 +37,38 @@ static uint32_t xcr0(void)
 #define AVX2    (1u << 5)  /* leaf 7, EBX */
 #define SHA     (1u << 29) /* leaf 7, EBX */
 
-uint32_t dj_crypto_cpu_detect(void)
+uint32_t dj_crypto_cpu_of(uint32_t one_c, uint32_t seven_b, uint32_t xcr)
 {
 	const uint32_t aes = PCLMUL | SSSE3 | SSE41 | AES;
-	struct leaf one, seven = { 0 };
 	uint32_t r = 0;
 
-	one = cpuid(1, 0);
-	if (cpuid(0, 0).a >= 7)
-		seven = cpuid(7, 0);
-	if ((one.c & aes) == aes)
+	if ((one_c & aes) == aes)
 		r |= DJ_CPU_AES;
-	if ((one.c & (SSSE3 | SSE41)) == (SSSE3 | SSE41) &&
-		(seven.b & SHA) != 0)
+	if ((one_c & (SSSE3 | SSE41)) == (SSSE3 | SSE41) &&
+		(seven_b & SHA) != 0)
 		r |= DJ_CPU_SHA;
-	if ((one.c & (OSXSAVE | AVX)) == (OSXSAVE | AVX) && (xcr0() & 6) == 6 &&
-		(seven.b & AVX2) != 0)
+	if ((one_c & (OSXSAVE | AVX)) == (OSXSAVE | AVX) && (xcr & 6) == 6 &&
+		(seven_b & AVX2) != 0)
 		r |= DJ_CPU_AVX2;
 	return r;
+}
+
+uint32_t dj_crypto_cpu_xcr0(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return lo;
+}
+
+uint32_t dj_crypto_cpu_detect(void)
+{
+	struct leaf one = cpuid(1, 0), seven = { 0 };
+
+	if (cpuid(0, 0).a >= 7)
+		seven = cpuid(7, 0);
+	return dj_crypto_cpu_of(one.c, seven.b,
+		(one.c & OSXSAVE) != 0 ? dj_crypto_cpu_xcr0() : 0);
 }
 #else
 uint32_t dj_crypto_cpu_detect(void)

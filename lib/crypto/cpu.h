@@ -24,3 +24,8 @@ uint32_t dj_crypto_cpu_now(void);
  * and for shims where both instructions may run. Never called from here.
  */
 uint32_t dj_crypto_cpu_detect(void);
+
+/* The same from leaves that are known otherwise: ECX of 1, EBX of 7, XCR0 (0
+ * where there is none, else dj_crypto_cpu_xcr0()). x86-64 only. */
+uint32_t dj_crypto_cpu_of(uint32_t one_c, uint32_t seven_b, uint32_t xcr);
+uint32_t dj_crypto_cpu_xcr0(void);

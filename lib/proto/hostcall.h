@@ -13,6 +13,7 @@
  *   offset    size     written by
  *   0x00000   64       Keep   struct dj_hc_keep: request, ring positions
  *   0x00040   64       Keep   argument of a report: REPORT_DATA
+ *   0x00080   0xf00    Keep   a report that it made itself
  *   0x01000   64       host   struct dj_hc_host: reply, ring positions,
  *                             attention word
  *   0x01040   1024     host   REPORT target info (SGX); length in the line
@@ -52,6 +53,8 @@
  */
 #define DJ_HC_KEEP_OFF    0x00000
 #define DJ_HC_DATA_OFF    0x00040
+#define DJ_HC_OWN_OFF     0x00080
+#define DJ_HC_OWN_MAX     0xf00
 #define DJ_HC_HOST_OFF    0x01000
 #define DJ_HC_TARGET_OFF  0x01040
 #define DJ_HC_TARGET_MAX  1024
@@ -67,12 +70,16 @@
 
 enum dj_hc_op {
 	DJ_HC_NONE = 0,
-	DJ_HC_REPORT = 1, /* arg: 0 make a report, 1 fetch target info only */
+	DJ_HC_REPORT = 1, /* arg: 0 make a report, 1 fetch target info only, 2
+			     (DJ_HC_REPORT_OWN) and its length << 8: here is
+			     one over those 64 bytes; the answer is empty */
 	DJ_HC_CLOCK = 2,  /* arg: 0 realtime, 1 monotonic; value: ns */
 	DJ_HC_WAIT = 3,   /* arg: deadline, ns on the host's monotonic clock;
 			     0: none */
 	DJ_HC_HALT = 4,   /* arg: enum dj_halt */
 };
+
+#define DJ_HC_REPORT_OWN 2
 
 /* How a Keep ended, for the host. Nothing finer: a reason is an oracle. */
 enum dj_halt {

@@ -17,19 +17,15 @@ static struct leaf cpuid(uint32_t leaf)
 	return r;
 }
 
+uint64_t dj_arch_cpu_of(uint32_t one_c, uint32_t seven_b)
+{
+	return ((one_c & 1u << 30) != 0 ? DJ_ARCH_RDRAND : 0) |
+		((seven_b & 1u << 18) != 0 ? DJ_ARCH_RDSEED : 0);
+}
+
 uint64_t dj_arch_cpu(void)
 {
-	uint64_t f = 0;
-	struct leaf l = cpuid(1);
-
-	if ((l.c & 1u << 30) != 0)
-		f |= DJ_ARCH_RDRAND;
-	if (cpuid(0).a < 7)
-		return f;
-	l = cpuid(7);
-	if ((l.b & 1u << 18) != 0)
-		f |= DJ_ARCH_RDSEED;
-	return f;
+	return dj_arch_cpu_of(cpuid(1).c, cpuid(0).a >= 7 ? cpuid(7).b : 0);
 }
 
 /* 64-bit operands: AMD's erratum of 2025 has the narrow forms give 0. */

@@ -14,6 +14,8 @@
 #define DJ_ARCH_RDSEED 2
 
 uint64_t dj_arch_cpu(void);
+/* The same from leaves that are known otherwise: ECX of 1, EBX of 7. */
+uint64_t dj_arch_cpu_of(uint32_t one_c, uint32_t seven_b);
 
 /*
  * One word of hardware randomness, after a bounded number of tries; false if

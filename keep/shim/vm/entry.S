@@ -6,9 +6,10 @@
 	.section .ring0.data, "aw", @progbits
 	.globl dj_ring0_pml4
 dj_ring0_pml4:
-	.quad pdpt + PTE_P + PTE_W + PTE_U + PTE_AD
+	.quad dj_ring0_pdpt + PTE_P + PTE_W + PTE_U + PTE_AD
 	.fill 511, 8, 0
-pdpt:
+	.globl dj_ring0_pdpt
+dj_ring0_pdpt:
 	.quad dj_ring0_pd + PTE_P + PTE_W + PTE_U + PTE_AD
 	.fill 511, 8, 0
 
@@ -55,10 +56,11 @@ gdt:
 	.byte TSS >> 16, 0x89, 0, 0
 	.quad 0
 gdt_end:
-gdt_pointer:
+	.globl dj_ring0_gdt_pointer, dj_ring0_idt_pointer
+dj_ring0_gdt_pointer:
 	.word gdt_end - gdt - 1
 	.quad gdt
-idt_pointer:
+dj_ring0_idt_pointer:
 	.word 0xfff
 	.quad idt
 	.set TSS, RING0_CODE - 0x1000 + 0x100
@@ -108,8 +110,8 @@ unmap:
 // ---- the first instruction in 64-bit mode ----
 	.globl dj_ring0_entry
 dj_ring0_entry:
-	lgdt gdt_pointer(%rip)
-	lidt idt_pointer(%rip)
+	lgdt dj_ring0_gdt_pointer(%rip)
+	lidt dj_ring0_idt_pointer(%rip)
 	movl $SEL_DATA0, %eax
 	movl %eax, %ss
 	movl $SEL_TSS, %eax

@@ -20,7 +20,6 @@
 #define TABLE   (PTE_P | PTE_W | PTE_U | PTE_AD)
 
 extern uint64_t dj_ring0_pml4[ENTRIES];
-extern uint64_t dj_ring0_pd[ENTRIES];
 extern const uint8_t dj_ring0_data_start[], dj_ring0_text_start[],
 	dj_rodata_start[], dj_text_start[], dj_data_start[], dj_image_end[];
 
@@ -33,7 +32,7 @@ static uint64_t *at(uint64_t entry)
 	return (uint64_t *)(entry & ADDRESS & ~dj_ring0_private);
 }
 
-static void flush(void)
+void dj_ring0_flush(void)
 {
 	uint64_t cr3 = (uint64_t)(uintptr_t)dj_ring0_pml4 | dj_ring0_private;
 
@@ -101,7 +100,7 @@ void dj_ring0_boot(void)
 		pa | PTE_U | PTE_W | PTE_NX);
 	dj_ring0_pages(pt);
 	dj_ring0_pd[0] = AT(pt) | TABLE | dj_ring0_private;
-	flush();
+	dj_ring0_flush();
 }
 
 /* Whole pages of one large page of the window. */
@@ -164,6 +163,6 @@ uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages)
 		for (uint64_t i = 0; i < pages; i++)
 			pt[i] = 0;
 	}
-	flush();
+	dj_ring0_flush();
 	return 0;
 }

@@ -71,6 +71,7 @@ uint64_t dj_vm_gate(uint64_t call, uint64_t a, uint64_t b, uint64_t c);
  * private is set in each entry of private memory: SNP's C-bit, or zero.
  */
 extern uint64_t dj_ring0_private;
+extern uint64_t dj_ring0_pd[512]; /* of the low GiB */
 uint64_t dj_ring0_cpuid(uint32_t leaf);
 void dj_ring0_first(void);
 void dj_ring0_pages(uint64_t *table);
@@ -83,6 +84,7 @@ uint32_t dj_vm_begin(void);
 /* Called from entry.S. */
 uint64_t dj_ring0_features(void);
 void dj_ring0_boot(void);
+void dj_ring0_flush(void);
 uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages);
 uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages);
 _Noreturn void dj_ring0_fatal(void);
