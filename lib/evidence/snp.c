@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/evidence/snp.h"
 
+#include "lib/base/wr.h"
 #include "lib/base/zero.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -113,6 +114,71 @@ dj_status dj_snp_report_parse(const uint8_t *buf, size_t len,
 	return DJ_OK;
 }
 
+static void write_number(struct dj_wr *w, const uint8_t be[static 48])
+{
+	for (size_t i = 0; i < 48; i++)
+		dj_wr_u8(w, be[47 - i]);
+	dj_wr_zero(w, NUMBER_SIZE - 48);
+}
+
+static void write_version(struct dj_wr *w, const uint8_t v[static 3])
+{
+	dj_wr_u8(w, v[2]);
+	dj_wr_u8(w, v[1]);
+	dj_wr_u8(w, v[0]);
+	dj_wr_zero(w, 1);
+}
+
+static void write_platform(struct dj_wr *w, const struct dj_snp_report *rep)
+{
+	dj_wr_bytes(w, rep->reported, sizeof(rep->reported));
+	dj_wr_u8(w, rep->family);
+	dj_wr_u8(w, rep->model);
+	dj_wr_u8(w, rep->stepping);
+	dj_wr_zero(w, 21);
+	dj_wr_bytes(w, rep->chip_id, sizeof(rep->chip_id));
+	dj_wr_bytes(w, rep->committed, sizeof(rep->committed));
+	write_version(w, rep->current_version);
+	write_version(w, rep->committed_version);
+	dj_wr_bytes(w, rep->launch, sizeof(rep->launch));
+	dj_wr_le(w, rep->launch_mit, 8);
+	dj_wr_le(w, rep->current_mit, 8);
+	dj_wr_zero(w, DJ_SNP_REPORT_SIGNED - 0x208);
+}
+
+void dj_snp_report_write(const struct dj_snp_report *rep,
+	uint8_t dst[static DJ_SNP_REPORT_SIZE])
+{
+	struct dj_wr w = dj_wr_of(dst, DJ_SNP_REPORT_SIZE);
+
+	dj_wr_le(&w, rep->version, 4);
+	dj_wr_le(&w, rep->guest_svn, 4);
+	dj_wr_le(&w, rep->policy, 8);
+	dj_wr_bytes(&w, rep->family_id, sizeof(rep->family_id));
+	dj_wr_bytes(&w, rep->image_id, sizeof(rep->image_id));
+	dj_wr_le(&w, rep->vmpl, 4);
+	dj_wr_le(&w, SIGNATURE_P384, 4);
+	dj_wr_bytes(&w, rep->current, sizeof(rep->current));
+	dj_wr_le(&w, rep->platform_info, 8);
+	dj_wr_le(&w,
+		(uint64_t)rep->signing_key << 2 |
+			(uint64_t)rep->is_chip_key_masked << 1 |
+			rep->has_author_key,
+		4);
+	dj_wr_zero(&w, 4);
+	dj_wr_bytes(&w, rep->report_data, sizeof(rep->report_data));
+	dj_wr_bytes(&w, rep->measurement, sizeof(rep->measurement));
+	dj_wr_bytes(&w, rep->host_data, sizeof(rep->host_data));
+	dj_wr_bytes(&w, rep->id_key_digest, sizeof(rep->id_key_digest));
+	dj_wr_bytes(&w, rep->author_key_digest, sizeof(rep->author_key_digest));
+	dj_wr_bytes(&w, rep->report_id, sizeof(rep->report_id));
+	dj_wr_bytes(&w, rep->report_id_ma, sizeof(rep->report_id_ma));
+	write_platform(&w, rep);
+	write_number(&w, rep->signature);
+	write_number(&w, rep->signature + 48);
+	dj_wr_zero(&w, 512 - 2 * NUMBER_SIZE);
+}
+
 const char *dj_snp_product_name(enum dj_snp_product p)
 {
 	static const char *const names[DJ_SNP_PRODUCTS] = {
@@ -177,6 +243,23 @@ bool dj_snp_tcb_read(enum dj_snp_product p, const uint8_t raw[static 8],
 	ret[DJ_SNP_TCB_SNP] = raw[6];
 	ret[DJ_SNP_TCB_MICROCODE] = raw[7];
 	return dj_is_zero(raw + 2, 4);
+}
+
+void dj_snp_tcb_write(enum dj_snp_product p,
+	const uint8_t parts[static DJ_SNP_TCB_PARTS], uint8_t ret[static 8])
+{
+	memset(ret, 0, 8);
+	if (p == DJ_SNP_TURIN) {
+		ret[0] = parts[DJ_SNP_TCB_FMC];
+		ret[1] = parts[DJ_SNP_TCB_BOOTLOADER];
+		ret[2] = parts[DJ_SNP_TCB_TEE];
+		ret[3] = parts[DJ_SNP_TCB_SNP];
+	} else {
+		ret[0] = parts[DJ_SNP_TCB_BOOTLOADER];
+		ret[1] = parts[DJ_SNP_TCB_TEE];
+		ret[6] = parts[DJ_SNP_TCB_SNP];
+	}
+	ret[7] = parts[DJ_SNP_TCB_MICROCODE];
 }
 
 static const struct dj_field fields[] = {

@@ -87,6 +87,11 @@ struct dj_snp_report {
 dj_status dj_snp_report_parse(const uint8_t *buf, size_t len,
 	struct dj_snp_report *ret);
 
+/* Writes all of it, so that it parses to the same if it parses; the signature
+ * is made over dst[0..0x29f] by the caller. */
+void dj_snp_report_write(const struct dj_snp_report *rep,
+	uint8_t dst[static DJ_SNP_REPORT_SIZE]);
+
 /* The products whose TCB versions and certificates differ. */
 enum dj_snp_product {
 	DJ_SNP_MILAN,
@@ -114,6 +119,9 @@ const char *dj_snp_tcb_name(enum dj_snp_tcb part);
 /* False if a byte that the product does not use is not zero. */
 bool dj_snp_tcb_read(enum dj_snp_product p, const uint8_t raw[static 8],
 	uint8_t ret[static DJ_SNP_TCB_PARTS]);
+
+void dj_snp_tcb_write(enum dj_snp_product p,
+	const uint8_t parts[static DJ_SNP_TCB_PARTS], uint8_t ret[static 8]);
 
 /*
  * For people: calls say for every field of the report, in order, without a
