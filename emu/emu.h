@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/evidence/snp.h"
+
 /*
  * donjon-emu: attestation hardware that is not there, for development. What
  * it signs chains to a root made per installation and proves nothing about
@@ -16,6 +18,14 @@
 
 /* Makes dir with a new root and keys. Refuses to touch an existing one. */
 int dj_emu_init(const char *dir);
+
+/*
+ * Adds to such a folder what the emulated secure processor needs, whose keys
+ * take longer to make: snp.key, snp.model, snp-root.pem (an ARK, which a policy
+ * names as it names root.pem) and snp-chain.pem. What is there stays as it is.
+ */
+int dj_emu_add_snp(const char *dir, enum dj_snp_product product,
+	uint32_t version);
 
 /* Is this the name of a TEE that is emulated here? */
 bool dj_emu_knows(const char *tee);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "emu/emu.h"
+#include "emu/snp.h"
 #include "lib/base/secret.h"
 #include "lib/evidence/image.h"
 #include "lib/evidence/process.h"
@@ -30,13 +32,16 @@
 #define NOBODY    65534
 #define SVN       1
 
-/* The TEEs that are emulated here: all report in the one layout. */
+/* The TEEs that are emulated here. Two report in one layout; snp has an
+ * emulated processor of its own. */
+#define SNP 2
 static const struct tee {
 	const char *name;
 	uint16_t number; /* OFFER.tee */
 } tees[] = {
 	{ "process", 0x41 },
 	{ "kvm", 0x40 },
+	{ "snp", SNP },
 };
 
 struct keep {
@@ -46,42 +51,91 @@ struct keep {
 	bool is_launched;
 	uint8_t measurement[32];
 	uint8_t config_hash[32];
+	struct dj_emu_snp snp;
 };
 
+#define REQUEST_MAX (4 + DJ_EMU_SNP_CONFIG + DJ_EMU_SNP_ID)
+#define ANSWER_MAX  DJ_EMU_SNP_LAUNCHED
+
 struct request {
-	uint8_t bytes[4 + 64];
+	uint8_t bytes[REQUEST_MAX];
 	size_t len;
 	int fd; /* or -1 */
 };
 
-static bool read_key(const char *dir, const char *tee, struct dj_emu_key *ret)
+/* dir/tee.what; at most cap bytes. */
+static bool read_file(const char *dir, const char *tee, const char *what,
+	char *dst, size_t cap, size_t *ret_len)
 {
-	char path[PATH_MAX], pem[1024];
-	const char *wrong;
+	char path[PATH_MAX];
 	ssize_t n = -1;
 	int fd = -1;
 
-	if (snprintf(path, sizeof(path), "%s/%s.key", dir, tee) <
+	if (snprintf(path, sizeof(path), "%s/%s.%s", dir, tee, what) <
 		(int)sizeof(path))
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	else
 		errno = ENAMETOOLONG;
 	if (fd >= 0) {
-		n = read(fd, pem, sizeof(pem));
+		n = read(fd, dst, cap);
 		close(fd);
 	}
 	if (n < 0) {
 		(void)fprintf(stderr,
-			"donjon-emu: serve: cannot read %s/%s.key: %s; `donjon-emu init` makes it in a new folder\n",
-			dir, tee, strerror(errno));
+			"donjon-emu: serve: cannot read %s/%s.%s: %s; `donjon-emu init` makes a new folder, `donjon-emu add` what an old one lacks\n",
+			dir, tee, what, strerror(errno));
 		return false;
 	}
-	wrong = dj_emu_key_parse(pem, (size_t)n, ret);
-	dj_wipe(pem, sizeof(pem));
+	*ret_len = (size_t)n;
+	return true;
+}
+
+static bool complain(const char *dir, const char *tee, const char *what,
+	const char *wrong)
+{
 	if (wrong != NULL)
-		(void)fprintf(stderr, "donjon-emu: serve: %s/%s.key: %s\n", dir,
-			tee, wrong);
+		(void)fprintf(stderr, "donjon-emu: serve: %s/%s.%s: %s\n", dir,
+			tee, what, wrong);
 	return wrong == NULL;
+}
+
+static bool read_key(const char *dir, const char *tee, struct dj_emu_key *ret)
+{
+	char pem[1024];
+	const char *wrong;
+	size_t n;
+
+	if (!read_file(dir, tee, "key", pem, sizeof(pem), &n))
+		return false;
+	wrong = dj_emu_key_parse(pem, n, ret);
+	dj_wipe(pem, sizeof(pem));
+	return complain(dir, tee, "key", wrong);
+}
+
+/* All that is random is drawn before the filter is on. */
+static bool read_snp(const char *dir, struct dj_emu_snp *ret)
+{
+	struct dj_emu_snp_model model;
+	struct dj_emu_key384 key;
+	uint8_t random[DJ_EMU_SNP_RANDOM];
+	char text[1024];
+	bool good;
+	size_t n;
+
+	if (!read_file(dir, "snp", "model", text, sizeof(text), &n) ||
+		!complain(dir, "snp", "model",
+			dj_emu_snp_model_parse(text, n, &model)) ||
+		!read_file(dir, "snp", "key", text, sizeof(text), &n))
+		return false;
+	good = complain(dir, "snp", "key",
+		       dj_emu_key384_parse(text, n, &key)) &&
+		getrandom(random, sizeof(random), 0) == sizeof(random);
+	if (good)
+		dj_emu_snp_init(ret, &model, &key, random);
+	dj_wipe(text, sizeof(text));
+	dj_wipe(&key, sizeof(key));
+	dj_wipe(random, sizeof(random));
+	return good;
 }
 
 static bool drop_root(void)
@@ -147,12 +201,10 @@ static bool receive(struct request *ret)
 }
 
 /* 0 or an errno. What could still change is not measured. */
-static int measure(int fd, uint8_t ret[static 32])
+static int map_image(int fd, void **ret, size_t *ret_len)
 {
-	struct dj_image img;
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
-	dj_status status;
 	void *p;
 
 	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) != 0)
@@ -162,11 +214,57 @@ static int measure(int fd, uint8_t ret[static 32])
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return errno;
-	status = dj_image_parse(p, (size_t)st.st_size, &img);
+	*ret = p;
+	*ret_len = (size_t)st.st_size;
+	return 0;
+}
+
+static int measure(int fd, uint8_t ret[static 32])
+{
+	struct dj_image img;
+	dj_status status;
+	size_t len;
+	void *p;
+	int err = map_image(fd, &p, &len);
+
+	if (err != 0)
+		return err;
+	status = dj_image_parse(p, len, &img);
 	if (status == DJ_OK)
 		status = dj_image_measure(&img, ret);
-	munmap(p, (size_t)st.st_size);
+	munmap(p, len);
 	return status == DJ_OK ? 0 : ENOEXEC;
+}
+
+/* Firmware's status becomes an errno that people can read. */
+static int errno_of(enum dj_emu_snp_status st)
+{
+	return st == DJ_EMU_SNP_GOOD               ? 0
+		: st == DJ_EMU_SNP_POLICY          ? EPERM
+		: st == DJ_EMU_SNP_BAD_SIGNATURE   ? EKEYREJECTED
+		: st == DJ_EMU_SNP_BAD_MEASUREMENT ? EBADMSG
+						   : EINVAL;
+}
+
+static int on_snp_launch(struct keep *k, const struct request *req,
+	uint8_t ret[static DJ_EMU_SNP_LAUNCHED])
+{
+	enum dj_emu_snp_status st;
+	size_t len;
+	void *p;
+	int err;
+
+	if (k->snp.is_launched)
+		return EALREADY;
+	if (req->len < 4 || req->len > sizeof(req->bytes) || req->fd < 0)
+		return EINVAL;
+	err = map_image(req->fd, &p, &len);
+	if (err != 0)
+		return err;
+	st = dj_emu_snp_launch(&k->snp, req->bytes + 4, req->len - 4, p, len,
+		ret);
+	munmap(p, len);
+	return errno_of(st);
 }
 
 static int on_launch(struct keep *k, const struct request *req)
@@ -206,7 +304,7 @@ static int on_report(const struct keep *k, const struct request *req,
 
 static bool answer(int err, const void *p, size_t len)
 {
-	uint8_t buf[4 + DJ_PROCESS_REPORT_SIZE];
+	uint8_t buf[4 + ANSWER_MAX];
 	uint32_t e = (uint32_t)err;
 
 	memcpy(buf, &e, 4);
@@ -216,6 +314,25 @@ static bool answer(int err, const void *p, size_t len)
 	return send(SOCKET, buf, 4 + len, MSG_NOSIGNAL) == (ssize_t)(4 + len);
 }
 
+static bool handle_snp(struct keep *k, const struct request *req, uint32_t op)
+{
+	uint8_t out[ANSWER_MAX] = { 0 };
+	uint8_t buf[DJ_EMU_SNP_REQUEST_SIZE] = { 0 };
+	uint32_t status;
+	int err;
+
+	if (op == DJ_EMU_SNP_LAUNCH) {
+		err = on_snp_launch(k, req, out);
+		return answer(err, out, sizeof(out));
+	}
+	if (op != DJ_EMU_SNP_REQUEST || req->len != sizeof(buf) || req->fd >= 0)
+		return answer(EOPNOTSUPP, out, 0);
+	status = dj_emu_snp_request(&k->snp, req->bytes + 4, buf + 4);
+	memcpy(buf, &status, 4);
+	return send(SOCKET, buf, sizeof(buf), MSG_NOSIGNAL) ==
+		(ssize_t)sizeof(buf);
+}
+
 static bool handle(struct keep *k, const struct request *req)
 {
 	uint8_t report[DJ_PROCESS_REPORT_SIZE] = { 0 };
@@ -223,6 +340,8 @@ static bool handle(struct keep *k, const struct request *req)
 
 	if (req->len >= 4)
 		memcpy(&op, req->bytes, 4);
+	if (k->tee == SNP)
+		return handle_snp(k, req, op);
 	switch (op) {
 	case DJ_EMU_LAUNCH:
 		return answer(on_launch(k, req), k->measurement, 32);
@@ -259,7 +378,7 @@ int dj_emu_serve(const char *tee, const char *dir)
 		if (strcmp(tees[i].name, tee) == 0)
 			k.tee = tees[i].number;
 	}
-	if (!read_key(dir, tee, &k.key))
+	if (k.tee == SNP ? !read_snp(dir, &k.snp) : !read_key(dir, tee, &k.key))
 		return EX_NOINPUT;
 	if (!drop()) {
 		(void)fprintf(stderr,
@@ -267,7 +386,8 @@ int dj_emu_serve(const char *tee, const char *dir)
 			strerror(errno));
 		return EX_OSERR;
 	}
-	dj_emu_key_platform(&k.key, k.platform);
+	if (k.tee != SNP)
+		dj_emu_key_platform(&k.key, k.platform);
 	while (good && receive(&req)) {
 		good = handle(&k, &req);
 		if (req.fd >= 0)

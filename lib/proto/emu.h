@@ -25,10 +25,31 @@
  *                  once, and first
  *   DJ_EMU_REPORT  request: u8 report_data[64]
  *                  answer:  the report, at most DJ_EMU_REPORT_MAX bytes
+ *
+ * The emulated secure processor (TEE snp) knows two others instead:
+ *
+ *   DJ_EMU_SNP_LAUNCH   request: u64 guest policy, u8 host_data[32], u8 what
+ *                       the CPUID page is to be[4096], and perhaps u8 ID
+ *                       block[96], u8 ID authentication[4096]; SCM_RIGHTS:
+ *                       the image
+ *                       answer:  u8 launch digest[48], u8 CPUID page[4096],
+ *                       u8 secrets page[4096]
+ *                       once, and first; the launcher's
+ *   DJ_EMU_SNP_REQUEST  request: u8 guest message[4096]
+ *                       answer:  u32 firmware's status instead of an error,
+ *                       u8 answer[4096], which counts with status 0 alone;
+ *                       the VMM's
  */
 enum dj_emu_op {
 	DJ_EMU_LAUNCH = 1,
 	DJ_EMU_REPORT = 2,
+	DJ_EMU_SNP_LAUNCH = 3,
+	DJ_EMU_SNP_REQUEST = 4,
 };
 
 #define DJ_EMU_REPORT_MAX 0x4000
+
+#define DJ_EMU_SNP_CONFIG       (8 + 32 + 4096)
+#define DJ_EMU_SNP_ID           (96 + 4096)
+#define DJ_EMU_SNP_LAUNCHED     (48 + 2 * 4096)
+#define DJ_EMU_SNP_REQUEST_SIZE (4 + 4096)
