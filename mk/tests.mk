@@ -142,18 +142,19 @@ TEST_TOOLS += $(PROBE)
 -include build/keep-test/tests/keep/probe.c.d
 
 # What a guest's exits ask for; the launcher is in no archive.
-$(P)/tests/unit/test_vmm: $(B)/host/vmm/exit.c.o
+$(P)/tests/unit/test_vmm: $(B)/host/vmm/exit.c.o $(B)/host/vmm/ghcb.c.o $(B)/host/vmm/cpuid.c.o
 
 # What a host can force into a VM, in our own VMM.
 build/tests/vm_inject: build/host/tests/vm_inject/main.c.o build/host/host/vmm/vmm.c.o \
-		build/host/host/vmm/exit.c.o build/host/lib.a build/host/bearssl.a
+		build/host/host/vmm/exit.c.o build/host/host/vmm/ghcb.c.o \
+		build/host/host/vmm/cpuid.c.o build/host/lib.a build/host/bearssl.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
 TEST_TOOLS += build/tests/vm_inject
 
 # The VM shim under a core that does what it must not (tests/keep/evil_vm.c).
 EVIL_VM := build/keep-test/kvm.elf
-$(EVIL_VM): build/keep-test/tests/keep/evil_vm.c.o keep/shim/kvm/image.ld \
+$(EVIL_VM): build/keep-test/tests/keep/evil_vm.c.o keep/shim/kvm/image.ld keep/shim/vm/image.ld \
 		$(filter-out $(patsubst %,build/keep/kvm.o/%.o,$(KEEP_SRC) $(wildcard lib/wasm/*.c)),$(KEEP_OBJ_kvm))
 	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/kvm/image.ld -o $@ \
 		$(filter %.o,$^)

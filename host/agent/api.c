@@ -62,6 +62,16 @@ void dj_api_problem(struct dj_call *call, int status, const char *error,
 	dj_api_problem_with(call, status, error, detail, hint, NULL);
 }
 
+/* Keys of an emulated TEE: the chain's file is made last. */
+static bool has_chain(const struct dj_agent *a, const struct dj_tee_kind *kind)
+{
+	char path[4096 + 64];
+
+	snprintf(path, sizeof(path), "%s/%s-chain.pem", a->opt.emulation,
+		kind->name);
+	return access(path, R_OK) == 0;
+}
+
 const char *dj_api_unavailable(const struct dj_agent *a,
 	const struct dj_tee_kind *kind, bool emulated, char text[static 256])
 {
@@ -82,6 +92,10 @@ const char *dj_api_unavailable(const struct dj_agent *a,
 			"emulated TEEs are off (donjond --emulation DIR)");
 	else if (emulated && access(a->emulator, X_OK) != 0)
 		snprintf(text, 256, "no emulator %.200s", a->emulator);
+	else if (emulated && !has_chain(a, kind))
+		snprintf(text, 256,
+			"no keys for it in the emulation folder (donjon-emu add %s)",
+			kind->name);
 	else
 		return NULL;
 	return text;

@@ -228,6 +228,20 @@ static void send_launcher(struct dj_keep *k, uint32_t type, const void *p,
 	over(k, DJ_ENDING_FAILED, "its launcher cannot be reached");
 }
 
+static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len);
+
+/* It has its report from its own secure processor, past us. */
+static void on_own_report(struct dj_keep *k, uint32_t len)
+{
+	uint8_t report[DJ_HC_OWN_MAX];
+
+	dj_serve_report_own(&k->serve, report, len);
+	k->agent->reports_good++;
+	if (k->purpose != 0)
+		pack_evidence(k, report, len);
+	reply(k, &(struct dj_serve_reply){ 0 });
+}
+
 static void on_call_report(struct dj_keep *k, uint64_t arg)
 {
 	uint8_t data[64];
@@ -239,6 +253,10 @@ static void on_call_report(struct dj_keep *k, uint64_t arg)
 	}
 	dj_serve_report_data(&k->serve, data);
 	k->purpose = dj_report_purpose(data);
+	if ((arg & 0xff) == DJ_HC_REPORT_OWN) {
+		on_own_report(k, (uint32_t)(arg >> 8));
+		return;
+	}
 	k->is_reporting = true;
 	send_launcher(k, DJ_LAUNCH_REPORT, data, sizeof(data));
 }
@@ -437,10 +455,10 @@ static void on_reported(struct dj_keep *k, uint32_t err, const uint8_t *p,
 
 static void on_started(struct dj_keep *k, const uint8_t *p, uint32_t len)
 {
-	if (len != sizeof(k->measurement) || k->phase != DJ_PHASE_NEW)
+	if ((len != 32 && len != 48) || k->phase != DJ_PHASE_NEW)
 		return;
 	memcpy(k->measurement, p, len);
-	k->has_measurement = true;
+	k->measurement_len = len;
 	k->phase = DJ_PHASE_FRESH;
 	dj_keep_say(k, "started");
 	dj_keep_save(k);

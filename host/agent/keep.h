@@ -75,8 +75,8 @@ struct dj_keep {
 	enum dj_keep_phase phase;
 	enum dj_ending ending;
 	char reason[DJ_KEEP_REASON_MAX]; /* "" while it lives */
-	bool has_measurement;
-	uint8_t measurement[32]; /* as the launcher says */
+	uint8_t measurement[48];         /* as the launcher says */
+	size_t measurement_len;          /* 0: not known */
 
 	/* processes; -1 or 0 once gone */
 	pid_t launcher;

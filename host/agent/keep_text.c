@@ -114,9 +114,9 @@ static json_t *text_time(time_t t)
 
 static json_t *text_hex(const uint8_t *p, size_t len)
 {
-	char text[65];
+	char text[97];
 
-	for (size_t i = 0; i < len && i < 32; i++)
+	for (size_t i = 0; i < len && i < 48; i++)
 		snprintf(text + 2 * i, 3, "%02x", p[i]);
 	return json_string(text);
 }
@@ -157,9 +157,9 @@ json_t *dj_keep_json(const struct dj_keep *k)
 		json_integer((json_int_t)k->ask.config.total_memory));
 	json_object_set_new(j, "ttl",
 		k->ask.ttl == 0 ? json_null() : json_integer(k->ask.ttl));
-	if (k->has_measurement)
+	if (k->measurement_len != 0)
 		json_object_set_new(j, "measurement",
-			text_hex(k->measurement, 32));
+			text_hex(k->measurement, k->measurement_len));
 	if (dj_keep_is_over(k)) {
 		json_object_set_new(j, "how",
 			json_string(dj_ending_name(k->ending)));

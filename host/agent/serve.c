@@ -52,6 +52,10 @@ static const char *judge_call(const struct dj_hc_keep *line)
 {
 	switch (line->op) {
 	case DJ_HC_REPORT:
+		if ((line->arg & 0xff) == DJ_HC_REPORT_OWN &&
+			line->arg >> 8 != 0 && line->arg >> 8 <= DJ_HC_OWN_MAX)
+			return NULL;
+		return line->arg > 1 ? "argument of a call" : NULL;
 	case DJ_HC_CLOCK:
 		return line->arg > 1 ? "argument of a call" : NULL;
 	case DJ_HC_WAIT:
@@ -159,6 +163,11 @@ static void copy_once(void *dst, const uint8_t *src, size_t len)
 void dj_serve_report_data(const struct dj_serve *s, uint8_t ret[static 64])
 {
 	copy_once(ret, s->region + DJ_HC_DATA_OFF, 64);
+}
+
+void dj_serve_report_own(const struct dj_serve *s, uint8_t *dst, size_t len)
+{
+	copy_once(dst, s->region + DJ_HC_OWN_OFF, len);
 }
 
 static struct dj_serve_span span(uint8_t *ring, uint32_t pos, uint32_t len)

@@ -73,6 +73,8 @@ static inline uint32_t dj_serve_in_space(const struct dj_serve *s)
 
 /* The argument of a report, copied once. */
 void dj_serve_report_data(const struct dj_serve *s, uint8_t ret[static 64]);
+/* The Keep's own report, of a length that was judged with its call. */
+void dj_serve_report_own(const struct dj_serve *s, uint8_t *dst, size_t len);
 
 /*
  * A stretch of a ring, which wraps at most once: n[1] is 0 if it does not.

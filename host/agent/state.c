@@ -104,14 +104,15 @@ static void read_ending(struct dj_keep *k, const json_t *j)
 static void read_measurement(struct dj_keep *k, const char *hex)
 {
 	char byte[3] = "";
+	size_t len = strlen(hex);
 
-	if (strlen(hex) != 64 || strspn(hex, "0123456789abcdef") != 64)
+	if ((len != 64 && len != 96) || strspn(hex, "0123456789abcdef") != len)
 		return;
-	for (size_t i = 0; i < 32; i++) {
+	for (size_t i = 0; i < len / 2; i++) {
 		memcpy(byte, hex + 2 * i, 2);
 		k->measurement[i] = (uint8_t)strtoul(byte, NULL, 16);
 	}
-	k->has_measurement = true;
+	k->measurement_len = len / 2;
 }
 
 /* A Keep without processes, from its file; NULL: damaged, or no memory. */

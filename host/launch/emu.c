@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "host/launch/launch.h"
+#include "host/vmm/vmm.h"
 #include "lib/proto/emu.h"
 
 bool dj_emu_is_there(void)
@@ -15,11 +16,10 @@ bool dj_emu_is_there(void)
 	return fcntl(DJ_LAUNCH_FD_EMU, F_GETFD) >= 0;
 }
 
-static bool send_launch(int image, const uint8_t config_hash[static 32])
+/* A request and the image. */
+static bool send_with(int image, const void *p, size_t len)
 {
-	uint8_t buf[4 + 32];
-	const uint32_t op = DJ_EMU_LAUNCH;
-	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)p, .iov_len = len };
 	union {
 		struct cmsghdr head;
 		uint8_t room[CMSG_SPACE(sizeof(int))];
@@ -32,14 +32,21 @@ static bool send_launch(int image, const uint8_t config_hash[static 32])
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
-	memcpy(buf, &op, 4);
-	memcpy(buf + 4, config_hash, 32);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &image, sizeof(int));
-	return sendmsg(DJ_LAUNCH_FD_EMU, &msg, MSG_NOSIGNAL) ==
-		(ssize_t)sizeof(buf);
+	return sendmsg(DJ_LAUNCH_FD_EMU, &msg, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+static bool send_launch(int image, const uint8_t config_hash[static 32])
+{
+	uint8_t buf[4 + 32];
+	const uint32_t op = DJ_EMU_LAUNCH;
+
+	memcpy(buf, &op, 4);
+	memcpy(buf + 4, config_hash, 32);
+	return send_with(image, buf, sizeof(buf));
 }
 
 bool dj_emu_answer(uint8_t *ret, size_t *ret_len)
@@ -76,6 +83,35 @@ bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
 		errno = EPROTO;
 		return false;
 	}
+	return true;
+}
+
+bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
+	struct dj_vmm_snp *snp, uint8_t ret_digest[static 48])
+{
+	uint8_t buf[4 + DJ_EMU_SNP_CONFIG], got[DJ_EMU_REPORT_MAX];
+	const uint32_t op = DJ_EMU_SNP_LAUNCH;
+	const uint64_t policy = DJ_LAUNCH_SNP_POLICY;
+	size_t len;
+
+	if (!dj_emu_is_there()) {
+		errno = ENODEV;
+		return false;
+	}
+	memcpy(buf, &op, 4);
+	memcpy(buf + 4, &policy, 8);
+	memcpy(buf + 12, host_data, 32);
+	memcpy(buf + 44, snp->cpuid, sizeof(snp->cpuid));
+	if (!send_with(image, buf, sizeof(buf)) || !dj_emu_answer(got, &len))
+		return false;
+	if (len != DJ_EMU_SNP_LAUNCHED) {
+		errno = EPROTO;
+		return false;
+	}
+	memcpy(ret_digest, got, 48);
+	memcpy(snp->cpuid, got + 48, sizeof(snp->cpuid));
+	memcpy(snp->secrets, got + 48 + 4096, sizeof(snp->secrets));
+	snp->emu = DJ_LAUNCH_FD_EMU;
 	return true;
 }
 

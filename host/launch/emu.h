@@ -17,6 +17,15 @@ bool dj_emu_is_there(void);
 bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
 	const uint8_t measurement[static 32]);
 
+/*
+ * The launch of an SNP guest with an emulated secure processor: in, snp->cpuid
+ * is what the table should be; out, both pages as firmware made them, and the
+ * launch digest. The CPUID page is the emulator's from there on.
+ */
+struct dj_vmm_snp;
+bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
+	struct dj_vmm_snp *snp, uint8_t ret_digest[static 48]);
+
 bool dj_emu_ask(const uint8_t report_data[static 64]);
 /* After poll(2) said so. ret has room for DJ_EMU_REPORT_MAX bytes. */
 bool dj_emu_answer(uint8_t *ret, size_t *ret_len);

@@ -45,7 +45,7 @@
 
 enum dj_launch_type {
 	/* launcher -> donjond */
-	DJ_LAUNCH_STARTED = 1,  /* bytes: u8 measurement[32] */
+	DJ_LAUNCH_STARTED = 1,  /* bytes: the measurement, 32 or 48 */
 	DJ_LAUNCH_FAILED = 2,   /* value: errno; bytes: text for the log */
 	DJ_LAUNCH_REPORTED = 3, /* value: 0 or errno; bytes: the report */
 	DJ_LAUNCH_ENDED = 4,    /* value: the Keep's wait status */
@@ -60,5 +60,9 @@ struct dj_launch_msg {
 	uint32_t len;
 	uint32_t zero;
 };
+
+/* Guest policy of SNP Keeps: SMT allowed, which most hosts have on; no
+ * debugging, no migration. */
+#define DJ_LAUNCH_SNP_POLICY UINT64_C(0x30000)
 
 #define DJ_LAUNCH_MSG_MAX (sizeof(struct dj_launch_msg) + 0x4000)

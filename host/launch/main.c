@@ -22,6 +22,7 @@
 #include "host/launch/jail.h"
 #include "host/launch/launch.h"
 #include "host/vmm/vmm.h"
+#include "lib/base/secret.h"
 #include "lib/evidence/image.h"
 #include "lib/proto/config.h"
 #include "lib/proto/emu.h"
@@ -31,7 +32,7 @@
 #define DATA_OVERHEAD (UINT64_C(2) << 20)
 
 static const char usage[] =
-	"usage: donjon-launch process|kvm IMAGE\n"
+	"usage: donjon-launch process|kvm|snp IMAGE\n"
 	"Starts one Keep for donjond, which passes descriptors 3 to 7.\n"
 	"Not meant to be run by hand: see donjond(8).\n";
 
@@ -104,6 +105,8 @@ struct machine {
 	int kvm; /* /dev/kvm, opened while we may; -1: a process */
 	int image;
 	uint64_t total;
+	bool is_snp; /* its secure processor is emulated */
+	struct dj_vmm_snp snp;
 	struct dj_vmm vmm;
 };
 
@@ -111,7 +114,12 @@ static const char *make_vm(void *ctx)
 {
 	struct machine *m = ctx;
 
-	return dj_vmm_new(m->kvm, m->image, m->total, &m->vmm);
+	const struct dj_vmm_plan plan = { .kvm = m->kvm,
+		.image = m->image,
+		.total = m->total,
+		.snp = m->is_snp ? &m->snp : NULL };
+
+	return dj_vmm_new(&plan, &m->vmm);
 }
 
 static const char *jail_vm(void *ctx, int said)
@@ -239,16 +247,70 @@ static void serve(struct state *s)
 		send_msg(DJ_LAUNCH_ENDED, wait_status(&si), NULL, 0);
 }
 
+enum kind {
+	KIND_PROCESS,
+	KIND_KVM,
+	KIND_SNP,
+	KINDS
+};
+
+static enum kind kind_of(const char *name)
+{
+	static const char *const names[KINDS] = { "process", "kvm", "snp" };
+	int k = 0;
+
+	while (k < KINDS && strcmp(names[k], name) != 0)
+		k++;
+	return (enum kind)k;
+}
+
+/* What is opened while files can be. */
+static const char *open_all(enum kind kind, const char *path,
+	struct dj_loaded *image, struct machine *m)
+{
+	const char *wrong = dj_loaded_open(path, image);
+
+	if (wrong != NULL || kind == KIND_PROCESS)
+		return wrong;
+	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (m->kvm < 0)
+		return "cannot open /dev/kvm";
+	m->is_snp = kind == KIND_SNP;
+	if (m->is_snp && !dj_vmm_cpuid_page(m->kvm, m->snp.cpuid))
+		return "cannot learn what KVM's processors have";
+	return NULL;
+}
+
+/* The emulator measures for itself; ret is the measurement of the TEE. */
+static size_t emulate(struct state *s, const struct dj_loaded *image,
+	struct machine *m, const uint8_t config_hash[static 32],
+	uint8_t ret[static 48])
+{
+	if (m->is_snp) {
+		if (!dj_emu_snp_launch(image->fd, config_hash, &m->snp, ret))
+			failed("the emulated secure processor refused the launch");
+		/* From here on it is the VM's to talk to. */
+		s->has_emu = false;
+		return 48;
+	}
+	memcpy(ret, image->measurement, 32);
+	if (s->has_emu &&
+		!dj_emu_launch(image->fd, config_hash, image->measurement))
+		failed("the emulator did not take the image");
+	return 32;
+}
+
 int main(int argc, char **argv)
 {
-	struct machine m = { .kvm = -1 };
-	uint8_t config_hash[32];
+	static struct machine m = { .kvm = -1 };
+	enum kind kind = argc == 3 ? kind_of(argv[1]) : KINDS;
+	uint8_t config_hash[32], measurement[48];
 	struct dj_loaded image;
 	struct state s = { 0 };
-	bool is_kvm = argc == 3 && strcmp(argv[1], "kvm") == 0;
 	const char *wrong;
+	size_t len;
 
-	if (argc != 3 || (!is_kvm && strcmp(argv[1], "process") != 0)) {
+	if (kind == KINDS) {
 		bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
 
 		(void)fputs(usage, is_help ? stdout : stderr);
@@ -257,24 +319,18 @@ int main(int argc, char **argv)
 	s.has_emu = dj_emu_is_there();
 	enter_cgroups();
 	dj_image_use_cpu();
-	wrong = dj_loaded_open(argv[2], &image);
-	if (is_kvm && wrong == NULL) {
-		m.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-		if (m.kvm < 0)
-			wrong = "cannot open /dev/kvm";
-	}
+	wrong = open_all(kind, argv[2], &image, &m);
 	if (wrong == NULL)
 		wrong = dj_jail_drop_root();
 	if (wrong != NULL)
 		failed(wrong);
 	tie_to_parent();
 	read_config(config_hash, &m.total);
-	if (s.has_emu &&
-		!dj_emu_launch(image.fd, config_hash, image.measurement))
-		failed("the emulator did not take the image");
+	len = emulate(&s, &image, &m, config_hash, measurement);
 	if (m.total > UINT64_MAX / 2)
 		m.total = UINT64_MAX / 2;
 	wrong = start(&image, &m, &s.keep);
+	dj_wipe(&m.snp, sizeof(m.snp));
 	close(image.fd);
 	if (m.kvm >= 0)
 		close(m.kvm);
@@ -282,7 +338,7 @@ int main(int argc, char **argv)
 		wrong = dj_jail_self(s.keep.pidfd);
 	if (wrong != NULL)
 		failed(wrong);
-	send_msg(DJ_LAUNCH_STARTED, 0, image.measurement, 32);
+	send_msg(DJ_LAUNCH_STARTED, 0, measurement, len);
 	serve(&s);
 	return 0;
 }

@@ -29,6 +29,8 @@ enum dj_vmm_next dj_vmm_exit(const struct kvm_run *run, uint8_t *ret_code)
 		return DJ_VMM_END;
 	if (run->io.port == DJ_VM_PORT_KICK)
 		return DJ_VMM_KICK;
+	if (run->io.port == DJ_VM_PORT_WAIT)
+		return DJ_VMM_WAIT;
 	if (run->io.port == DJ_VM_PORT_HALT && byte < DJ_HALT_COUNT)
 		*ret_code = byte;
 	return DJ_VMM_END;

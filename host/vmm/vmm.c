@@ -13,6 +13,8 @@
 #include "host/launch/jail.h"
 #include "host/launch/launch.h"
 #include "lib/evidence/image.h"
+#include "lib/evidence/snp_launch.h"
+#include "lib/proto/emu.h"
 #include "lib/proto/hostcall.h"
 #include "lib/proto/vm.h"
 
@@ -22,7 +24,8 @@
 enum slot {
 	SLOT_LOW,
 	SLOT_REGION,
-	SLOT_FRAMES
+	SLOT_FRAMES,
+	SLOT_SNP
 };
 
 static bool add_memory(int vm, enum slot slot, uint64_t gpa, void *p,
@@ -96,6 +99,43 @@ static bool set_cpuid(int kvm, int cpu)
 	return good;
 }
 
+/* lib/evidence/snp_launch.h, as far as a VM without SEV can have it. */
+static struct kvm_segment segment_of(const struct dj_snp_segment *s)
+{
+	return (struct kvm_segment){ .base = s->base,
+		.limit = s->limit,
+		.selector = s->selector,
+		.type = s->attrib & 15,
+		.s = s->attrib >> 4 & 1,
+		.dpl = s->attrib >> 5 & 3,
+		.present = s->attrib >> 7 & 1,
+		.avl = s->attrib >> 8 & 1,
+		.l = s->attrib >> 9 & 1,
+		.db = s->attrib >> 10 & 1,
+		.g = s->attrib >> 11 & 1 };
+}
+
+static bool set_snp_registers(int cpu, uint64_t entry)
+{
+	struct dj_snp_vmsa v;
+	struct kvm_regs regs = { .rip = entry, .rflags = 2 };
+	struct kvm_sregs s;
+
+	if (ioctl(cpu, KVM_GET_SREGS, &s) != 0)
+		return false;
+	dj_snp_vmsa_of(entry, &v);
+	s.cs = segment_of(&v.cs);
+	s.ds = s.es = s.fs = s.gs = s.ss = segment_of(&v.data);
+	s.ldt = segment_of(&v.ldtr);
+	s.tr = segment_of(&v.tr);
+	s.cr0 = v.cr0;
+	s.cr3 = v.cr3;
+	s.cr4 = v.cr4;
+	s.efer = v.efer;
+	return ioctl(cpu, KVM_SET_SREGS, &s) == 0 &&
+		ioctl(cpu, KVM_SET_REGS, &regs) == 0;
+}
+
 /* lib/proto/vm.h: the state at entry. */
 static bool set_registers(int cpu, uint64_t entry)
 {
@@ -128,15 +168,16 @@ static bool set_registers(int cpu, uint64_t entry)
 		ioctl(cpu, KVM_SET_REGS, &regs) == 0;
 }
 
-static const char *add_all_memory(int vm, int image, uint64_t total,
-	uint64_t *ret_entry)
+static const char *add_all_memory(int vm, const struct dj_vmm_plan *plan,
+	uint64_t *ret_entry, uint64_t *ret_size)
 {
 	uint64_t size;
 	const char *wrong;
-	void *low, *region, *frames;
+	uint8_t *low;
+	void *region, *frames;
 
 	errno = EFBIG;
-	if (!dj_vmm_frames(total, &size))
+	if (!dj_vmm_frames(plan->total, &size))
 		return "a VM Keep has at most 4 GiB";
 	low = new_memory(LOW_SIZE);
 	frames = new_memory(size);
@@ -144,35 +185,91 @@ static const char *add_all_memory(int vm, int image, uint64_t total,
 		MAP_SHARED, DJ_LAUNCH_FD_REGION, 0);
 	if (low == MAP_FAILED || frames == MAP_FAILED || region == MAP_FAILED)
 		return "cannot map the Keep's memory";
-	wrong = load(image, low, ret_entry);
+	wrong = load(plan->image, low, ret_entry);
 	if (wrong != NULL)
 		return wrong;
+	if (plan->snp != NULL) {
+		memcpy(low + (DJ_VM_CPUID - DJ_VM_IMAGE), plan->snp->cpuid,
+			4096);
+		memcpy(low + (DJ_VM_SECRETS - DJ_VM_IMAGE), plan->snp->secrets,
+			4096);
+	}
 	if (!add_memory(vm, SLOT_LOW, DJ_VM_IMAGE, low, LOW_SIZE) ||
 		!add_memory(vm, SLOT_REGION, DJ_VM_REGION, region,
 			DJ_HC_REGION_SIZE) ||
 		!add_memory(vm, SLOT_FRAMES, DJ_VM_FRAMES, frames, size))
 		return "cannot give the VM its memory";
+	*ret_size = size;
 	return NULL;
 }
 
-const char *dj_vmm_new(int kvm, int image, uint64_t total, struct dj_vmm *ret)
+static bool read_all(int fd, uint8_t *p, size_t len)
 {
-	struct dj_vmm v;
-	uint64_t entry;
+	return read(fd, p, len) == (ssize_t)len;
+}
+
+/* lib/proto/emu.h, DJ_EMU_SNP_REQUEST: one packet each way. */
+static bool ask_emulator(void *ctx, const uint8_t request[4096],
+	uint8_t response[4096], uint32_t *ret_error)
+{
+	const struct dj_vmm *v = ctx;
+	uint8_t packet[DJ_EMU_SNP_REQUEST_SIZE];
+	const uint32_t op = DJ_EMU_SNP_REQUEST;
+
+	memcpy(packet, &op, 4);
+	memcpy(packet + 4, request, 4096);
+	if (write(v->emu, packet, sizeof(packet)) != (ssize_t)sizeof(packet) ||
+		!read_all(v->emu, packet, sizeof(packet)))
+		return false;
+	memcpy(ret_error, packet, 4);
+	memcpy(response, packet + 4, 4096);
+	return true;
+}
+
+/* The pages that an SNP guest shares, and the exits that stand for SEV. */
+static const char *add_snp(int vm, const struct dj_vmm_snp *snp, uint64_t size,
+	struct dj_vmm *v)
+{
+	struct kvm_enable_cap msrs = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
+		.args = { KVM_MSR_EXIT_REASON_UNKNOWN |
+			KVM_MSR_EXIT_REASON_INVAL } };
+	void *pages = new_memory(DJ_VM_SNP_SIZE);
+
+	v->ghcb = calloc(1, sizeof(*v->ghcb));
+	if (pages == MAP_FAILED || v->ghcb == NULL ||
+		!add_memory(vm, SLOT_SNP, DJ_VM_GHCB, pages, DJ_VM_SNP_SIZE))
+		return "cannot give the VM its memory";
+	v->emu = fcntl(snp->emu, F_DUPFD_CLOEXEC, DJ_JAIL_FD_KEPT);
+	if (v->emu < 0)
+		return "no emulated processor";
+	v->ghcb->pages = pages;
+	v->ghcb->end = DJ_VM_FRAMES + size;
+	v->ghcb->ask = ask_emulator;
+	if (ioctl(vm, KVM_ENABLE_CAP, &msrs) != 0)
+		return "this kernel does not let its user answer for MSRs";
+	return NULL;
+}
+
+const char *dj_vmm_new(const struct dj_vmm_plan *plan, struct dj_vmm *ret)
+{
+	struct dj_vmm v = { .emu = -1 };
+	uint64_t entry, frames;
 	const char *wrong;
 	void *run;
 	int vm, size;
 
-	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	vm = ioctl(plan->kvm, KVM_CREATE_VM, 0);
 	if (vm < 0)
 		return "cannot make a VM";
-	wrong = add_all_memory(vm, image, total, &entry);
+	wrong = add_all_memory(vm, plan, &entry, &frames);
+	if (wrong == NULL && plan->snp != NULL)
+		wrong = add_snp(vm, plan->snp, frames, &v);
 	if (wrong != NULL)
 		return wrong;
 	v.cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	if (v.cpu >= 0)
 		v.cpu = fcntl(v.cpu, F_DUPFD_CLOEXEC, DJ_JAIL_FD_KEPT);
-	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	size = ioctl(plan->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (v.cpu < 0 || size < (int)sizeof(*v.run))
 		return "cannot make a processor";
 	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -180,7 +277,9 @@ const char *dj_vmm_new(int kvm, int image, uint64_t total, struct dj_vmm *ret)
 	if (run == MAP_FAILED)
 		return "cannot map the processor";
 	v.run = run;
-	if (!set_cpuid(kvm, v.cpu) || !set_registers(v.cpu, entry))
+	if (!set_cpuid(plan->kvm, v.cpu) ||
+		!(plan->snp == NULL ? set_registers(v.cpu, entry)
+				    : set_snp_registers(v.cpu, entry)))
 		return "cannot set up the processor";
 	*ret = v;
 	return NULL;
@@ -194,11 +293,21 @@ static _Noreturn void end(uint8_t code)
 	_exit(code);
 }
 
+enum dj_vmm_next dj_vmm_step(const struct dj_vmm *vmm, uint8_t *ret_code)
+{
+	return vmm->ghcb == NULL
+		? dj_vmm_exit(vmm->run, ret_code)
+		: dj_vmm_ghcb_exit(vmm->ghcb, vmm->run, ret_code);
+}
+
 _Noreturn void dj_vmm_run(const struct dj_vmm *vmm)
 {
 	uint64_t n = 1;
 	uint8_t code = DJ_HALT_FAULT;
+	struct dj_vmm v = *vmm;
 
+	if (v.ghcb != NULL)
+		v.ghcb->ctx = &v;
 	for (;;) {
 		if (ioctl(vmm->cpu, KVM_RUN, 0) != 0) {
 			/* A stop and a continue. */
@@ -206,7 +315,7 @@ _Noreturn void dj_vmm_run(const struct dj_vmm *vmm)
 				continue;
 			end(DJ_HALT_FAULT);
 		}
-		switch (dj_vmm_exit(vmm->run, &code)) {
+		switch (dj_vmm_step(&v, &code)) {
 		case DJ_VMM_AGAIN:
 			break;
 		case DJ_VMM_KICK:

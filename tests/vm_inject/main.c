@@ -130,7 +130,10 @@ static enum verdict one(const char *image, unsigned vector, unsigned us,
 	bool is_over;
 
 	set_region(work, &region);
-	wrong = dj_vmm_new(kvm, fd, TOTAL, &v);
+	wrong = dj_vmm_new(&(struct dj_vmm_plan){ .kvm = kvm,
+				   .image = fd,
+				   .total = TOTAL },
+		&v);
 	if (wrong != NULL) {
 		printf("# %s: %s\n", wrong, strerror(errno));
 		_exit(99);
