@@ -393,22 +393,25 @@ dj_status dj_policy_set_root(struct dj_policy *policy, size_t i,
 }
 
 dj_status dj_policy_first_run(const char *root_pem, size_t root_len,
-	uint8_t tee, const uint8_t measurement[static 32],
-	struct dj_policy *ret, struct dj_toml_error *err)
+	uint8_t tee, const uint8_t *measurement, struct dj_policy *ret,
+	struct dj_toml_error *err)
 {
-	const char *name = dj_tee_name(tee);
-	char text[512], hex[65];
+	const struct judged *j = judged_of(tee);
+	char text[640], hex[2 * 64 + 1] = "";
 	dj_status st;
 
-	for (size_t i = 0; i < 32; i++)
+	for (size_t i = 0; j != NULL && i < j->len; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", measurement[i]);
 	(void)snprintf(text, sizeof(text),
-		"schema = 1\nname = \"first run\"\n[development]\n"
-		"allow = true\nroot = \"this installation's\"\n[keep]\n"
-		"measurement = [ { tee = \"%s\", sha256 = \"%s\" } ]\n",
-		name == NULL ? "?" : name, hex);
+		"schema = 1\nname = \"first run\"\n%s[keep]\n"
+		"measurement = [ { tee = \"%s\", %s = \"%s\" } ]\n",
+		root_pem == NULL ? ""
+				 : "[development]\nallow = true\n"
+				   "root = \"this installation's\"\n",
+		j == NULL ? "?" : dj_tee_name(tee), j == NULL ? "?" : j->key,
+		hex);
 	st = dj_policy_parse(text, strlen(text), "(first run)", ret, err);
-	if (st == DJ_OK)
+	if (st == DJ_OK && root_pem != NULL)
 		st = dj_policy_set_root(ret, 0, root_pem, root_len, err);
 	if (st != DJ_OK)
 		memset(ret, 0, sizeof(*ret));

@@ -101,10 +101,12 @@ dj_status dj_policy_set_root(struct dj_policy *policy, size_t i,
 /*
  * The policy for a Keep of an agent that `donjon run` has itself started and
  * given this development root: that root and that measurement, nothing else.
+ * root_pem NULL: for hardware, whose root the judge knows. The measurement
+ * has as many bytes as one of that TEE has: 32, or snp's 48.
  */
 dj_status dj_policy_first_run(const char *root_pem, size_t root_len,
-	uint8_t tee, const uint8_t measurement[static 32],
-	struct dj_policy *ret, struct dj_toml_error *err);
+	uint8_t tee, const uint8_t *measurement, struct dj_policy *ret,
+	struct dj_toml_error *err);
 
 /*
  * What a careful reader would point out, each with the line it is about (0:

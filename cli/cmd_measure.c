@@ -16,12 +16,12 @@ static void hex(const uint8_t *p, size_t len, char *dst)
 static int say(const struct dj_cli *cli, const char *tee,
 	const struct dj_measured *m)
 {
-	char text[65];
+	char text[97];
 	json_t *o, *list;
 
-	hex(m->sha256, 32, text);
+	hex(m->digest, m->len, text);
 	if (!cli->json) {
-		dj_cli_print("%s sha256 %s\n", tee, text);
+		dj_cli_print("%s %s %s\n", tee, m->name, text);
 		if (cli->verbose > 0)
 			dj_cli_print("  %s, %zu pages\n", m->path, m->pages);
 		return dj_cli_end(cli, 0);
@@ -31,7 +31,7 @@ static int say(const struct dj_cli *cli, const char *tee,
 	(void)json_object_set_new(o, "version", json_string(DJ_VERSION));
 	list = json_array();
 	(void)json_array_append_new(list,
-		json_pack("{s:s,s:s,s:s,s:I}", "tee", tee, "sha256", text,
+		json_pack("{s:s,s:s,s:s,s:I}", "tee", tee, m->name, text,
 			"image", m->path, "pages", (json_int_t)m->pages));
 	(void)json_object_set_new(o, "measurements", list);
 	return dj_cli_json(cli, o, 0);
@@ -50,7 +50,7 @@ static int run(struct dj_cli *cli)
 	if (number == 0)
 		return dj_cli_failf(cli, "tee.unknown",
 			"--tee: there is no TEE of that name; this build has: "
-			"process, kvm");
+			"process, kvm, snp");
 	if (!dj_measure(number, dj_cli_value(cli, "image"), &m, &err))
 		return dj_cli_fail(cli, &err);
 	return say(cli, tee, &m);
@@ -58,7 +58,7 @@ static int run(struct dj_cli *cli)
 
 static const struct dj_option options[] = {
 	{ "tee", 0, "TEE",
-		"of the Keep image for this TEE: process (default), kvm" },
+		"of the Keep image for this TEE: process (default), kvm, snp" },
 	{ "image", 0, "FILE", "of this image, not the installed one" },
 	{ 0 },
 };

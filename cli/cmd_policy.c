@@ -27,13 +27,12 @@ static const char template[] =
 	"# Development roots sign Keeps that nothing protects from their host.\n"
 	"[development]\n"
 	"allow = %s\n"
-	"%s%s%s"
+	"%s"
 	"\n"
 	"[keep]\n"
 	"# The exact code that may run as a Keep, as printed by: donjon measure\n"
 	"measurement = [\n"
-	"\t{ tee = \"process\", sha256 = \"%s\" },\n"
-	"%s%s%s"
+	"%s"
 	"]\n"
 	"\n"
 	"[session]\n"
@@ -103,29 +102,68 @@ static int write_new(const struct dj_cli *cli, const char *path,
 	return 0;
 }
 
+/* A line for each image of this installation, which need not have all; false
+ * if it has not even that of the first. */
+static bool measure_all(char *dst, size_t cap, struct dj_err *err)
+{
+	static const uint8_t tees[] = { DJ_TEE_PROCESS, DJ_TEE_KVM,
+		DJ_TEE_SNP };
+	size_t n = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 0; i < sizeof(tees); i++) {
+		struct dj_measured m;
+		struct dj_err none = { 0 };
+		char digest[97];
+
+		if (!dj_measure(tees[i], NULL, &m, i == 0 ? err : &none)) {
+			if (i == 0)
+				return false;
+			continue;
+		}
+		hex(m.digest, m.len, digest);
+		n += (size_t)snprintf(dst + n, n < cap ? cap - n : 0,
+			"\t{ tee = \"%s\", %s = \"%s\" },\n",
+			dj_tee_name(tees[i]), m.name, digest);
+	}
+	return true;
+}
+
+/* The line about roots: root, and what stands beside it for emulated TEEs. */
+static void roots_line(const char *root, char *dst, size_t cap)
+{
+	char other[DJ_PATH_MAX + 16];
+	const char *slash = strrchr(root, '/');
+
+	(void)snprintf(other, sizeof(other), "%.*s/snp-root.pem",
+		slash == NULL ? 0 : (int)(slash - root), root);
+	if (slash != NULL && strcmp(slash, "/root.pem") == 0 &&
+		access(other, R_OK) == 0)
+		(void)snprintf(dst, cap, "root = [\"%s\",\n\t\"%s\"]\n", root,
+			other);
+	else
+		(void)snprintf(dst, cap, "root = \"%s\"\n", root);
+}
+
 static int init(struct dj_cli *cli)
 {
 	bool allow = dj_cli_has(cli, "allow-development");
 	const char *path = cli->operand_count > 1 ? cli->operands[1] : NULL;
-	char text[8192], root[DJ_PATH_MAX] = "", digest[65], kvm[65] = "";
-	struct dj_err err = { 0 }, none = { 0 };
-	struct dj_measured m;
+	char text[4 * DJ_PATH_MAX], root[DJ_PATH_MAX] = "", keeps[1024];
+	char roots[2 * DJ_PATH_MAX + 64] = "";
+	struct dj_err err = { 0 };
 
 	if (!allow && dj_cli_has(cli, "root"))
 		return dj_cli_failf(cli, "usage.option",
 			"--root goes with --allow-development");
-	if (!dj_measure(DJ_TEE_PROCESS, NULL, &m, &err) ||
+	if (!measure_all(keeps, sizeof(keeps), &err) ||
 		(allow && !root_of(cli, root, &err)))
 		return dj_cli_fail(cli, &err);
-	hex(m.sha256, 32, digest);
-	/* An installation need not have an image of every TEE. */
-	if (dj_measure(DJ_TEE_KVM, NULL, &m, &none))
-		hex(m.sha256, 32, kvm);
+	if (allow)
+		roots_line(root, roots, sizeof(roots));
 	(void)snprintf(text, sizeof(text), template,
 		allow ? "development" : "tenant", allow ? "true" : "false",
-		allow ? "root = \"" : "", root, allow ? "\"\n" : "", digest,
-		kvm[0] != '\0' ? "\t{ tee = \"kvm\", sha256 = \"" : "", kvm,
-		kvm[0] != '\0' ? "\" },\n" : "");
+		roots, keeps);
 	if (path != NULL)
 		return write_new(cli, path, text);
 	dj_cli_print("%s", text);

@@ -88,47 +88,69 @@ static int remove_one(const char *path, const struct stat *st, int flag,
 	return remove(path);
 }
 
-/* Made under another name, then renamed: never seen half made. */
-static bool make_root(const char *root, struct dj_err *err)
+/* Runs donjon-emu; what it says last explains a failure. */
+static bool run_emu(char *const argv[], const char *dir, struct dj_err *err)
 {
-	char program[DJ_PATH_MAX], fresh[DJ_PATH_MAX], said[300];
-	char verb[] = "init";
-	char *argv[] = { program, verb, fresh, NULL };
+	char program[DJ_PATH_MAX], said[300];
+	char *args[8] = { program };
 	int log = memfd_create("donjon-emu", MFD_CLOEXEC);
 	int status = -1;
 	pid_t pid;
-	bool good = false;
 
 	if (!dj_path_program(program, "donjon-emu")) {
 		close(log);
 		return dj_err_set(err, "agent.start",
 			"making the development root: donjon-emu is not installed beside this program");
 	}
-	if (snprintf(fresh, sizeof(fresh), "%s.%d", root, (int)getpid()) >=
-		(int)sizeof(fresh)) {
-		close(log);
-		return dj_err_set(err, "state.write",
-			"making the development root %s: the path is too long",
-			root);
-	}
-	pid = start(argv, -1, log);
+	for (size_t i = 0; argv[i] != NULL && i < 6; i++)
+		args[i + 1] = argv[i];
+	pid = start(args, -1, log);
 	if (pid > 0)
 		(void)waitpid(pid, &status, 0);
 	last_line(log, said, sizeof(said));
 	close(log);
-	if (status != 0)
-		(void)dj_err_set(err, "agent.root",
-			"making the development root in %s: %s", fresh,
+	return status == 0 ||
+		dj_err_set(err, "agent.root",
+			"making the development root in %s: %s", dir,
 			said[0] == '\0' ? "donjon-emu failed" : said);
-	else if (rename(fresh, root) == 0 || errno == ENOTEMPTY ||
-		errno == EEXIST)
-		good = true; /* another run may have been faster */
-	else
-		(void)dj_err_set(err, "state.write",
+}
+
+/* Made under another name, then renamed: never seen half made. */
+static bool make_root(const char *root, struct dj_err *err)
+{
+	char fresh[DJ_PATH_MAX];
+	char verb[] = "init";
+	char *argv[] = { verb, fresh, NULL };
+	bool good;
+
+	if (snprintf(fresh, sizeof(fresh), "%s.%d", root, (int)getpid()) >=
+		(int)sizeof(fresh))
+		return dj_err_set(err, "state.write",
+			"making the development root %s: the path is too long",
+			root);
+	good = run_emu(argv, fresh, err);
+	/* Another run may have been faster. */
+	if (good && rename(fresh, root) != 0 && errno != ENOTEMPTY &&
+		errno != EEXIST)
+		good = dj_err_set(err, "state.write",
 			"making the development root %s: %s", root,
 			strerror(errno));
 	(void)nftw(fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	return good;
+}
+
+bool dj_agent_add(const char *root, const char *tee, struct dj_err *err)
+{
+	char file[DJ_PATH_MAX + 64], dir[DJ_PATH_MAX], name[16];
+	char verb[] = "add";
+	char *argv[] = { verb, name, dir, NULL };
+
+	(void)snprintf(file, sizeof(file), "%s/%s-chain.pem", root, tee);
+	if (access(file, R_OK) == 0)
+		return true;
+	(void)snprintf(dir, sizeof(dir), "%s", root);
+	(void)snprintf(name, sizeof(name), "%s", tee);
+	return run_emu(argv, dir, err);
 }
 
 bool dj_agent_root(char ret[static DJ_PATH_MAX], struct dj_err *err)

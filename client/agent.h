@@ -32,6 +32,11 @@ DJ_NODISCARD bool dj_agent_start(struct dj_agent *a, bool verbose,
 DJ_NODISCARD bool dj_agent_root(char ret[static DJ_PATH_MAX],
 	struct dj_err *err);
 
+/* The keys of that emulated TEE in such a folder, made if absent, which takes
+ * seconds. */
+DJ_NODISCARD bool dj_agent_add(const char *root, const char *tee,
+	struct dj_err *err);
+
 /* Adds what the agent said last to an error that it may explain. */
 void dj_agent_explain(const struct dj_agent *a, struct dj_err *err);
 

@@ -516,7 +516,7 @@ const struct dj_err_info dj_errs[] = {
 	NULL },
 { "tee.unknown", 64, 64,
 	"there is no TEE of that name",
-	"--tee takes a list of: any, process, kvm; names of TEEs that other "
+	"--tee takes a list of: any, process, kvm, snp, snp-emu; names of TEEs that other "
 	"builds have are recognised and said to be absent here.",
 	"donjon help run" },
 { "tee.unsupported", 69, 125,

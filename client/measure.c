@@ -8,6 +8,7 @@
 
 #include "client/policy_file.h"
 #include "lib/evidence/image.h"
+#include "lib/evidence/snp_launch.h"
 #include "lib/proto/offer.h"
 
 #define IMAGE_FILE_MAX ((size_t)64 << 20)
@@ -34,6 +35,31 @@ static bool find(uint8_t tee, const char *file, char dst[static DJ_PATH_MAX],
 		dir);
 }
 
+static bool has_image(uint8_t tee)
+{
+	return tee == DJ_TEE_PROCESS || tee == DJ_TEE_KVM || tee == DJ_TEE_SNP;
+}
+
+static bool measure(uint8_t tee, const struct dj_image *img,
+	struct dj_measured *m)
+{
+	struct dj_snp_launch l;
+
+	if (tee != DJ_TEE_SNP) {
+		m->name = "sha256";
+		m->len = 32;
+		return dj_image_measure(img, m->digest) == DJ_OK;
+	}
+	m->name = "sha384";
+	m->len = 48;
+	if (dj_snp_measure(img, &l) != DJ_OK)
+		return false;
+	memcpy(m->digest, l.digest, 48);
+	/* CPUID page, secrets page and VMSA: the others are the image's. */
+	m->pages = 3;
+	return true;
+}
+
 bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
 	struct dj_err *err)
 {
@@ -44,9 +70,9 @@ bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
 	dj_status st;
 	bool good;
 
-	if (tee != DJ_TEE_PROCESS && tee != DJ_TEE_KVM)
+	if (!has_image(tee))
 		return dj_err_set(err, "tee.unsupported",
-			"this build has no Keep image for %s; it has: process, kvm",
+			"this build has no Keep image for %s; it has: process, kvm, snp",
 			dj_tee_name(tee) == NULL ? "that TEE"
 						 : dj_tee_name(tee));
 	if (!find(tee, file, m.path, err))
@@ -59,7 +85,7 @@ bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
 		return dj_err_set(err, "image.read", "%.300s: %s", m.path,
 			strerror(errno));
 	good = dj_image_parse((const uint8_t *)bytes, len, &img) == DJ_OK &&
-		dj_image_measure(&img, m.sha256) == DJ_OK;
+		measure(tee, &img, &m);
 	for (size_t i = 0; good && i < img.segment_count; i++)
 		m.pages += (size_t)(img.segments[i].mem_size / DJ_IMAGE_PAGE);
 	free(bytes);

@@ -14,7 +14,9 @@
 struct dj_measured {
 	char path[DJ_PATH_MAX];
 	size_t pages;
-	uint8_t sha256[32];
+	size_t len; /* of digest: 32 or 48 */
+	uint8_t digest[48];
+	const char *name; /* of it, in policies: sha256, sha384 */
 };
 
 /*

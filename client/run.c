@@ -12,6 +12,7 @@
 #include "client/measure.h"
 #include "client/owner.h"
 #include "client/policy_file.h"
+#include "client/tees.h"
 #include "client/verdict_print.h"
 #include "lib/crypto/cpu.h"
 #include "lib/crypto/sha256.h"
@@ -58,41 +59,34 @@ static void phase_end(struct dj_visit *v, const char *text)
 
 /* ---- which TEE ---- */
 
-static bool choose_one(const char *word, struct dj_judge_tee *ret,
-	size_t *ret_count, struct dj_err *err)
+static const struct dj_tee_choice *choose_one(const char *word,
+	struct dj_err *err)
 {
-	static const char *const ours[] = { "any", "process", "kvm", NULL };
-	static const enum dj_tee numbers[] = { DJ_TEE_PROCESS, DJ_TEE_PROCESS,
-		DJ_TEE_KVM };
-	static const char *const others[] = { "snp", "tdx", "sgx", "sanctum",
-		"pef", "snp-emu", "tdx-emu", "sgx-emu", "sanctum-emu",
-		"pef-emu", NULL };
+	static const char *const words[] = { "any", "process", "kvm", "snp",
+		"snp-emu", "tdx", "sgx", "sanctum", "pef", "tdx-emu", "sgx-emu",
+		"sanctum-emu", "pef-emu", NULL };
+	const struct dj_tee_choice *c =
+		dj_tee_choice_find(strcmp(word, "any") == 0 ? "process" : word);
 	char shown[64];
 	const char *near;
 
-	*ret_count = 0;
-	for (size_t i = 0; ours[i] != NULL; i++) {
-		if (strcmp(word, ours[i]) == 0) {
-			*ret = (struct dj_judge_tee){ (uint8_t)numbers[i],
-				false };
-			*ret_count = 1;
-			return true;
-		}
-	}
-	for (size_t i = 0; others[i] != NULL; i++) {
-		if (strcmp(word, others[i]) == 0)
-			return dj_err_set(err, "tee.unsupported",
+	if (c != NULL)
+		return c;
+	for (size_t i = 0; words[i] != NULL; i++) {
+		if (strcmp(word, words[i]) == 0) {
+			(void)dj_err_set(err, "tee.unsupported",
 				"choosing a TEE: %s is not in this build",
 				word);
+			return NULL;
+		}
 	}
-	near = dj_suggest(word, ours);
-	if (near == NULL)
-		near = dj_suggest(word, others);
+	near = dj_suggest(word, words);
 	dj_clean(shown, sizeof(shown), word, strlen(word));
-	return dj_err_set(err, "tee.unknown",
+	(void)dj_err_set(err, "tee.unknown",
 		"choosing a TEE: there is none called %s%s%s%s", shown,
 		near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
 		near == NULL ? "" : "?");
+	return NULL;
 }
 
 /* Each word may itself be a list with commas. */
@@ -100,7 +94,7 @@ bool dj_tee_choose(const char *const *words, size_t count,
 	struct dj_judge_tee *ret, size_t cap, size_t *ret_count,
 	struct dj_err *err)
 {
-	size_t n = 0, got;
+	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		char *list = strdup(words[i]), *save = NULL;
@@ -108,12 +102,14 @@ bool dj_tee_choose(const char *const *words, size_t count,
 
 		for (char *w = good ? strtok_r(list, ",", &save) : NULL;
 			w != NULL && good; w = strtok_r(NULL, ",", &save)) {
-			struct dj_judge_tee tee = { 0 };
+			const struct dj_tee_choice *c = choose_one(w, err);
 
-			good = choose_one(w, &tee, &got, err);
+			good = c != NULL;
 			if (good && n < cap &&
-				(n == 0 || ret[0].tee != tee.tee))
-				ret[n++] = tee;
+				(n == 0 || ret[0].tee != c->tee ||
+					ret[0].emulated != c->emulated))
+				ret[n++] = (struct dj_judge_tee){ c->tee,
+					c->emulated };
 		}
 		free(list);
 		if (!good)
@@ -141,32 +137,55 @@ static bool load_policy(struct dj_visit *v, struct dj_err *err)
 		why.text[0] != '\0' ? why.text : strerror(errno));
 }
 
+/* Its first choice; dj_tee_choose() made it from the same table. */
+static const struct dj_tee_choice *first_choice(const struct dj_visit *v)
+{
+	return dj_tee_choice_of(v->tees[0].tee, v->tees[0].emulated);
+}
+
 /*
- * Only for an agent that we started ourselves: its development root, and the
- * image that lies here, measured by us.
+ * Only for an agent that we started ourselves: its development root, or for
+ * hardware its vendor's, and the image that lies here, measured by us.
  */
 static bool first_run_policy(struct dj_visit *v, struct dj_err *err)
 {
-	char path[DJ_PATH_MAX + 16];
+	const struct dj_tee_choice *c = first_choice(v);
+	char path[DJ_PATH_MAX + 16] = "";
 	struct dj_toml_error why = { 0 };
 	struct dj_measured image;
-	char *pem;
-	size_t len;
+	char *pem = NULL;
+	size_t len = 0;
 	dj_status st;
 
-	if (!dj_measure(v->tees[0].tee, NULL, &image, err))
+	if (!dj_measure(c->tee, NULL, &image, err))
 		return false;
-	(void)snprintf(path, sizeof(path), "%s/root.pem", v->agent.root);
-	if (dj_file_read(path, PEM_MAX, &pem, &len) != DJ_OK)
-		return dj_err_set(err, "agent.root",
-			"reading the development root %s: %s", path,
-			strerror(errno));
-	st = dj_policy_first_run(pem, len, v->tees[0].tee, image.sha256,
-		v->policy, &why);
+	if (c->root != NULL) {
+		(void)snprintf(path, sizeof(path), "%s/%s", v->agent.root,
+			c->root);
+		if (dj_file_read(path, PEM_MAX, &pem, &len) != DJ_OK)
+			return dj_err_set(err, "agent.root",
+				"reading the development root %s: %s", path,
+				strerror(errno));
+	}
+	st = dj_policy_first_run(pem, len, c->tee, image.digest, v->policy,
+		&why);
 	free(pem);
 	return st == DJ_OK ||
 		dj_err_set(err, "agent.root",
 			"using the development root %s: %s", path, why.text);
+}
+
+/* What the agents that we start ourselves need for the TEEs asked for. */
+static bool add_emulators(const struct dj_visit *v, struct dj_err *err)
+{
+	for (size_t i = 0; i < v->tee_count; i++) {
+		const struct dj_tee_choice *c =
+			dj_tee_choice_of(v->tees[i].tee, v->tees[i].emulated);
+
+		if (c->add != NULL && !dj_agent_add(v->agent.root, c->add, err))
+			return false;
+	}
+	return true;
 }
 
 bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
@@ -198,6 +217,7 @@ bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
 				o->hosts[0]);
 	phase_begin(v, DJ_VISIT_KEEP);
 	return dj_agent_start(&v->agent, o->verbose_agent, err) &&
+		add_emulators(v, err) &&
 		(o->policy != NULL || first_run_policy(v, err));
 }
 

@@ -367,9 +367,9 @@ static void a_wanted_tee_is_never_exchanged_for_another(void)
 {
 	static const struct {
 		const char *word, *name;
-	} cases[] = { { "snp", "tee.unsupported" },
-		{ "snp-emu", "tee.unsupported" }, { "kvm", "(none)" },
-		{ "process,snp", "tee.unsupported" },
+	} cases[] = { { "tdx", "tee.unsupported" }, { "snp", "(none)" },
+		{ "snp-emu", "(none)" }, { "kvm", "(none)" },
+		{ "process,tdx", "tee.unsupported" },
 		{ "proces", "tee.unknown" }, { "", "tee.unknown" },
 		{ ",", "tee.unknown" }, { "process", "(none)" },
 		{ "any", "(none)" }, { "any,process", "(none)" } };

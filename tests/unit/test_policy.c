@@ -220,9 +220,22 @@ static void a_first_run_accepts_one_root_and_one_measurement(void)
 	ok(dj_policy_first_run(ev_root_pem(), 10, DJ_TEE_PROCESS, digest, &p,
 		   &err) != DJ_OK);
 	ok(!p.development);
-	ok(dj_policy_first_run(ev_root_pem(), strlen(ev_root_pem()), DJ_TEE_SNP,
+	ok(dj_policy_first_run(ev_root_pem(), strlen(ev_root_pem()), DJ_TEE_TDX,
 		   digest, &p, &err) != DJ_OK);
 	ok(!p.development);
+}
+
+static void a_first_run_on_hardware_allows_no_development(void)
+{
+	uint8_t digest[48];
+
+	memset(digest, 0xd2, sizeof(digest));
+	eq_u64(dj_policy_first_run(NULL, 0, DJ_TEE_SNP, digest, &p, &err),
+		DJ_OK);
+	ok(!p.development);
+	eq_u64(p.root_count, 0);
+	eq_u64(p.measures[0].len, 48);
+	eq_mem(p.measures[0].bytes, digest, 48);
 }
 
 static unsigned warned[8];
@@ -353,6 +366,7 @@ int main(void)
 	RUN(lists_have_limits);
 	RUN(a_root_is_one_strict_certificate_of_a_ca);
 	RUN(a_first_run_accepts_one_root_and_one_measurement);
+	RUN(a_first_run_on_hardware_allows_no_development);
 	RUN(what_a_careful_reader_would_say_is_said);
 	RUN(roots_are_found_from_the_policys_folder);
 	RUN(a_refusal_shows_got_want_and_policy_line);
