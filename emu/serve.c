@@ -223,8 +223,8 @@ static int measure(int fd, uint8_t ret[static 32])
 {
 	struct dj_image img;
 	dj_status status;
-	size_t len;
-	void *p;
+	size_t len = 0;
+	void *p = NULL;
 	int err = map_image(fd, &p, &len);
 
 	if (err != 0)
@@ -250,8 +250,8 @@ static int on_snp_launch(struct keep *k, const struct request *req,
 	uint8_t ret[static DJ_EMU_SNP_LAUNCHED])
 {
 	enum dj_emu_snp_status st;
-	size_t len;
-	void *p;
+	size_t len = 0;
+	void *p = NULL;
 	int err;
 
 	if (k->snp.is_launched)

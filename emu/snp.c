@@ -18,6 +18,7 @@
 #include "lib/evidence/snp_msg.h"
 
 #define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
+#define SECRET_KEYS  128 /* four of 32 bytes */
 #define VMPL_MAX     3
 #define SEV_LEAF     0x8000001f
 #define SEV_FEATURES 0x1a /* SEV, SEV-ES, SEV-SNP */
@@ -117,7 +118,7 @@ void dj_emu_snp_init(struct dj_emu_snp *s, const struct dj_emu_snp_model *m,
 	s->model = *m;
 	s->key = *key;
 	s->secrets[0] = 3; /* its version */
-	memcpy(s->secrets + DJ_SNP_SECRETS_VMPCK0, random, 4 * 32);
+	memcpy(s->secrets + DJ_SNP_SECRETS_VMPCK0, random, SECRET_KEYS);
 
 	r->version = m->version;
 	r->platform_info = c->platform_info;
@@ -125,7 +126,7 @@ void dj_emu_snp_init(struct dj_emu_snp *s, const struct dj_emu_snp_model *m,
 	memcpy(r->reported, r->current, 8);
 	memcpy(r->committed, r->current, 8);
 	memcpy(r->launch, r->current, 8);
-	memcpy(r->report_id, random + 4 * 32, 32);
+	memcpy(r->report_id, random + SECRET_KEYS, 32);
 	memset(r->report_id_ma, 0xff, sizeof(r->report_id_ma));
 	memcpy(r->chip_id, m->chip_id, sizeof(r->chip_id));
 	memcpy(r->current_version, c->version, 3);

@@ -75,7 +75,7 @@ void dj_vmm_cpuid_write(const struct kvm_cpuid2 *c, uint8_t ret[static 4096])
 		struct kvm_cpuid_entry2 e = adjusted(c->entries[i]);
 
 		if (is_wanted(&e))
-			write_entry(ret + 16 + ENTRY_SIZE * n++, &e);
+			write_entry(ret + 16 + (size_t)ENTRY_SIZE * n++, &e);
 	}
 	put(ret, n);
 }

@@ -233,18 +233,19 @@ static const char *add_snp(int vm, const struct dj_vmm_snp *snp, uint64_t size,
 	struct kvm_enable_cap msrs = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
 		.args = { KVM_MSR_EXIT_REASON_UNKNOWN |
 			KVM_MSR_EXIT_REASON_INVAL } };
+	static struct dj_vmm_ghcb ghcb; /* a process is one VM */
 	void *pages = new_memory(DJ_VM_SNP_SIZE);
 
-	v->ghcb = calloc(1, sizeof(*v->ghcb));
-	if (pages == MAP_FAILED || v->ghcb == NULL ||
+	if (pages == MAP_FAILED ||
 		!add_memory(vm, SLOT_SNP, DJ_VM_GHCB, pages, DJ_VM_SNP_SIZE))
 		return "cannot give the VM its memory";
 	v->emu = fcntl(snp->emu, F_DUPFD_CLOEXEC, DJ_JAIL_FD_KEPT);
 	if (v->emu < 0)
 		return "no emulated processor";
-	v->ghcb->pages = pages;
-	v->ghcb->end = DJ_VM_FRAMES + size;
-	v->ghcb->ask = ask_emulator;
+	v->ghcb = &ghcb;
+	ghcb = (struct dj_vmm_ghcb){ .pages = pages,
+		.end = DJ_VM_FRAMES + size,
+		.ask = ask_emulator };
 	if (ioctl(vm, KVM_ENABLE_CAP, &msrs) != 0)
 		return "this kernel does not let its user answer for MSRs";
 	return NULL;
