@@ -167,17 +167,21 @@ const char *dj_pem_chain(const char *pem, size_t len, size_t max, X509 **ret,
 	size_t have = 0, n;
 	uint8_t der[DJ_CERT_DER_MAX + 3];
 
-	if (len > 0 && end[-1] == '\0')
+	/* Not in a line feed's place: one text, one meaning. */
+	if (len > 1 && end[-1] == '\0' && end[-2] == '\n')
 		end--;
 	while (p != end && wrong == NULL) {
-		n = have == max ? 0 : pem_one(&p, end, true, der);
+		if (have == max) {
+			wrong = "too many certificates";
+			break;
+		}
+		n = pem_one(&p, end, true, der);
 		ret[have] = n == 0 ? NULL : dj_der_cert(der, n);
 		if (ret[have] != NULL)
 			have++;
 		else
-			wrong = have == max ? "too many certificates"
-				: n == 0    ? "not a strict PEM certificate"
-					    : "not a DER certificate";
+			wrong = n == 0 ? "not a strict PEM certificate"
+				       : "not a DER certificate";
 	}
 	if (wrong == NULL && have == 0)
 		wrong = "no certificate";
