@@ -74,10 +74,10 @@ static void put_measured(FILE *out, const struct dj_verdict *v)
 		return;
 	}
 	(void)fputs("<code class=\"value\">", out);
-	for (size_t i = 0; i < sizeof(m->sha256); i++)
-		(void)fprintf(out, "%02x", m->sha256[i]);
-	if (v->measurement_len == sizeof(m->sha256) &&
-		memcmp(v->measurement, m->sha256, sizeof(m->sha256)) == 0)
+	for (size_t i = 0; i < m->len; i++)
+		(void)fprintf(out, "%02x", m->digest[i]);
+	if (v->measurement_len == m->len &&
+		memcmp(v->measurement, m->digest, m->len) == 0)
 		(void)fputs("</code> <span class=\"tag good\">the keep's image "
 			    "is this installation's</span></p>",
 			out);
