@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attest/sgx_doc.h"
 #include "cli/trust.h"
 #include "cli/verbs.h"
 #include "client/agent.h"
@@ -296,6 +297,45 @@ static void explain_snp(const struct dj_policy_snp *p)
 			p->chips.line);
 }
 
+/* What [sgx] demands, the defaults too. */
+static void explain_sgx(const struct dj_policy_sgx *p)
+{
+	char digest[65];
+
+	for (size_t i = 0; i < p->signer_count; i++) {
+		hex(p->signers[i].mrsigner, 32, digest);
+		dj_cli_print("  sgx signed by %s, isvprodid %u, isvsvn %u or "
+			     "above (line %u)\n",
+			digest, p->signers[i].isvprodid,
+			p->signers[i].min_isvsvn, p->signers[i].line);
+	}
+	dj_cli_print("of sgx, under Intel's root, on platforms that are");
+	for (int i = 0; i < DJ_SGX_REVOKED; i++) {
+		if ((p->statuses.bits >> i & 1) != 0)
+			dj_cli_print(" %s",
+				dj_sgx_status_name((enum dj_sgx_status)i));
+	}
+	dj_cli_print("\n  advisories:");
+	for (size_t i = 0; i < p->advisories.count; i++)
+		dj_cli_print(" %s", (const char *)p->advisories.item[i]);
+	dj_cli_print("%s\n  debug %s, provision-key %s, einittoken-key %s, smt "
+		     "%s\n",
+		p->any_advisory                    ? " any"
+			: p->advisories.count == 0 ? " none"
+						   : "",
+		p->debug.on ? "yes" : "no", p->provision_key.on ? "yes" : "no",
+		p->einittoken_key.on ? "yes" : "no", p->smt.on ? "yes" : "no");
+	if (p->min_evaluation.line != 0)
+		dj_cli_print("  TCB evaluation %llu or later (line %u)\n",
+			(unsigned long long)p->min_evaluation.value,
+			p->min_evaluation.line);
+	if (p->ppids.count == 0)
+		dj_cli_print("  on any processor\n");
+	else
+		dj_cli_print("  on %zu processors (line %u)\n", p->ppids.count,
+			p->ppids.line);
+}
+
 static void explain_keeps(const struct dj_policy *p)
 {
 	char digest[129];
@@ -310,6 +350,8 @@ static void explain_keeps(const struct dj_policy *p)
 	}
 	if (dj_policy_wants_tee(p, DJ_TEE_SNP))
 		explain_snp(&p->snp);
+	if (dj_policy_wants_tee(p, DJ_TEE_SGX))
+		explain_sgx(&p->sgx);
 	if (p->platform_count == 0) {
 		if (p->development)
 			dj_cli_print("on any platform under the root\n");
