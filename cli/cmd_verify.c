@@ -215,12 +215,16 @@ static bool add_part(struct subject *s, const char *name, const char *option,
 static bool add_folder(struct subject *s, const char *folder,
 	struct dj_err *err)
 {
+	static const char *const snp[] = { "vek.der", "cert_chain.pem",
+		"crl.der", NULL };
+	const char *const *names =
+		s->tee.tee == DJ_TEE_SGX ? dj_sgx_file_names : snp;
 	bool good = true;
 
-	for (size_t i = 0; dj_sgx_file_names[i] != NULL && good; i++) {
+	for (size_t i = 0; names[i] != NULL && good; i++) {
 		char *path;
 
-		if (asprintf(&path, "%s/%s", folder, dj_sgx_file_names[i]) < 0)
+		if (asprintf(&path, "%s/%s", folder, names[i]) < 0)
 			return dj_err_set(err, "internal.memory", "no memory");
 		if (access(path, F_OK) == 0) {
 			s->made_name[s->made_count++] = path;
@@ -299,14 +303,16 @@ static bool load_report(const struct dj_cli *cli, struct subject *s,
 		!read_parts(cli, s, "chain", err) ||
 		!read_parts(cli, s, "crl", err))
 		return false;
-	if (s->tee.tee == DJ_TEE_SGX)
-		return read_collateral(cli, s, err) &&
-			pack_sgx(s, report_len, err);
-	if (dj_cli_has(cli, "collateral"))
-		return dj_err_set(err, "usage.option",
-			"--collateral belongs to a quote of sgx");
+	if (s->tee.tee != DJ_TEE_SGX && s->tee.tee != DJ_TEE_SNP) {
+		if (dj_cli_has(cli, "collateral"))
+			return dj_err_set(err, "usage.option",
+				"--collateral belongs to sgx and snp");
+		return pack_process(s, report_len, err);
+	}
+	if (!read_collateral(cli, s, err))
+		return false;
 	return s->tee.tee == DJ_TEE_SNP ? pack_snp(s, report_len, err)
-					: pack_process(s, report_len, err);
+					: pack_sgx(s, report_len, err);
 }
 
 static bool load(const struct dj_cli *cli, struct subject *s,
@@ -422,7 +428,8 @@ static const struct dj_option options[] = {
 	{ "tee", 0, "TEE", "FILE is a bare report of this TEE" },
 	{ "chain", 0, "FILE", "the certificates of a bare report" },
 	{ "crl", 0, "FILE", "revocation lists of a bare report" },
-	{ "collateral", 0, "PATH", "a quote's collateral: a folder, or files" },
+	{ "collateral", 0, "PATH",
+		"what donjon collateral fetched: a folder, or files" },
 	{ 0 },
 };
 

@@ -38,6 +38,7 @@ const struct dj_verb *const dj_verbs[] = {
 	&dj_verb_events,
 	&dj_verb_verify,
 	&dj_verb_evidence,
+	&dj_verb_collateral,
 	&dj_verb_measure,
 	&dj_verb_policy,
 	&dj_verb_receipt,

@@ -35,6 +35,28 @@ const struct dj_err_info dj_errs[] = {
 	"beside donjon or in the installed places; the variables "
 	"DONJON_LIBEXEC and DONJON_IMAGES name other folders.",
 	"donjon doctor" },
+{ "collateral.answer", 76, 76,
+	"a service sent something else than was asked for",
+	"What came from the service is not the document, list or certificate "
+	"of that name. Nothing of it was kept.",
+	"donjon help collateral" },
+{ "collateral.backoff", 75, 75,
+	"the service failed a moment ago and is left alone for now",
+	"After a failure a service is asked again only after a while, twice as "
+	"long each time. What the folder has stays. --refresh asks at once.",
+	"donjon help collateral" },
+{ "collateral.busy", 75, 75,
+	"the service asks to be left alone for now",
+	"Vendors limit how often they are asked. It is asked again when the time "
+	"that it named is over; a PCCS beside the machine (--url) has no such "
+	"limit.",
+	"donjon help collateral" },
+{ "collateral.fetch", 69, 69,
+	"a service did not give what was asked for",
+	"The vendor's service, or the one of --url, cannot be reached or answers "
+	"with an error. What the folder has stays; evidence can be judged with "
+	"it as long as it is in force.",
+	"donjon help collateral" },
 { "config.key", 78, 78,
 	"a configuration file has a key nobody knows",
 	"Keys are never ignored, since a misspelt one may be the one that "
