@@ -14,6 +14,7 @@
 #include "client/journal.h"
 #include "client/policy_file.h"
 #include "client/receipt.h"
+#include "client/tees.h"
 #include "lib/crypto/sha256.h"
 #include "lib/proto/begin.h"
 
@@ -460,7 +461,7 @@ void dj_stay_options(const struct dj_stay *y, struct dj_visit_options *ret,
 	const char **host, const char **tee)
 {
 	*host = y->t.text[DJ_TICKET_HOST];
-	*tee = dj_tee_name(y->t.tee);
+	*tee = dj_tee_word(y->t.tee, y->t.emulated);
 	*ret = (struct dj_visit_options){
 		.hosts = host,
 		.host_count = 1,

@@ -32,3 +32,10 @@ const struct dj_tee_choice *dj_tee_choice_of(uint8_t tee, bool emulated)
 	}
 	return NULL;
 }
+
+const char *dj_tee_word(uint8_t tee, bool emulated)
+{
+	const struct dj_tee_choice *c = dj_tee_choice_of(tee, emulated);
+
+	return c == NULL ? dj_tee_name(tee) : c->word;
+}

@@ -29,5 +29,8 @@ extern const struct dj_tee_choice dj_tee_choices[];
 const struct dj_tee_choice *dj_tee_choice_find(const char *word);
 const struct dj_tee_choice *dj_tee_choice_of(uint8_t tee, bool emulated);
 
+/* For people and --tee; the TEE's name for one that is no choice here. */
+const char *dj_tee_word(uint8_t tee, bool emulated);
+
 /* All words, as "process, kvm, ..."; a constant text. */
 #define DJ_TEE_WORDS "process, kvm, snp, snp-emu"

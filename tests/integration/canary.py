@@ -90,7 +90,7 @@ def session(agent, suite):
     files = []
     keep = agent.create()
     wire = os.path.join(agent.dir, "wire")
-    c = RefClient(ref, Wire(agent.session(keep), wire), os.path.join(agent.emu, "root.pem"), suites=[suite])
+    c = RefClient(ref, Wire(agent.session(keep), wire), agent.root, suites=[suite])
     c.handshake()
     secrets = {}
     kids = descendants(agent.proc.pid)

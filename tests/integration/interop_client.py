@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import (Agent, RefClient, Tap, echo_module, kcf1, measurement,  # noqa: E402
+from donjonlib import (Agent, RefClient, Tap, echo_module, kcf1, measurement, report_data,  # noqa: E402
                        parse_evidence, recv_frame, reference, spin_module)
 
 ref = reference()
@@ -21,7 +21,7 @@ def good(c, module, out):
 
 
 with Agent() as a:
-    root = os.path.join(a.emu, "root.pem")
+    root = a.root
     want = measurement()
     data = os.urandom(300000)
     mod = echo_module()
@@ -81,7 +81,7 @@ with Agent() as a:
     want_rd = ref.again_rd(c.sess.again, nonce, 1)
     fmt, purpose, items = parse_evidence(c.evidence[0])
     t.eq(c.again_rd, want_rd[:32], "AGAIN_RD is what section 7 says, while the program computes")
-    t.ok(items[1][72:136] == want_rd and purpose == 2, "and the evidence beside it carries it")
+    t.ok(report_data(items[1]) == want_rd and purpose == 2, "and the evidence beside it carries it")
     c.record(ref.K_SIGNAL, 0)
     c.finish()
     t.eq(c.exit["how"], 2, "a for(;;); program is stopped by SIGNAL")

@@ -30,7 +30,7 @@ class Sess:
     """A handshake up to OPEN made, not sent."""
 
     def __init__(self, a, keep):
-        self.c = RefClient(ref, a.session(keep, steal=True), os.path.join(a.emu, "root.pem"), suites=[2])
+        self.c = RefClient(ref, a.session(keep, steal=True), a.root, suites=[2])
         self.c.handshake()
         c = self.c
         self.rd = ref.report_data(c.hello, c.offer)
@@ -38,7 +38,7 @@ class Sess:
 
 
 with Agent() as a:
-    root = os.path.join(a.emu, "root.pem")
+    root = a.root
     keeps = [a.create(kcf1()) for _ in range(KEEPS)]
     sess = [[Sess(a, k) for _ in range(SESSIONS)] for k in keeps]
     flat = [(i, j, sess[i][j]) for i in range(KEEPS) for j in range(SESSIONS)]

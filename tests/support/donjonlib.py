@@ -3,6 +3,7 @@
 and a Keep driven by the executable reference of KSP/1 (ksp_ref.py, which
 stands beside the project and is loaded from there, never copied)."""
 import base64
+import fcntl
 import http.client
 import importlib.util
 import json
@@ -22,7 +23,10 @@ BUILD = os.environ.get("DONJON_BUILD", os.path.join(ROOT, "build"))
 # One parameter runs the same tests over another TEE.
 TEE = os.environ.get("DONJON_TEE", "process")
 FORMAT_PROCESS, TEE_PROCESS = 0x8001, 0x41
-FORMAT, TEE_NUMBER = {"process": (FORMAT_PROCESS, TEE_PROCESS), "kvm": (0x8002, 0x40)}[TEE]
+FORMAT, TEE_NUMBER = {"process": (FORMAT_PROCESS, TEE_PROCESS), "kvm": (0x8002, 0x40),
+                      "snp-emu": (0x8102, 2)}[TEE]
+TEE_NAME = TEE[:-4] if TEE.endswith("-emu") else TEE  # in the API and in policies
+DIGEST, DIGEST_HEX, ROOT_PEM = ("sha384", 96, "snp-root.pem") if TEE_NAME == "snp" else ("sha256", 64, "root.pem")
 
 
 def shared(*path):
@@ -104,6 +108,8 @@ class Agent:
         self.log = open(os.path.join(self.dir, "agent.log"), "wb")
         subprocess.run([program("donjon-emu"), "init", self.emu], check=True,
                        stdout=subprocess.DEVNULL)
+        add_emulator(self.emu)
+        self.root = os.path.join(self.emu, ROOT_PEM)
         self.proc = subprocess.Popen(
             [program("donjond"), "--socket", self.sock, "--emulation", self.emu,
              "--trace-frames", self.trace, "--state-dir", os.path.join(self.dir, "state"),
@@ -141,7 +147,7 @@ class Agent:
 
     def create(self, config=None):
         status, keep = self.request("POST", "/v1/keeps", {
-            "tee": TEE, "emulated": False, "config": base64.b64encode(config or kcf1()).decode()})
+            "tee": TEE_NAME, "emulated": TEE != TEE_NAME, "config": base64.b64encode(config or kcf1()).decode()})
         if status != 201:
             raise RuntimeError("no keep: %s %s" % (status, keep))
         return keep["id"]
@@ -167,8 +173,8 @@ class Agent:
         path = os.path.join(self.dir, "policy.toml")
         with open(path, "w") as f:
             f.write('schema = 1\nname = "test"\n[development]\nallow = true\nroot = "%s"\n'
-                    '[keep]\nmeasurement = [ { tee = "%s", sha256 = "%s" } ]\n'
-                    % (os.path.join(self.emu, "root.pem"), TEE, measurement()))
+                    '[keep]\nmeasurement = [ { tee = "%s", %s = "%s" } ]\n'
+                    % (self.root, TEE_NAME, DIGEST, measurement()))
         return path
 
     def close(self):
@@ -189,20 +195,38 @@ class Agent:
 
 
 def measurement():
-    out = subprocess.run([program("donjon"), "measure", "--tee", TEE, "--json"], check=True,
+    out = subprocess.run([program("donjon"), "measure", "--tee", TEE_NAME, "--json"], check=True,
                          stdout=subprocess.PIPE).stdout
     return find_hex(json.loads(out))
 
 
 def find_hex(o):
-    """The first 64-digit hex string in a JSON value."""
-    if isinstance(o, str) and len(o) == 64:
+    """The first hex string of a measurement's length in a JSON value."""
+    if isinstance(o, str) and len(o) == DIGEST_HEX:
         return o
     for v in (o.values() if isinstance(o, dict) else o if isinstance(o, list) else ()):
         r = find_hex(v)
         if r:
             return r
     return None
+
+
+def add_emulator(folder):
+    """The keys of the emulated secure processor, in a folder that donjon-emu
+    init made. They take seconds to make, so a build makes them once."""
+    if TEE != "snp-emu":
+        return
+    made = os.path.join(BUILD, "tests", "emu-snp")
+    os.makedirs(os.path.dirname(made), exist_ok=True)
+    with open(made + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(os.path.join(made, "snp-chain.pem")):
+            shutil.rmtree(made, ignore_errors=True)
+            subprocess.run([program("donjon-emu"), "init", made], check=True)
+            subprocess.run([program("donjon-emu"), "add", "snp", made], check=True)
+    for name in os.listdir(made):
+        if name.startswith("snp"):
+            shutil.copy(os.path.join(made, name), folder)
 
 
 def kcf1(owner=None, flags=0, pages=256, module=32 << 20, memory=None):
@@ -350,6 +374,11 @@ def parse_evidence(b):
     return fmt, purpose, items
 
 
+def report_data(report):
+    """Where the format has it."""
+    return report[0x50:0x90] if FORMAT == 0x8102 else report[72:136]
+
+
 def check_evidence(ref, b, report_data, root_pem, config_hash=None):
     """An independent judge of the development formats, by Debian's python3-cryptography."""
     import hashlib
@@ -358,6 +387,8 @@ def check_evidence(ref, b, report_data, root_pem, config_hash=None):
     from cryptography.hazmat.primitives.asymmetric import ec, utils
     fmt, _, items = parse_evidence(b)
     rep = items[1]
+    if FORMAT == 0x8102:
+        return check_snp(ref, fmt, items, report_data, root_pem, config_hash)
     if fmt != FORMAT or len(rep) != 240 or rep[:8] != b"DJPR\0\1" + TEE_NUMBER.to_bytes(2, "big"):
         raise ref.Reject("EVIDENCE")
     end = b"-----END CERTIFICATE-----\n"
@@ -377,6 +408,30 @@ def check_evidence(ref, b, report_data, root_pem, config_hash=None):
     if config_hash is not None and rep[40:72] != config_hash:
         raise ref.Reject("EVIDENCE config")
     return rep[8:40].hex()
+
+
+def check_snp(ref, fmt, items, report_data, root_pem, config_hash):
+    """SEV-SNP's report under the chain of an emulated chip (56860 section 7.3)."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+    rep = items[1]
+    end = b"-----END CERTIFICATE-----\n"
+    vcek, ask, ark = (x509.load_pem_x509_certificate(p + end) for p in items[2].split(end)[:3])
+    with open(root_pem, "rb") as f:
+        want = x509.load_pem_x509_certificate(f.read())
+    if fmt != FORMAT or len(rep) != 1184 or ark != want:
+        raise ref.Reject("EVIDENCE root")
+    pss = padding.PSS(padding.MGF1(hashes.SHA384()), 48)
+    for cert, by in ((ask, ark), (vcek, ask)):
+        by.public_key().verify(cert.signature, cert.tbs_certificate_bytes, pss, hashes.SHA384())
+    r, s = (int.from_bytes(rep[o:o + 72], "little") for o in (0x2a0, 0x2e8))
+    vcek.public_key().verify(utils.encode_dss_signature(r, s), rep[:0x2a0], ec.ECDSA(hashes.SHA384()))
+    if rep[0x50:0x90] != report_data:
+        raise ref.Reject("EVIDENCE report_data")
+    if config_hash is not None and rep[0xc0:0xe0] != config_hash:
+        raise ref.Reject("EVIDENCE config")
+    return rep[0x90:0xc0].hex()
 
 
 class RefClient:
@@ -402,7 +457,7 @@ class RefClient:
         kid = keep_id or self.o["keep_id"]
         n = RefClient.__new__(RefClient)
         n.ref, n.s, n.root, n.config_hash, n.minclass = ref, sock, self.root, self.config_hash, self.minclass
-        n.hello = ref.hello(os.urandom(32), [1, 2], [FORMAT_PROCESS], mode=1, keep_id=kid, minclass=self.minclass)
+        n.hello = ref.hello(os.urandom(32), [1, 2], [FORMAT], mode=1, keep_id=kid, minclass=self.minclass)
         n.out, n.ended, n.exit, n.again_rd, n.evidence = dict(self.out), set(), None, None, []
         n.ticket, n.ticket_no = key, no
         n.handshake()

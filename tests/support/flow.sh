@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# flow.sh TEE: the tests of the flow once more, over the Keeps of another TEE
+# than process: the same scripts, one parameter (tests/support/donjonlib.py, and
+# the client's own DONJON_TEE). Called by tests/integration/flow_*.sh.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+	echo "1..0 # SKIP no /dev/kvm that can be opened"
+	exit 0
+fi
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+export DONJON_TEE="$1"
+n=0
+bad=0
+scripts="interop_client.py splice.py canary.py languages.sh wasi_modules.py durable.py streams.py"
+[ "${DONJON_LONG:-}" = 1 ] && scripts="$scripts files_back.sh"
+for script in $scripts; do
+	n=$((n + 1))
+	if "tests/integration/$script" >"$out" 2>&1; then
+		echo "ok $n - over $DONJON_TEE: $script, $(grep -c '^ok' "$out") tests"
+	else
+		bad=1
+		grep -v '^ok' "$out" | sed 's/^/# /' | head -40
+		echo "not ok $n - over $DONJON_TEE: $script"
+	fi
+done
+echo "1..$n"
+exit $bad
