@@ -27,6 +27,7 @@
 	{ "argv0", 0, "NAME", "the program's name, if not the file's" }, \
 	{ "memory", 'm', "SIZE", "all memory of the keep, 256MiB" }, \
 	{ "time", 't', "TIME", "end it after so long, such as 10min" }, \
+	{ "clock", 0, "POLICY", "host, client, counting, fixed:TIME" }, \
 	{ "fuel", 0, "N", "end it after so many steps" }, \
 	{ "owner", 0, "FILE", "P-256 key: the keep serves nobody else" }, \
 	{ "again", 0, "SECONDS", "attest again every so often" }, \

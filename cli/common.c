@@ -23,6 +23,7 @@ static const struct {
 	{ "tee", DJ_SET_TEE },
 	{ "memory", DJ_SET_MEMORY },
 	{ "time", DJ_SET_TIME },
+	{ "clock", DJ_SET_CLOCK },
 	{ "owner", DJ_SET_OWNER },
 	{ "ca", DJ_SET_CA },
 	{ "cert", DJ_SET_CERT },
@@ -94,6 +95,11 @@ bool dj_cli_visit(const struct dj_cli *cli, const struct dj_settings *s,
 		ret->memory < (1u << 20) || ret->memory > (1ull << 46))
 		return bad_setting(s, DJ_SET_MEMORY,
 			"a size from 1MiB on, such as 256MiB or 2GiB", err);
+	if (!dj_clock_parse(dj_settings_get(s, DJ_SET_CLOCK), &ret->time_policy,
+		    &ret->time_ns))
+		return bad_setting(s, DJ_SET_CLOCK,
+			"host, client, counting, or fixed:2026-01-31T12:00:00Z",
+			err);
 	return true;
 }
 

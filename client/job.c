@@ -102,6 +102,8 @@ struct run {
 	bool again_due, again_open, again_rd, again_evidence;
 	uint8_t nonce[32], report_data[64], again_hash[32];
 
+	bool time_asked; /* the Keep wants the time, not before time_at */
+	uint64_t time_at;
 	int64_t start, began, tick, again_at, deadline;
 };
 
@@ -111,6 +113,15 @@ static int64_t now_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* This side's time of day, as policy `client` has it in the Keep. */
+static uint64_t time_of_day(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 static size_t least(size_t a, uint64_t b)
@@ -203,6 +214,18 @@ static enum made make_again(struct run *r)
 	return m;
 }
 
+static enum made make_time(struct run *r)
+{
+	uint64_t now = time_of_day();
+	enum made m;
+
+	if (!r->time_asked || now < r->time_at)
+		return MADE_NONE;
+	m = seal(r, DJ_KIND_TIME, 0, now, NULL, 0);
+	r->time_asked = m != MADE_ONE;
+	return m;
+}
+
 static enum made make_urgent(struct run *r)
 {
 	enum made m;
@@ -227,7 +250,9 @@ static enum made make_urgent(struct run *r)
 		r->stop_due = m != MADE_ONE;
 		return m;
 	}
-	m = make_ack(r);
+	m = make_time(r);
+	if (m == MADE_NONE)
+		m = make_ack(r);
 	if (m != MADE_NONE)
 		return m;
 	return r->again_due ? make_again(r) : MADE_NONE;
@@ -903,6 +928,10 @@ static bool on_record(struct run *r, uint8_t *frame, size_t len)
 		return on_again_rd(r, &in);
 	case DJ_KIND_FAIL:
 		return on_fail(r, &in);
+	case DJ_KIND_TIME_ASK:
+		r->time_asked = true;
+		r->time_at = in.off;
+		return true;
 	default:
 		return bad(r, "a record that has no place here");
 	}
@@ -1044,6 +1073,17 @@ static bool read_input(struct run *r, struct feed *f)
 	return true;
 }
 
+/* Milliseconds until the time is to be said, at most an hour. */
+static int64_t time_left(const struct run *r)
+{
+	uint64_t now = time_of_day(), ms;
+
+	if (r->time_at <= now)
+		return 0;
+	ms = (r->time_at - now) / 1000000 + 1;
+	return ms < 3600000 ? (int64_t)ms : 3600000;
+}
+
 static int timeout_of(const struct run *r, int64_t now)
 {
 	int64_t until = FOREVER;
@@ -1060,6 +1100,8 @@ static int timeout_of(const struct run *r, int64_t now)
 		until = r->again_at;
 	if (r->deadline < until)
 		until = r->deadline;
+	if (r->time_asked && now + time_left(r) < until)
+		until = now + time_left(r);
 	if (until == FOREVER)
 		return -1;
 	until -= now;

@@ -230,6 +230,8 @@ bool dj_visit_block(const struct dj_visit_options *o, EVP_PKEY *owner,
 		.total_memory = o->memory,
 		.max_memory_pages = (uint32_t)(o->memory / WASM_PAGE),
 		.max_module_bytes = (uint32_t)o->module_max,
+		.time_policy = o->time_policy,
+		.time_ns = o->time_ns,
 	};
 
 	if (o->receipts)

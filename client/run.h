@@ -32,6 +32,8 @@ struct dj_visit_options {
 
 	uint64_t memory;
 	uint64_t module_max; /* bytes that are about to be sent */
+	uint8_t time_policy; /* enum dj_time_policy */
+	uint64_t time_ns;    /* with DJ_TIME_FIXED */
 	const char *owner;   /* key file, or NULL */
 	bool one_size;
 	bool receipts; /* the Keep is to make one */

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attest/suggest.h"
 #include "attest/toml.h"
 #include "client/paths.h"
 #include "client/policy_file.h"
+#include "lib/proto/config.h"
 
 #define FILE_MAX ((size_t)64 << 10)
 
@@ -40,6 +42,7 @@ static const struct {
 		"256MiB" },
 	[DJ_SET_TIME] = { "keep.time", FORM_NUMBER, "DONJON_TIME", NULL },
 	[DJ_SET_ENGINE] = { "keep.engine", FORM_TEXT, NULL, "interp" },
+	[DJ_SET_CLOCK] = { "keep.clock", FORM_TEXT, NULL, "host" },
 	[DJ_SET_OWNER] = { "keep.owner", FORM_PATH, "DONJON_OWNER", NULL },
 	[DJ_SET_HOST] = { "host.url", FORM_URLS, "DONJON_HOST", NULL },
 	[DJ_SET_CA] = { "host.ca", FORM_PATH, "DONJON_CA", NULL },
@@ -578,4 +581,46 @@ bool dj_time_parse(const char *text, uint64_t *ret_ms)
 		86400000 };
 
 	return scaled(text, units, factors, ret_ms);
+}
+
+static bool instant(const char *text, uint64_t *ret_ns)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	uint64_t s = 0;
+	size_t digits = strspn(text, "0123456789");
+
+	if (end != NULL && *end == '\0') {
+		time_t t = timegm(&tm);
+
+		if (t < 0)
+			return false;
+		s = (uint64_t)t;
+	} else if (digits == 0 || digits > 10 || text[digits] != '\0') {
+		return false;
+	} else {
+		s = strtoull(text, NULL, 10);
+	}
+	*ret_ns = s * 1000000000;
+	return true;
+}
+
+bool dj_clock_parse(const char *text, uint8_t *ret_policy, uint64_t *ret_ns)
+{
+	static const char *const names[] = {
+		[DJ_TIME_HOST] = "host",
+		[DJ_TIME_FIXED] = NULL,
+		[DJ_TIME_COUNTING] = "counting",
+		[DJ_TIME_CLIENT] = "client",
+	};
+
+	*ret_ns = 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i] == NULL || strcmp(text, names[i]) != 0)
+			continue;
+		*ret_policy = (uint8_t)i;
+		return true;
+	}
+	*ret_policy = DJ_TIME_FIXED;
+	return strncmp(text, "fixed:", 6) == 0 && instant(text + 6, ret_ns);
 }

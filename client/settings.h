@@ -28,6 +28,7 @@ enum dj_setting {
 	DJ_SET_MEMORY, /* as written; dj_size_parse() */
 	DJ_SET_TIME,   /* as written; dj_time_parse() */
 	DJ_SET_ENGINE,
+	DJ_SET_CLOCK,
 	DJ_SET_OWNER,
 	DJ_SET_HOST, /* list of URLs */
 	DJ_SET_CA,
@@ -87,3 +88,9 @@ DJ_NODISCARD bool dj_settings_set(struct dj_settings *s, enum dj_setting which,
  */
 bool dj_size_parse(const char *text, uint64_t *ret_bytes);
 bool dj_time_parse(const char *text, uint64_t *ret_ms);
+
+/*
+ * A time policy: "host", "counting", "client", or "fixed:" and seconds since
+ * 1970 or a time such as 2026-01-31T12:00:00Z.
+ */
+bool dj_clock_parse(const char *text, uint8_t *ret_policy, uint64_t *ret_ns);

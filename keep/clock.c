@@ -4,6 +4,7 @@
 #include "keep/core.h"
 #include "keep/hostcall.h"
 #include "keep/stream.h"
+#include "lib/base/secret.h"
 #include "lib/base/size.h"
 
 #define TICK_NS UINT64_C(1000)
@@ -11,18 +12,100 @@
 static struct {
 	uint64_t last[2]; /* realtime, monotonic: the host's latest */
 	uint64_t moved;   /* virtual time since the start */
+	bool is_fresh;    /* realtime was learned a moment ago */
+
+	/* Policy client. */
+	uint64_t first, told; /* what it said first, and last */
+	bool is_told;
+	bool is_asked, ask_due; /* an answer is missing; a record is */
+	uint64_t ask_at;
 } clk;
 
 void dj_clock_init(void)
 {
-	clk.last[0] = 0;
-	clk.last[1] = 0;
-	clk.moved = 0;
+	dj_wipe(&clk, sizeof(clk));
 }
 
-bool dj_clock_supported(void)
+bool dj_clock_is_clients(void)
 {
-	return dj_core.config.time_policy != DJ_TIME_CLIENT;
+	return dj_core.config.time_policy == DJ_TIME_CLIENT;
+}
+
+static void ask(uint64_t at)
+{
+	clk.is_asked = clk.ask_due = true;
+	clk.ask_at = at;
+}
+
+void dj_clock_begin(void)
+{
+	if (dj_clock_is_clients())
+		ask(0);
+}
+
+bool dj_clock_told(uint64_t ns)
+{
+	if (!dj_clock_is_clients())
+		return false;
+	if (!clk.is_told)
+		clk.first = clk.told = ns;
+	clk.is_told = true;
+	if (ns > clk.told)
+		clk.told = ns;
+	clk.is_asked = clk.ask_due = false;
+	clk.is_fresh = true;
+	return true;
+}
+
+bool dj_clock_next_ask(uint64_t *ret_at)
+{
+	if (!clk.ask_due)
+		return false;
+	clk.ask_due = false;
+	*ret_at = clk.ask_at;
+	return true;
+}
+
+void dj_clock_attach(void)
+{
+	clk.ask_due = clk.is_asked;
+}
+
+void dj_clock_age(void)
+{
+	clk.is_fresh = false;
+}
+
+/* The client's answer, waited for. */
+static dj_status from_client(void)
+{
+	dj_status st = DJ_OK;
+
+	if (!clk.is_fresh)
+		ask(0);
+	while (st == DJ_OK && !clk.is_fresh)
+		st = dj_stream_wait(UINT64_MAX);
+	return st;
+}
+
+dj_status dj_clock_wait_start(void)
+{
+	dj_status st = DJ_OK;
+
+	while (st == DJ_OK && dj_clock_is_clients() && !clk.is_told)
+		st = dj_stream_wait(UINT64_MAX);
+	return st;
+}
+
+dj_status dj_clock_wait_client(uint64_t deadline)
+{
+	uint64_t at;
+
+	if (!dj_u64_add(clk.first, deadline, &at))
+		at = UINT64_MAX;
+	ask(at);
+	clk.is_fresh = false;
+	return dj_stream_wait(UINT64_MAX);
 }
 
 bool dj_clock_is_virtual(void)
@@ -47,6 +130,7 @@ static dj_status from_host(uint64_t which, uint64_t *ret_ns)
 		return st;
 	if (now > clk.last[which])
 		clk.last[which] = now;
+	clk.is_fresh = clk.is_fresh || which == 0;
 	*ret_ns = clk.last[which];
 	return DJ_OK;
 }
@@ -66,6 +150,13 @@ static uint64_t from_policy(void)
 
 dj_status dj_clock_realtime(uint64_t *ret_ns)
 {
+	dj_status st;
+
+	if (dj_clock_is_clients()) {
+		st = from_client();
+		*ret_ns = clk.told;
+		return st;
+	}
 	if (!dj_clock_is_virtual())
 		return from_host(0, ret_ns);
 	if (!dj_u64_add(dj_core.config.time_ns, from_policy(), ret_ns))
@@ -73,8 +164,28 @@ dj_status dj_clock_realtime(uint64_t *ret_ns)
 	return DJ_OK;
 }
 
+dj_status dj_clock_recent(uint64_t *ret_ns)
+{
+	if (dj_clock_is_virtual())
+		return dj_clock_realtime(ret_ns);
+	if (dj_clock_is_clients())
+		*ret_ns = clk.told;
+	else if (clk.is_fresh)
+		*ret_ns = clk.last[0];
+	else
+		return from_host(0, ret_ns);
+	return DJ_OK;
+}
+
 dj_status dj_clock_monotonic(uint64_t *ret_ns)
 {
+	dj_status st;
+
+	if (dj_clock_is_clients()) {
+		st = from_client();
+		*ret_ns = clk.told - clk.first;
+		return st;
+	}
 	if (!dj_clock_is_virtual())
 		return from_host(1, ret_ns);
 	*ret_ns = from_policy();

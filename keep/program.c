@@ -24,6 +24,8 @@
 #define POLLS_PER_STEP  4
 /* A look at the host's clock costs a round trip: some 25 ms apart. */
 #define POLLS_PER_CLOCK 256
+/* Times of files are as exact as Linux has them, some 4 ms. */
+#define POLLS_PER_AGE   40
 
 static struct {
 	enum dj_phase phase;
@@ -104,6 +106,7 @@ static enum dj_error start_loading(void)
 			return DJ_ERROR_TOO_BIG;
 	}
 	dj_sha256(prog.body.p, prog.body_len, prog.body_hash);
+	dj_clock_begin();
 	prog.phase = DJ_PHASE_LOADING;
 	return DJ_ERROR_NONE;
 }
@@ -223,6 +226,8 @@ static enum dj_trap poll(void *ctx)
 	struct run *r = ctx;
 
 	r->polls++;
+	if (r->polls % POLLS_PER_AGE == 0)
+		dj_clock_age();
 	if (r->polls % POLLS_PER_CLOCK == 0)
 		dj_program_check_time();
 	if (r->polls % POLLS_PER_STEP == 0 || dj_shim_attention())
@@ -276,9 +281,6 @@ static bool is_supported(void)
 {
 	if (prog.begin.format != DJ_MODULE_WASM)
 		return refused("this Keep takes no native code", NULL, 0,
-			DJ_DIAG_NO_OFFSET);
-	if (!dj_clock_supported())
-		return refused("time policy `client` is not supported", NULL, 0,
 			DJ_DIAG_NO_OFFSET);
 	return true;
 }
@@ -575,13 +577,23 @@ static void give_back(struct run *r)
 	dj_buffer_free(&prog.module);
 }
 
+/* Policy client: no program begins before the client has said the time. */
+static bool has_time(struct run *r)
+{
+	if (dj_clock_wait_start() == DJ_OK)
+		return true;
+	trapped(r, DJ_TRAP_STOPPED);
+	return false;
+}
+
 void dj_program_go(void)
 {
 	struct run r = { 0 };
 
 	prog.is_due = false;
 	set_deadline();
-	if (load(&r) && make_store(&r) && make_wasi(&r) && instantiate(&r))
+	if (load(&r) && make_store(&r) && has_time(&r) && make_wasi(&r) &&
+		instantiate(&r))
 		call_start(&r);
 	return_trees(&r);
 	sum_up(&r);

@@ -325,6 +325,7 @@ static void attach(const struct dj_claim *c)
 	}
 	dj_flow_attach();
 	dj_program_attach();
+	dj_clock_attach();
 	ss.is_owned = true;
 	ss.attach_no++;
 	if (ss.tickets[PEND].no != 0 && ss.ticket_used == ss.tickets[PEND].no)
@@ -482,6 +483,13 @@ static enum dj_error on_noop(const struct dj_inner *in)
 	return DJ_ERROR_NONE;
 }
 
+static enum dj_error on_time(const struct dj_inner *in)
+{
+	if (in->stream != 0 || in->len != 0)
+		return DJ_ERROR_BAD_INNER;
+	return dj_clock_told(in->off) ? DJ_ERROR_NONE : DJ_ERROR_BAD_ORDER;
+}
+
 typedef enum dj_error by_kind(const struct dj_inner *in);
 
 static by_kind *const kinds[] = {
@@ -496,6 +504,7 @@ static by_kind *const kinds[] = {
 	[DJ_KIND_AGAIN] = on_again,
 	[DJ_KIND_RELEASE] = on_release,
 	[DJ_KIND_NOOP] = on_noop,
+	[DJ_KIND_TIME] = on_time,
 };
 
 static enum dj_error on_record(void)
@@ -619,7 +628,9 @@ static bool next_record(size_t max, bool flush, struct dj_flow_record *ret)
 		};
 		return true;
 	}
-	return dj_flow_next(out_data(), max, flush, ret) || next_exit(ret);
+	*ret = (struct dj_flow_record){ .kind = DJ_KIND_TIME_ASK };
+	return dj_clock_next_ask(&ret->off) ||
+		dj_flow_next(out_data(), max, flush, ret) || next_exit(ret);
 }
 
 static bool send_next(const struct dj_flow_record *r)
@@ -635,7 +646,7 @@ static bool send_next(const struct dj_flow_record *r)
 static void pump_steady(void)
 {
 	size_t max = dj_class_size(ss.minclass) - DJ_INNER_HEADER;
-	struct dj_flow_record r = { .kind = DJ_KIND_NOOP };
+	struct dj_flow_record r;
 	uint64_t now;
 
 	if (dj_clock_host(&now) != DJ_OK || now < ss.steady_next)
@@ -643,7 +654,8 @@ static void pump_steady(void)
 	if (now - ss.steady_next >= ss.steady_ns)
 		ss.steady_next = now;
 	ss.steady_next += ss.steady_ns;
-	(void)next_record(max, true, &r);
+	if (!next_record(max, true, &r))
+		r = (struct dj_flow_record){ .kind = DJ_KIND_NOOP };
 	(void)send_next(&r);
 }
 

@@ -531,6 +531,7 @@ static dj_status block(uint64_t deadline)
 	if (moved)
 		return DJ_OK;
 	dj_session_sleep(deadline);
+	dj_clock_age();
 	dj_program_check_time();
 	(void)dj_session_step();
 	return dj_program_stopping() ? DJ_E_STATE : DJ_OK;
@@ -611,6 +612,8 @@ dj_status dj_stream_wait(uint64_t deadline)
 		dj_clock_skip(deadline);
 		return dj_program_stopping() ? DJ_E_STATE : DJ_OK;
 	}
+	if (deadline != UINT64_MAX && dj_clock_is_clients())
+		return dj_clock_wait_client(deadline);
 	return block(deadline);
 }
 

@@ -51,6 +51,8 @@ dj_status dj_stream_wait(uint64_t deadline);
  * for anything that matters.
  */
 dj_status dj_clock_realtime(uint64_t *ret_ns);
+/* The same, but may be some milliseconds old: for files. Asks seldom. */
+dj_status dj_clock_recent(uint64_t *ret_ns);
 dj_status dj_clock_monotonic(uint64_t *ret_ns);
 /* Resolution of both, ns. */
 uint64_t dj_clock_resolution(void);

@@ -202,7 +202,7 @@ enum dj_errno wasi_set_times(struct call *c, struct dj_vfs_node *n,
 	uint64_t atim, uint64_t mtim, uint32_t flags);
 enum filetype wasi_type(const struct dj_vfs_node *n);
 
-/* clock.c: realtime now; the last known if the clock does not answer. */
+/* clock.c: realtime, for files; the last known if the clock is silent. */
 uint64_t wasi_now(struct dj_wasi *w);
 
 /* What a stream call said: EIO, or the program is to stop. */

@@ -13,7 +13,7 @@ uint64_t wasi_now(struct dj_wasi *w)
 {
 	uint64_t now;
 
-	if (dj_clock_realtime(&now) == DJ_OK)
+	if (dj_clock_recent(&now) == DJ_OK)
 		w->last_time = now;
 	return w->last_time;
 }

@@ -56,23 +56,40 @@ static struct subscription decode(const struct call *c, const uint8_t *p)
 	return s;
 }
 
+/* The clock of one look at all subscriptions: read once, if at all. */
+struct look {
+	uint64_t start; /* of the call, on the monotonic clock */
+	uint64_t now;
+	bool is_known;     /* now */
+	bool has_failed;   /* the clock does not answer */
+	uint64_t deadline; /* the earliest that is not due yet */
+};
+
+static bool know_now(struct look *l)
+{
+	if (!l->is_known && !l->has_failed)
+		l->has_failed = dj_clock_monotonic(&l->now) != DJ_OK;
+	l->is_known = !l->has_failed;
+	return l->is_known;
+}
+
 /* When a clock subscription is due, on the monotonic clock. */
-static enum dj_errno due(const struct subscription *s, uint64_t start,
+static enum dj_errno due(const struct subscription *s, struct look *l,
 	uint64_t *ret)
 {
-	uint64_t now = 0, wait = s->timeout;
+	uint64_t now = 0, start = l->start, wait = s->timeout;
 
 	if (s->id > MONOTONIC || (s->flags & ~ABSTIME) != 0)
 		return DJ_EINVAL;
+	if (!know_now(l))
+		return DJ_ENOTSUP;
 	if (s->flags & ABSTIME) {
+		now = l->now;
 		if (s->id == REALTIME && dj_clock_realtime(&now) != DJ_OK)
-			return DJ_ENOTSUP;
-		if (s->id == MONOTONIC && dj_clock_monotonic(&now) != DJ_OK)
 			return DJ_ENOTSUP;
 		wait = s->timeout > now ? s->timeout - now : 0;
 		/* From now on, not from the start of the call. */
-		if (dj_clock_monotonic(&start) != DJ_OK)
-			return DJ_ENOTSUP;
+		start = l->now;
 	}
 	if (__builtin_add_overflow(start, wait, ret))
 		*ret = UINT64_MAX;
@@ -119,22 +136,18 @@ static bool fd_ready(struct call *c, const struct subscription *s,
 }
 
 static bool is_ready(struct call *c, const struct subscription *s,
-	uint64_t start, uint64_t *deadline, struct event *ret)
+	struct look *l, struct event *ret)
 {
-	uint64_t at, now;
+	uint64_t at;
 
 	*ret = (struct event){ .error = DJ_ESUCCESS };
 	if (s->kind != ON_CLOCK)
 		return fd_ready(c, s, ret);
-	ret->error = due(s, start, &at);
-	if (ret->error != DJ_ESUCCESS)
+	ret->error = due(s, l, &at);
+	if (ret->error != DJ_ESUCCESS || l->now >= at)
 		return true;
-	if (dj_clock_monotonic(&now) != DJ_OK)
-		ret->error = DJ_ENOTSUP;
-	if (ret->error != DJ_ESUCCESS || now >= at)
-		return true;
-	if (at < *deadline)
-		*deadline = at;
+	if (at < l->deadline)
+		l->deadline = at;
 	return false;
 }
 
@@ -153,19 +166,27 @@ static void put_event(uint8_t *p, const struct subscription *s,
 
 /* All that are ready; in and out do not overlap. */
 static uint32_t collect(struct call *c, const uint8_t *in, uint8_t *out,
-	uint32_t n, uint64_t start, uint64_t *deadline)
+	uint32_t n, struct look *l)
 {
 	uint32_t events = 0;
 
-	*deadline = UINT64_MAX;
+	l->deadline = UINT64_MAX;
 	for (uint32_t i = 0; i < n; i++) {
 		struct subscription s = decode(c, in + (size_t)i * sub_len(c));
 		struct event e;
 
-		if (is_ready(c, &s, start, deadline, &e))
+		if (is_ready(c, &s, l, &e))
 			put_event(out + (size_t)EVENT_LEN * events++, &s, &e);
 	}
 	return events;
+}
+
+static bool has_clock(const struct call *c, const uint8_t *in, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (in[i * sub_len(c) + 8] == ON_CLOCK)
+			return true;
+	return false;
 }
 
 static bool kinds_ok(const struct call *c, const uint8_t *in, uint32_t n)
@@ -184,7 +205,7 @@ static enum dj_errno poll_oneoff(struct call *c)
 	const uint8_t *in = wasi_mem(c, in_at, in_len);
 	uint8_t *out = wasi_mem(c, out_at, out_len);
 	uint8_t *count = wasi_mem(c, arg32(c, 3), 4);
-	uint64_t start = 0, deadline;
+	struct look l = { 0 };
 	uint32_t events;
 	dj_status st;
 
@@ -198,13 +219,13 @@ static enum dj_errno poll_oneoff(struct call *c)
 	if (!kinds_ok(c, in, n))
 		return DJ_EINVAL;
 	/* Without a clock only the clock's subscriptions fail. */
-	if (dj_clock_monotonic(&start) != DJ_OK)
-		start = 0;
-
-	while ((events = collect(c, in, out, n, start, &deadline)) == 0) {
-		st = dj_stream_wait(deadline);
+	if (has_clock(c, in, n) && know_now(&l))
+		l.start = l.now;
+	while ((events = collect(c, in, out, n, &l)) == 0) {
+		st = dj_stream_wait(l.deadline);
 		if (st != DJ_OK)
 			return wasi_stream_failed(c, st);
+		l.is_known = false;
 	}
 	put32(count, events);
 	return DJ_ESUCCESS;

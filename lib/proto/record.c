@@ -37,11 +37,11 @@ static const uint32_t from_client = LOW(DJ_KIND_CLAIM) | LOW(DJ_KIND_RESUME) |
 	LOW(DJ_KIND_BEGIN) | LOW(DJ_KIND_MODULE) | LOW(DJ_KIND_RUN) |
 	LOW(DJ_KIND_DATA) | LOW(DJ_KIND_END) | LOW(DJ_KIND_ACK) |
 	LOW(DJ_KIND_SIGNAL) | LOW(DJ_KIND_DETACH) | LOW(DJ_KIND_AGAIN) |
-	LOW(DJ_KIND_RELEASE) | LOW(DJ_KIND_NOOP);
+	LOW(DJ_KIND_RELEASE) | LOW(DJ_KIND_NOOP) | LOW(DJ_KIND_TIME);
 static const uint32_t both_ways = LOW(DJ_KIND_DATA) | LOW(DJ_KIND_END) |
 	LOW(DJ_KIND_ACK) | LOW(DJ_KIND_NOOP);
 static const uint32_t from_keep = HIGH(DJ_KIND_READY) | HIGH(DJ_KIND_EXIT) |
-	HIGH(DJ_KIND_AGAIN_RD) | HIGH(DJ_KIND_FAIL);
+	HIGH(DJ_KIND_AGAIN_RD) | HIGH(DJ_KIND_FAIL) | HIGH(DJ_KIND_TIME_ASK);
 
 bool dj_kind_from_client(uint8_t kind)
 {
@@ -71,12 +71,14 @@ const char *dj_kind_name(uint8_t kind)
 		[DJ_KIND_AGAIN] = "AGAIN",
 		[DJ_KIND_RELEASE] = "RELEASE",
 		[DJ_KIND_NOOP] = "NOOP",
+		[DJ_KIND_TIME] = "TIME",
 	};
 	static const char *const high[] = {
 		[DJ_KIND_READY - 0x80] = "READY",
 		[DJ_KIND_EXIT - 0x80] = "EXIT",
 		[DJ_KIND_AGAIN_RD - 0x80] = "AGAIN_RD",
 		[DJ_KIND_FAIL - 0x80] = "FAIL",
+		[DJ_KIND_TIME_ASK - 0x80] = "TIME_ASK",
 	};
 
 	if (kind < sizeof(low) / sizeof(low[0]))

@@ -45,10 +45,12 @@ enum dj_kind {
 	DJ_KIND_AGAIN = 0x0c,
 	DJ_KIND_RELEASE = 0x0d,
 	DJ_KIND_NOOP = 0x0e,
+	DJ_KIND_TIME = 0x10, /* off: the client's time, ns since 1970 */
 	DJ_KIND_READY = 0x81,
 	DJ_KIND_EXIT = 0x89,
 	DJ_KIND_AGAIN_RD = 0x8c,
 	DJ_KIND_FAIL = 0x8f,
+	DJ_KIND_TIME_ASK = 0x90, /* off: not to be answered before then */
 };
 
 /* "CLAIM" and so on; NULL for a number that is none. */

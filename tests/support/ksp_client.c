@@ -275,6 +275,10 @@ static void note(struct ksp_client *c, const struct dj_inner *in)
 		c->has_exit = true;
 		c->exits++;
 		break;
+	case DJ_KIND_TIME_ASK:
+		c->time_asks++;
+		c->time_ask = in->off;
+		break;
 	case DJ_KIND_FAIL:
 		must(dj_fail_parse(in->data, in->len, &code) == DJ_OK, "FAIL");
 		c->error = code;

@@ -62,6 +62,8 @@ struct ksp_client {
 	uint64_t out_end[KSP_STREAMS]; /* length said by END, or UINT64_MAX */
 	uint64_t in_acked[256], in_limit[256]; /* what the Keep's ACKs say */
 	bool auto_ack;
+	unsigned time_asks;
+	uint64_t time_ask; /* of the last */
 	bool has_exit;
 	unsigned exits;
 	struct dj_exit exit;

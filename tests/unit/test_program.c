@@ -399,15 +399,43 @@ static void trees_come_back_when_a_program_ends_and_not_when_it_traps(void)
 	eq_u64(c->out_end[DJ_STREAM_RETURNED], UINT64_MAX);
 }
 
-static void what_this_Keep_lacks_is_refused_by_name(void)
+static void no_program_begins_before_the_client_has_said_the_time(void)
 {
 	struct dj_config cfg = config();
+	unsigned before;
 
 	cfg.time_policy = DJ_TIME_CLIENT;
 	start_with(&cfg);
+	eq_u64(c->time_asks, 0);
+	ksp_load(c, nop, sizeof(nop), NULL);
+	eq_u64(c->time_asks, 1);
+	ksp_run(c);
+	ok(!c->has_exit);
+	/* One that comes back is asked again. */
+	ok(ksp_connect(c, DJ_MODE_REATTACH));
+	ksp_drain(c);
+	eq_u64(c->time_asks, 2);
+	before = fake.clocks;
+	ksp_send(c, DJ_KIND_TIME, 0, UINT64_C(1900000000000000000), NULL, 0);
+	ksp_drain(c);
+	check_exit(DJ_EXIT_EXIT, 0, 0);
+	eq_u64(fake.clocks, before);
+
+	start_with(&cfg);
 	ksp_load(c, nop, sizeof(nop), NULL);
 	ksp_run(c);
-	check_refused("time policy");
+	ksp_send(c, DJ_KIND_SIGNAL, DJ_SIGNAL_STOP, 0, NULL, 0);
+	ksp_drain(c);
+	check_exit(DJ_EXIT_STOPPED, 0, 0);
+}
+
+static void the_time_of_a_client_is_taken_only_where_the_block_says_so(void)
+{
+	start();
+	ksp_load(c, nop, sizeof(nop), NULL);
+	ksp_send(c, DJ_KIND_TIME, 0, 1, NULL, 0);
+	ksp_drain(c);
+	eq_u64(c->error, DJ_ERROR_BAD_ORDER);
 }
 
 static void begin_body(uint8_t body[static 48], uint64_t len,
@@ -825,7 +853,8 @@ int main(void)
 	RUN(trees_come_back_when_a_program_ends_and_not_when_it_traps);
 	RUN(named_streams_are_there_and_end_with_the_program);
 	RUN(a_stream_that_cannot_be_a_file_is_refused_by_name);
-	RUN(what_this_Keep_lacks_is_refused_by_name);
+	RUN(no_program_begins_before_the_client_has_said_the_time);
+	RUN(the_time_of_a_client_is_taken_only_where_the_block_says_so);
 	RUN(loading_has_an_order);
 	RUN(another_module_than_BEGIN_names_never_runs);
 	RUN(RUN_is_taken_once);

@@ -554,9 +554,9 @@ static void kinds_go_in_their_direction_only(void)
 		named += dj_kind_name((uint8_t)i) != NULL;
 		ok((from_c || from_k) == (dj_kind_name((uint8_t)i) != NULL));
 	}
-	eq_u64(c, 13);
-	eq_u64(k, 8);
-	eq_u64(named, 17);
+	eq_u64(c, 14);
+	eq_u64(k, 9);
+	eq_u64(named, 19);
 	ok(!dj_kind_from_client(DJ_KIND_READY));
 	ok(!dj_kind_from_keep(DJ_KIND_CLAIM));
 	ok(dj_kind_from_keep(DJ_KIND_DATA) && dj_kind_from_client(6));

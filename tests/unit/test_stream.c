@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 
+#include "keep/clock.h"
 #include "keep/core.h"
 #include "keep/flow.h"
 #include "keep/hostcall.h"
@@ -400,6 +401,29 @@ static void wait_for_time(void)
 	}
 }
 
+static void wait_twice(void)
+{
+	status = dj_stream_wait(UINT64_MAX);
+	program_done = status == DJ_OK;
+	status = dj_stream_wait(UINT64_C(99000000000));
+}
+
+static void a_wait_is_one_hostcall_and_does_not_spin(void)
+{
+	unsigned waits;
+
+	start(wait_twice);
+	eq_u64(fake.waits, 1);
+	eq_u64(fake.clocks, 0);
+	ok(!program_done);
+	waits = fake.waits;
+	(void)fake_run();
+	ok(program_done);
+	eq_u64(fake.waits, waits + 1);
+	eq_u64(fake.deadline, UINT64_C(99000000000));
+	eq_u64(fake.clocks, 0);
+}
+
 static void a_wait_has_the_deadline_that_was_asked_for(void)
 {
 	start(wait_for_time);
@@ -457,6 +481,103 @@ static void fixed_and_counting_time_ask_nobody(void)
 		eq_u64(times[i], 1000u * (unsigned)(i + 1));
 	ok(program_done);
 	eq_u64(fake.clocks, 0);
+}
+
+/* Looks, waits an hour, looks; then gives times to files. */
+static void look_at_the_clients_time(void)
+{
+	uint64_t at;
+
+	status = dj_clock_wait_start();
+	for (int i = 0; i < 4 && status == DJ_OK; i += 2) {
+		status = dj_clock_realtime(&times[i]);
+		if (status == DJ_OK)
+			status = dj_clock_monotonic(&times[i + 1]);
+		at = times[i + 1] + UINT64_C(3600000000000);
+		if (i == 0 && status == DJ_OK)
+			status = dj_stream_wait(at);
+	}
+	dj_clock_age();
+	(void)dj_clock_recent(&times[4]);
+	status = dj_clock_realtime(&times[5]);
+}
+
+/* Takes what was sent without waking the Keep. */
+static void take_all(void)
+{
+	struct dj_inner in;
+
+	while (ksp_recv(&c, &in))
+		;
+}
+
+static void tell(uint64_t ns)
+{
+	ksp_send(&c, DJ_KIND_TIME, 0, ns, NULL, 0);
+	take_all();
+}
+
+static void the_clients_time_is_asked_for_and_is_all_there_is(void)
+{
+	static const uint64_t then = UINT64_C(1900000000000000000);
+	static const uint64_t hour = UINT64_C(3600000000000);
+	struct dj_config cfg = { .max_memory_pages = 1,
+		.total_memory = 8 * MIB,
+		.time_policy = DJ_TIME_CLIENT };
+
+	memset(times, 0, sizeof(times));
+	start_with(look_at_the_clients_time, &cfg);
+	ok(ksp_connect(&c, DJ_MODE_NEW));
+	ksp_load(&c, "module", 6, NULL);
+	eq_u64(c.time_asks, 1);
+	eq_u64(c.time_ask, 0);
+	tell(then);
+	/* It waits: asked for the time in an hour, and not before. */
+	eq_u64(times[0], then);
+	eq_u64(times[1], 0);
+	eq_u64(c.time_asks, 2);
+	eq_u64(c.time_ask, then + hour);
+	/* Each attach is asked again: frames woke it, so for the time now. */
+	ok(ksp_connect(&c, DJ_MODE_REATTACH));
+	take_all();
+	eq_u64(c.time_asks, 3);
+	tell(then + hour + 5);
+	eq_u64(times[2], then + hour + 5);
+	eq_u64(times[3], hour + 5);
+	/* A file's time asks nobody, a look does; time does not go back. */
+	eq_u64(times[4], then + hour + 5);
+	eq_u64(c.time_asks, 4);
+	eq_u64(c.time_ask, 0);
+	ok(!program_done);
+	tell(5);
+	ok(program_done);
+	eq_u64(times[5], then + hour + 5);
+	eq_u64(fake.clocks, 0);
+	ksp_send(&c, DJ_KIND_TIME, 1, 1, NULL, 0);
+	ksp_drain(&c);
+	eq_u64(c.error, DJ_ERROR_BAD_INNER);
+}
+
+static void make_files(void)
+{
+	uint64_t t;
+
+	for (int i = 0; i < 1000; i++)
+		(void)dj_clock_recent(&t);
+	dj_clock_age();
+	(void)dj_clock_recent(&t);
+	program_done = true;
+	status = dj_stream_wait(UINT64_MAX);
+	(void)dj_clock_recent(&t);
+}
+
+static void times_of_files_cost_one_look_at_the_host_in_a_while(void)
+{
+	start(make_files);
+	ok(program_done);
+	eq_u64(fake.clocks, 2);
+	ok(ksp_connect(&c, DJ_MODE_NEW));
+	eq_u64(fake.clocks, 3);
 }
 
 /* ---- named streams ---- */
@@ -646,9 +767,12 @@ int main(void)
 	RUN(stop_ends_a_blocked_read_and_a_blocked_write);
 	RUN(nothing_is_lost_or_doubled_over_many_attaches);
 	RUN(output_waits_for_the_client_to_come_back);
+	RUN(a_wait_is_one_hostcall_and_does_not_spin);
 	RUN(a_wait_has_the_deadline_that_was_asked_for);
 	RUN(host_time_never_goes_backward);
 	RUN(fixed_and_counting_time_ask_nobody);
+	RUN(the_clients_time_is_asked_for_and_is_all_there_is);
+	RUN(times_of_files_cost_one_look_at_the_host_in_a_while);
 	RUN(a_named_stream_goes_both_ways_through_its_windows);
 	RUN(a_named_stream_has_its_own_back_pressure);
 	RUN(a_named_stream_goes_one_way_if_it_was_opened_so);

@@ -20,6 +20,7 @@ static struct {
 	uint64_t now, room;
 	unsigned waits;
 	uint8_t stream; /* of the last read or write */
+	unsigned clocks, wake_after;
 } fake;
 
 dj_status dj_stream_write(uint8_t stream, const void *p, size_t len)
@@ -66,6 +67,8 @@ dj_status dj_stream_wait(uint64_t deadline)
 {
 	if (fake.stop || ++fake.waits > 100)
 		return DJ_E_STATE;
+	if (fake.waits == fake.wake_after)
+		fake.ended = true;
 	if (deadline != UINT64_MAX && fake.now < deadline)
 		fake.now = deadline;
 	return DJ_OK;
@@ -75,14 +78,21 @@ dj_status dj_clock_realtime(uint64_t *ret_ns)
 {
 	if (fake.no_clock)
 		return DJ_E_UNSUPPORTED;
+	fake.clocks++;
 	*ret_ns = 1000000000000 + fake.now;
 	return DJ_OK;
+}
+
+dj_status dj_clock_recent(uint64_t *ret_ns)
+{
+	return dj_clock_realtime(ret_ns);
 }
 
 dj_status dj_clock_monotonic(uint64_t *ret_ns)
 {
 	if (fake.no_clock)
 		return DJ_E_UNSUPPORTED;
+	fake.clocks++;
 	*ret_ns = fake.now;
 	return DJ_OK;
 }
@@ -1004,6 +1014,37 @@ static void poll_waits_for_the_first_of_its_events(void)
 	close_program();
 }
 
+/* With stream.c's: a wait is one hostcall, and a look at the clock is one. */
+static void poll_sleeps_once_and_looks_at_the_clock_once_each_side(void)
+{
+	open_program();
+	for (uint32_t i = 0; i < 60; i++)
+		subscribe_clock(i, i, 1, 1000 + i, 0);
+	for (uint32_t i = 60; i < 80; i++)
+		subscribe_fd(i, i, 1, 0);
+	fake.clocks = fake.waits = 0;
+	eq_u64(poll(80), 0);
+	eq_u64(get32(mem + RES), 1);
+	eq_u64(fake.waits, 1);
+	eq_u64(fake.clocks, 2);
+	/* Streams alone need no clock. */
+	fake.clocks = fake.waits = 0;
+	fake.wake_after = 3;
+	for (uint32_t i = 0; i < 80; i++)
+		subscribe_fd(i, i, 1, 0);
+	eq_u64(poll(80), 0);
+	eq_u64(get32(mem + RES), 80);
+	eq_u64(fake.waits, 3);
+	eq_u64(fake.clocks, 0);
+	/* What is due does not sleep. */
+	fake.clocks = fake.waits = 0;
+	subscribe_clock(0, 1, 1, 0, 0);
+	eq_u64(poll(1), 0);
+	eq_u64(fake.waits, 0);
+	eq_u64(fake.clocks, 1);
+	close_program();
+}
+
 static void names_are_linked_renamed_and_removed(void)
 {
 	uint32_t fd;
@@ -1178,6 +1219,7 @@ int main(void)
 	RUN(exit_ends_the_program_with_its_code);
 	RUN(clocks_answer);
 	RUN(poll_waits_for_the_first_of_its_events);
+	RUN(poll_sleeps_once_and_looks_at_the_clock_once_each_side);
 	RUN(names_are_linked_renamed_and_removed);
 	RUN(times_are_set_and_told);
 	RUN(preview_0_has_its_own_layouts);

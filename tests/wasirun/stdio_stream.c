@@ -102,6 +102,11 @@ dj_status dj_clock_realtime(uint64_t *ret_ns)
 	return read_clock(CLOCK_REALTIME, ret_ns);
 }
 
+dj_status dj_clock_recent(uint64_t *ret_ns)
+{
+	return dj_clock_realtime(ret_ns);
+}
+
 dj_status dj_clock_monotonic(uint64_t *ret_ns)
 {
 	return read_clock(CLOCK_MONOTONIC, ret_ns);
