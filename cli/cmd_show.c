@@ -25,20 +25,66 @@ static const char *type_name(unsigned t)
 		return "f64";
 	case DJ_WASM_V128:
 		return "v128";
+	case DJ_WASM_I8:
+		return "i8";
+	case DJ_WASM_I16:
+		return "i16";
+	case DJ_WASM_NULLEXNREF:
+		return "noexn";
+	case DJ_WASM_NULLFUNCREF:
+		return "nofunc";
+	case DJ_WASM_NULLEXTERNREF:
+		return "noextern";
+	case DJ_WASM_NULLREF:
+		return "none";
 	case DJ_WASM_FUNCREF:
-		return "funcref";
+		return "func";
 	case DJ_WASM_EXTERNREF:
-		return "externref";
+		return "extern";
+	case DJ_WASM_ANYREF:
+		return "any";
+	case DJ_WASM_EQREF:
+		return "eq";
+	case DJ_WASM_I31REF:
+		return "i31";
+	case DJ_WASM_STRUCTREF:
+		return "struct";
+	case DJ_WASM_ARRAYREF:
+		return "array";
 	case DJ_WASM_EXNREF:
-		return "exnref";
+		return "exn";
+	case DJ_WASM_TYPEDREF:
+		return "type";
 	}
 	return "?";
 }
 
-static void put_types(FILE *f, const uint8_t *types, uint32_t count)
+/* As the text format has it: funcref, (ref any), (ref null 3). */
+static void put_type(FILE *f, uint32_t type)
 {
-	for (uint32_t i = 0; i < count; i++)
-		fprintf(f, "%s%s", i == 0 ? "" : ", ", type_name(types[i]));
+	bool may_be_null = (type & DJ_WASM_NON_NULL) == 0;
+	unsigned heap = type & 0x7f;
+
+	if (!dj_wasm_is_ref(type))
+		fprintf(f, "%s", type_name(type));
+	else if (heap == DJ_WASM_TYPEDREF)
+		fprintf(f, "(ref %s%u)", may_be_null ? "null " : "",
+			(unsigned)(type >> DJ_WASM_TYPE_SHIFT));
+	else if (!may_be_null)
+		fprintf(f, "(ref %s)", type_name(heap));
+	else if (strncmp(type_name(heap), "no", 2) == 0)
+		fprintf(f, "null%sref",
+			heap == DJ_WASM_NULLREF ? "" : type_name(heap) + 2);
+	else
+		fprintf(f, "%sref", type_name(heap));
+}
+
+static void put_types(FILE *f, const uint32_t *types, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		fprintf(f, "%s", i == 0 ? "" : ", ");
+		put_type(f, types[i]);
+	}
 }
 
 static void put_limits(FILE *f, const struct dj_wasm_limits *l,
@@ -75,7 +121,9 @@ static char *describe(const struct dj_wasm_import *i)
 		put_func(f, i->func);
 		break;
 	case DJ_WASM_TABLE:
-		fprintf(f, "table of %s, ", type_name(i->table.elem));
+		fprintf(f, "table of ");
+		put_type(f, i->table.elem);
+		fprintf(f, ", ");
 		put_limits(f, &i->table.limits, "entries");
 		break;
 	case DJ_WASM_MEMORY:
@@ -83,9 +131,8 @@ static char *describe(const struct dj_wasm_import *i)
 		put_limits(f, &i->memory, "pages");
 		break;
 	case DJ_WASM_GLOBAL:
-		fprintf(f, "global %s%s",
-			i->global.is_mutable ? "mutable " : "",
-			type_name(i->global.type));
+		fprintf(f, "global %s", i->global.is_mutable ? "mutable " : "");
+		put_type(f, i->global.type);
 		break;
 	case DJ_WASM_TAG:
 		fprintf(f, "tag of ");

@@ -18,12 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct dj_store *store;
 
-static bool is_ref(uint8_t type)
-{
-	return type == DJ_WASM_FUNCREF || type == DJ_WASM_EXTERNREF ||
-		type == DJ_WASM_EXNREF;
-}
-
 static enum dj_trap answer(void *ctx, struct dj_instance *caller,
 	union dj_value *args)
 {
@@ -47,7 +41,7 @@ static dj_status resolve(void *ctx, const struct dj_wasm_import *im,
 	case DJ_WASM_FUNC:
 		return im->func->result_count > 1 ||
 				(im->func->result_count == 1 &&
-					is_ref(im->func->results[0]))
+					dj_wasm_is_ref(im->func->results[0]))
 			? DJ_E_INPUT
 			: dj_func_new_host(store, im->func, answer, NULL,
 				  &ret->func);
@@ -61,6 +55,9 @@ static dj_status resolve(void *ctx, const struct dj_wasm_import *im,
 			im->memory.max, &ret->memory);
 	case DJ_WASM_GLOBAL:
 		/* A number would not do for a reference, and zero is null. */
+		if (dj_wasm_is_ref(im->global.type) &&
+			(im->global.type & DJ_WASM_NON_NULL) != 0)
+			return DJ_E_INPUT;
 		return dj_global_new(store, im->global.type,
 			im->global.is_mutable, zero, &ret->global);
 	case DJ_WASM_TAG:
@@ -80,8 +77,11 @@ static void call(struct dj_func *f, uint8_t fill)
 		return;
 	memset(args, fill, sizeof(args));
 	for (uint32_t i = 0, at = 0; i < t->param_count; i++, at++) {
-		if (is_ref(t->params[i]))
+		if (dj_wasm_is_ref(t->params[i])) {
+			if ((t->params[i] & DJ_WASM_NON_NULL) != 0)
+				return;
 			args[at].ref = NULL;
+		}
 		if (t->params[i] == DJ_WASM_V128)
 			at++;
 	}

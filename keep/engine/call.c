@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keep/engine/store.h"
+#include "keep/engine/gc.h"
 
 /* dj_call() in a host function in dj_call() ...: each uses C stack. */
 #define MAX_NESTING 32
@@ -85,33 +85,23 @@ bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end)
 	return end <= vm->stack_max || dj_vm_more_stack(vm, end);
 }
 
+/* Handlers stand innermost first; a delegate passes over some. */
 static const struct dj_handler *find_handler(const struct dj_func *f,
 	const uint32_t *pc, const struct dj_tag *tag)
 {
-	uint32_t at = (uint32_t)(pc - f->code);
+	uint32_t at = (uint32_t)(pc - f->code), depth = UINT32_MAX;
 
 	for (uint32_t i = 0; i < f->handler_count; i++) {
 		const struct dj_handler *h = &f->handlers[i];
 
-		if (at >= h->from && at < h->to &&
-			(h->tag == NULL || h->tag == tag))
+		if (at < h->from || at >= h->to || h->depth > depth)
+			continue;
+		if (h->target == DJ_HANDLER_DELEGATE)
+			depth = h->outer;
+		else if (h->tag == NULL || h->tag == tag)
 			return h;
 	}
 	return NULL;
-}
-
-static struct dj_exn *make_exn(struct dj_store *s, const struct dj_tag *tag,
-	const union dj_slot *values)
-{
-	size_t len = tag->slots * sizeof(*values);
-	struct dj_exn *exn = dj_arena_array(s->arena, 1, sizeof(*exn) + len, 8);
-
-	if (exn == NULL)
-		return NULL;
-	exn->tag = tag;
-	if (len != 0)
-		memcpy(exn->v, values, len);
-	return exn;
 }
 
 enum dj_trap dj_vm_throw(struct dj_vm *vm, const uint32_t *pc,
@@ -120,8 +110,10 @@ enum dj_trap dj_vm_throw(struct dj_vm *vm, const uint32_t *pc,
 {
 	struct dj_call_frame *fr = vm->frame;
 	const struct dj_handler *h;
-	union dj_slot *base = *fp, *at;
+	union dj_slot *base = *fp;
+	enum dj_trap t;
 
+	vm->top = base + fr->func->frame_slots;
 	for (;;) {
 		h = find_handler(fr->func, pc, tag);
 		if (h != NULL)
@@ -132,18 +124,15 @@ enum dj_trap dj_vm_throw(struct dj_vm *vm, const uint32_t *pc,
 		base = fr->fp;
 		fr--;
 	}
-	if (h->has_ref && exn == NULL) {
-		exn = make_exn(vm->store, tag, values);
-		if (exn == NULL)
-			return DJ_TRAP_LIMIT;
+	if (h->ref != DJ_HANDLER_NO_REF && exn == NULL) {
+		t = dj_exn_new(vm, tag, values, &exn);
+		if (t != DJ_TRAP_NONE)
+			return t;
 	}
-	at = base + h->dst;
-	if (h->tag != NULL && tag->slots != 0) {
-		memmove(at, values, tag->slots * sizeof(*values));
-		at += tag->slots;
-	}
-	if (h->has_ref)
-		at->ref = exn;
+	if (h->tag != NULL && tag->slots != 0)
+		memmove(base + h->dst, values, tag->slots * sizeof(*values));
+	if (h->ref != DJ_HANDLER_NO_REF)
+		base[h->ref].ref = exn;
 	*fp = base;
 	vm->frame = fr;
 	vm->pc = fr->func->code + h->target;

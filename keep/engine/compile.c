@@ -63,7 +63,7 @@ static void on_const(struct dj_compiler *c, uint32_t w)
 		dj_emit_push_const(c, dj_wasm_rd_bits(&c->r, 8));
 		break;
 	case DJ_OP_REF_NULL:
-		(void)dj_wasm_rd_u8(&c->r);
+		(void)dj_wasm_rd_heaptype(&c->r, c->m);
 		dj_emit_push_const(c, 0);
 		break;
 	case DJ_OP_REF_FUNC:
@@ -82,7 +82,7 @@ static void on_op(struct dj_compiler *c, uint32_t w)
 		break;
 	case DJ_OP_SELECT_T:
 		(void)dj_wasm_rd_u32(&c->r);
-		(void)dj_wasm_rd_u8(&c->r);
+		(void)dj_wasm_rd_valtype(&c->r, c->m);
 		on_select(c);
 		break;
 	case DJ_OP_SELECT:
@@ -119,6 +119,9 @@ static void on_op(struct dj_compiler *c, uint32_t w)
 	case DJ_OP_REF_IS_NULL:
 		dj_compile_eqz(c, DJ_I_i64_eq_ss);
 		break;
+	case DJ_OP_REF_EQ ... DJ_OP_BR_ON_NON_NULL:
+		dj_compile_ref(c, w);
+		break;
 	case DJ_OP_DATA_DROP:
 	case DJ_OP_ELEM_DROP:
 		dj_compile_drop_segment(c, w);
@@ -134,6 +137,8 @@ static void on_op(struct dj_compiler *c, uint32_t w)
 	default:
 		if (w <= DJ_OP_CONTROL_LAST)
 			dj_compile_control(c, w);
+		else if (w >= DJ_OP_GC)
+			dj_compile_gc(c, w);
 		else if (w >= DJ_OP_SIMD)
 			dj_compile_simd(c, w);
 		else
@@ -151,17 +156,55 @@ static void skip_simd(struct dj_wasm_rd *r, uint32_t w)
 		(void)dj_wasm_rd_u8(r);
 }
 
+static void skip_gc(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
+	uint32_t w)
+{
+	uint32_t n = 0;
+
+	switch (w) {
+	case DJ_OP_STRUCT_NEW ... DJ_OP_STRUCT_NEW_DEFAULT:
+	case DJ_OP_ARRAY_NEW ... DJ_OP_ARRAY_NEW_DEFAULT:
+	case DJ_OP_ARRAY_GET ... DJ_OP_ARRAY_SET:
+	case DJ_OP_ARRAY_FILL:
+		n = 1;
+		break;
+	case DJ_OP_STRUCT_GET ... DJ_OP_STRUCT_SET:
+	case DJ_OP_ARRAY_NEW_FIXED ... DJ_OP_ARRAY_NEW_ELEM:
+	case DJ_OP_ARRAY_COPY ... DJ_OP_ARRAY_INIT_ELEM:
+		n = 2;
+		break;
+	case DJ_OP_REF_TEST ... DJ_OP_REF_CAST_NULL:
+		(void)dj_wasm_rd_heaptype(r, m);
+		break;
+	case DJ_OP_BR_ON_CAST ... DJ_OP_BR_ON_CAST_FAIL:
+		(void)dj_wasm_rd_cast_branch(r, m);
+		break;
+	}
+	while (n-- > 0)
+		(void)dj_wasm_rd_u32(r);
+}
+
 /* Reads past an instruction's immediates. */
 static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	uint32_t w)
 {
 	uint32_t n;
 
-	if (w >= DJ_OP_SIMD)
+	if (w >= DJ_OP_GC)
+		skip_gc(r, m, w);
+	else if (w >= DJ_OP_SIMD)
 		skip_simd(r, w);
 	switch (w) {
 	case DJ_OP_BLOCK ... DJ_OP_IF:
+	case DJ_OP_TRY:
 		(void)dj_wasm_rd_block_type(r, m);
+		break;
+	case DJ_OP_SELECT_T:
+		(void)dj_wasm_rd_u32(r);
+		(void)dj_wasm_rd_valtype(r, m);
+		break;
+	case DJ_OP_REF_NULL:
+		(void)dj_wasm_rd_heaptype(r, m);
 		break;
 	case DJ_OP_TRY_TABLE:
 		(void)dj_wasm_rd_block_type(r, m);
@@ -177,7 +220,6 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 		break;
 	case DJ_OP_CALL_INDIRECT:
 	case DJ_OP_RETURN_CALL_INDIRECT:
-	case DJ_OP_SELECT_T:
 	case DJ_OP_MEMORY_INIT:
 	case DJ_OP_MEMORY_COPY:
 	case DJ_OP_TABLE_INIT:
@@ -188,10 +230,14 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	case DJ_OP_BR ... DJ_OP_BR_IF:
 	case DJ_OP_CALL:
 	case DJ_OP_RETURN_CALL:
+	case DJ_OP_CALL_REF ... DJ_OP_RETURN_CALL_REF:
 	case DJ_OP_THROW:
+	case DJ_OP_CATCH:
+	case DJ_OP_DELEGATE:
+	case DJ_OP_RETHROW:
+	case DJ_OP_BR_ON_NULL ... DJ_OP_BR_ON_NON_NULL:
 	case DJ_OP_LOCAL_GET ... DJ_OP_TABLE_SET:
 	case DJ_OP_MEMORY_SIZE ... DJ_OP_MEMORY_GROW:
-	case DJ_OP_REF_NULL:
 	case DJ_OP_REF_FUNC:
 	case DJ_OP_DATA_DROP:
 	case DJ_OP_MEMORY_FILL:
@@ -214,7 +260,14 @@ static void skip(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	}
 }
 
-/* Code that no path reaches: on to the block's else or end. */
+/* Does it end what cannot be reached? */
+static bool next_arm(uint32_t w)
+{
+	return w == DJ_OP_ELSE || w == DJ_OP_END || w == DJ_OP_CATCH ||
+		w == DJ_OP_CATCH_ALL || w == DJ_OP_DELEGATE;
+}
+
+/* Code that no path reaches: on to where it can be again. */
 static uint32_t next_live(struct dj_compiler *c)
 {
 	uint32_t nested = 0;
@@ -224,11 +277,12 @@ static uint32_t next_live(struct dj_compiler *c)
 
 		if (c->r.st != DJ_OK)
 			return DJ_OP_END;
-		if (nested == 0 && (w == DJ_OP_ELSE || w == DJ_OP_END))
+		if (nested == 0 && next_arm(w))
 			return w;
-		if ((w >= DJ_OP_BLOCK && w <= DJ_OP_IF) || w == DJ_OP_TRY_TABLE)
+		if ((w >= DJ_OP_BLOCK && w <= DJ_OP_IF) || w == DJ_OP_TRY ||
+			w == DJ_OP_TRY_TABLE)
 			nested++;
-		if (w == DJ_OP_END)
+		if (w == DJ_OP_END || w == DJ_OP_DELEGATE)
 			nested--;
 		skip(&c->r, c->m, w);
 	}
@@ -252,7 +306,7 @@ static void walk(struct dj_compiler *c)
 
 /* n more locals of a type, from number *at on. */
 static void add_locals(struct dj_compiler *c, uint32_t *at, uint32_t n,
-	uint8_t type)
+	uint32_t type)
 {
 	uint32_t want = *at + n;
 
@@ -279,7 +333,7 @@ static void read_locals(struct dj_compiler *c)
 	for (uint32_t i = 0; i < groups && !c->failed; i++) {
 		uint32_t n = dj_wasm_rd_u32(&c->r);
 
-		add_locals(c, &at, n, dj_wasm_rd_u8(&c->r));
+		add_locals(c, &at, n, dj_wasm_rd_valtype(&c->r, c->m));
 	}
 	if (dj_buf_grow(c->s, &c->s->heads, ((size_t)c->locals + 1) * 4) !=
 		DJ_OK) {
@@ -312,7 +366,7 @@ static void begin(struct dj_compiler *c)
 		.results = dj_slots(t->results, t->result_count),
 		.bt = {
 			.result_count = t->result_count,
-			.results = t->results,
+			.more = t->results,
 		},
 		.exits = NONE,
 		.otherwise = NONE,

@@ -43,7 +43,9 @@ struct dj_block {
 		LOOP,
 		IF,
 		ELSE,
-		TRY
+		TRY,        /* try_table */
+		TRY_LEGACY, /* try, before its first catch */
+		CATCH       /* and after it; the exception is at height */
 	} kind;
 	uint32_t height;          /* below the parameters */
 	uint32_t params, results; /* slots */
@@ -51,7 +53,7 @@ struct dj_block {
 	uint32_t start;     /* loop: where to branch */
 	uint32_t exits;     /* branches to be patched, linked by their words */
 	uint32_t otherwise; /* if: the branch to else */
-	uint32_t from;      /* try: first word that it covers */
+	uint32_t from, to;  /* try: the words that it covers */
 	const uint8_t *clauses;
 	uint32_t clause_count;
 };
@@ -126,7 +128,7 @@ void dj_emit_op(struct dj_compiler *c, enum dj_engine_op o, uint32_t dst);
 void dj_emit_forget_last(struct dj_compiler *c);
 void dj_emit_push_home(struct dj_compiler *c, uint32_t n);
 void dj_emit_push_wide(struct dj_compiler *c);
-void dj_emit_push_types(struct dj_compiler *c, const uint8_t *types,
+void dj_emit_push_types(struct dj_compiler *c, const uint32_t *types,
 	uint32_t n);
 void dj_emit_push_const(struct dj_compiler *c, uint64_t value);
 void dj_emit_push_local(struct dj_compiler *c, uint32_t local);
@@ -185,6 +187,19 @@ const uint8_t *dj_compile_skip_clauses(struct dj_wasm_rd *r,
 	uint32_t *ret_count);
 void dj_compile_open_block(struct dj_compiler *c, uint32_t kind);
 void dj_compile_control(struct dj_compiler *c, uint32_t w);
+
+/* A test of the reference on top, which stays; its slot. */
+uint32_t dj_compile_top_slot(struct dj_compiler *c);
+/* Branches that look at a reference. */
+void dj_compile_br_on_null(struct dj_compiler *c, bool on_null);
+void dj_compile_br_on_cast(struct dj_compiler *c, bool on_cast);
+
+/* compile_gc.c: references, structs, arrays. */
+void dj_compile_gc(struct dj_compiler *c, uint32_t wasm);
+void dj_compile_ref(struct dj_compiler *c, uint32_t wasm);
+/* Is what is at slot `from` of this type? Into slot dst. */
+void dj_compile_ref_test(struct dj_compiler *c, uint32_t dst, uint32_t from,
+	uint32_t type);
 
 /* compile_mem.c: memories, tables, globals, segments. */
 uint32_t dj_compile_pop_index(struct dj_compiler *c, bool is64);

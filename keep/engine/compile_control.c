@@ -42,14 +42,15 @@ void dj_compile_open_block(struct dj_compiler *c, uint32_t kind)
 		.kind = kind,
 		.height = c->height - params,
 		.params = params,
-		.results = dj_slots(bt.results, bt.result_count),
+		.results =
+			dj_slots(dj_wasm_block_results(&bt), bt.result_count),
 		.bt = bt,
 		.exits = NONE,
 		.otherwise = NONE,
 		.clauses = clauses,
 		.clause_count = clause_count,
 	};
-	if (kind == TRY) {
+	if (kind == TRY || kind == TRY_LEGACY) {
 		dj_emit_forget_last(c);
 		b->from = c->len;
 	}
@@ -154,27 +155,84 @@ static void on_br(struct dj_compiler *c)
 	set_dead(c);
 }
 
-static void on_br_if(struct dj_compiler *c)
+/* To b if k is as `sense` says, with the values on top. */
+static void branch_if(struct dj_compiler *c, struct dj_block *b,
+	const struct dj_cond *k, bool sense)
 {
-	struct dj_block *b = label(c, dj_wasm_rd_u32(&c->r));
-	struct dj_cond k = dj_compile_pop_cond(c);
 	uint32_t skip = NONE;
 
 	settle(c, b);
 	if (!moves(c, b)) {
-		dj_compile_cond(c, &k, true, b->kind == LOOP);
+		dj_compile_cond(c, k, sense, b->kind == LOOP);
 		if (b->kind == LOOP)
 			dj_emit_target_back(c, b->start);
 		else
 			dj_emit_target(c, &b->exits);
 		return;
 	}
-	dj_compile_cond(c, &k, false, false);
+	dj_compile_cond(c, k, !sense, false);
 	dj_emit_target(c, &skip);
 	dj_emit_forget_last(c);
 	emit_moves(c, b);
 	emit_branch(c, b);
 	dj_emit_place(c, &skip);
+}
+
+static void on_br_if(struct dj_compiler *c)
+{
+	struct dj_block *b = label(c, dj_wasm_rd_u32(&c->r));
+	struct dj_cond k = dj_compile_pop_cond(c);
+
+	branch_if(c, b, &k, true);
+}
+
+uint32_t dj_compile_top_slot(struct dj_compiler *c)
+{
+	const struct dj_entry *e = &c->stack[c->height - 1];
+
+	if (e->kind == LOCAL)
+		return e->local;
+	dj_emit_flush_top(c, 1);
+	return dj_emit_home(c, c->height - 1);
+}
+
+/*
+ * br_on_null leaves the reference on the stack when it goes on;
+ * br_on_non_null takes it along.
+ */
+void dj_compile_br_on_null(struct dj_compiler *c, bool on_null)
+{
+	struct dj_block *b = label(c, dj_wasm_rd_u32(&c->r));
+	struct dj_cond k = { .group = DJ_I_i64_eq_ss, .is_imm = true };
+	struct dj_entry ref;
+
+	k.a = dj_compile_top_slot(c);
+	if (!on_null) {
+		branch_if(c, b, &k, false);
+		(void)dj_emit_pop(c);
+		return;
+	}
+	ref = dj_emit_pop(c);
+	branch_if(c, b, &k, true);
+	if (ref.kind == LOCAL)
+		dj_emit_push_local(c, ref.local);
+	else
+		dj_emit_push_home(c, 1);
+}
+
+void dj_compile_br_on_cast(struct dj_compiler *c, bool on_cast)
+{
+	struct dj_wasm_cast_branch b = dj_wasm_rd_cast_branch(&c->r, c->m);
+	struct dj_cond k = { .group = DJ_I_i32_ne_ss, .is_imm = true };
+	uint32_t ref;
+
+	/* Its values go home now: they come behind the test else. */
+	dj_emit_flush_all(c);
+	ref = dj_compile_top_slot(c);
+	k.a = dj_emit_home(c, c->height);
+	dj_compile_ref_test(c, k.a, ref, b.to);
+	dj_emit_forget_last(c);
+	branch_if(c, label(c, b.label), &k, on_cast);
 }
 
 static void on_br_table(struct dj_compiler *c)
@@ -255,6 +313,18 @@ static void emit_caught(struct dj_compiler *c, struct dj_block *to)
 	dj_emit_word(c, n);
 }
 
+/* The way through goes to the block's end, as a branch would. */
+static void leave_arm(struct dj_compiler *c, struct dj_block *b)
+{
+	if (c->dead)
+		return;
+	settle(c, b);
+	if (moves(c, b))
+		emit_moves(c, b);
+	emit_branch(c, b);
+	set_dead(c);
+}
+
 /*
  * The end of a try_table: its handlers, those of inner ones are there
  * already, and for each a branch to its label. The way through jumps over.
@@ -263,26 +333,27 @@ static void end_try(struct dj_compiler *c)
 {
 	struct dj_block *b = &c->blocks[c->depth - 1];
 	const uint8_t *end = c->r.p;
-	uint32_t to;
 
-	if (!c->dead) {
-		dj_emit_flush_all(c);
-		emit_branch(c, b);
-		set_dead(c);
-	}
+	leave_arm(c, b);
 	dj_emit_forget_last(c);
-	to = c->len;
+	b->to = c->len;
 	c->r.p = b->clauses;
 	for (uint32_t i = 0; i < b->clause_count && !c->failed; i++) {
 		struct dj_wasm_clause k = dj_wasm_rd_clause(&c->r);
 		struct dj_block *l = label(c, k.label + 1);
+		const struct dj_tag *tag =
+			k.has_tag ? c->inst->tags[k.tag] : NULL;
+		uint32_t dst = dj_emit_home(c, l->height);
 		const struct dj_handler h = {
-			.tag = k.has_tag ? c->inst->tags[k.tag] : NULL,
+			.tag = tag,
 			.from = b->from,
-			.to = to,
+			.to = b->to,
 			.target = c->len,
-			.dst = dj_emit_home(c, l->height),
-			.has_ref = k.has_ref,
+			.dst = dst,
+			.ref = !k.has_ref     ? DJ_HANDLER_NO_REF
+				: tag == NULL ? dst
+					      : dst + tag->slots,
+			.depth = c->depth,
 		};
 
 		add_handler(c, &h);
@@ -290,6 +361,63 @@ static void end_try(struct dj_compiler *c)
 		dj_emit_forget_last(c);
 	}
 	c->r.p = end;
+}
+
+/*
+ * catch, catch_all: another arm of a legacy try. The exception is kept below
+ * the values, for rethrow; what the arm leaves is moved at its end.
+ */
+static void on_catch(struct dj_compiler *c, bool all)
+{
+	uint32_t index = all ? 0 : dj_wasm_rd_u32(&c->r);
+	const struct dj_tag *tag = all ? NULL : c->inst->tags[index];
+	struct dj_block *b = &c->blocks[c->depth - 1];
+	struct dj_handler h = { .tag = tag, .depth = c->depth };
+
+	leave_arm(c, b);
+	dj_emit_drop_to(c, b->height);
+	dj_emit_forget_last(c);
+	if (b->kind == TRY_LEGACY)
+		b->to = c->len;
+	b->kind = CATCH;
+	h.from = b->from;
+	h.to = b->to;
+	h.target = c->len;
+	h.ref = dj_emit_home(c, b->height);
+	h.dst = h.ref + 1;
+	add_handler(c, &h);
+	dj_emit_push_home(c, 1);
+	if (tag != NULL) {
+		const struct dj_wasm_functype *t =
+			dj_wasm_functype_at(c->m, c->m->tags[index]);
+
+		dj_emit_push_types(c, t->params, t->param_count);
+	}
+	c->dead = false;
+}
+
+/* The end of a legacy try without a catch: whom its exceptions go to. */
+static void end_delegate(struct dj_compiler *c, uint32_t label_index)
+{
+	struct dj_block *b = &c->blocks[c->depth - 1];
+	const struct dj_handler h = {
+		.from = b->from,
+		.to = c->len,
+		.target = DJ_HANDLER_DELEGATE,
+		.depth = c->depth,
+		.outer = c->depth - 1 - label_index,
+	};
+
+	add_handler(c, &h);
+}
+
+static void on_rethrow(struct dj_compiler *c)
+{
+	const struct dj_block *b = label(c, dj_wasm_rd_u32(&c->r));
+
+	dj_emit_op(c, DJ_I_throw_ref, NONE);
+	dj_emit_word(c, dj_emit_home(c, b->height));
+	set_dead(c);
 }
 
 static void on_throw(struct dj_compiler *c, uint32_t wasm)
@@ -318,6 +446,8 @@ static void on_end(struct dj_compiler *c)
 
 	if (b->kind == TRY)
 		end_try(c);
+	if (b->kind == CATCH)
+		leave_arm(c, b);
 	joins = b->exits != NONE || b->otherwise != NONE;
 	if (c->depth == 1 && !joins) {
 		if (!c->dead)
@@ -331,7 +461,8 @@ static void on_end(struct dj_compiler *c)
 		dj_emit_place(c, &b->otherwise);
 		dj_emit_place(c, &b->exits);
 		dj_emit_drop_to(c, b->height);
-		dj_emit_push_types(c, b->bt.results, b->bt.result_count);
+		dj_emit_push_types(c, dj_wasm_block_results(&b->bt),
+			b->bt.result_count);
 	}
 	c->dead = false;
 	if (c->depth == 1)
@@ -381,9 +512,9 @@ static void on_call(struct dj_compiler *c)
 
 static void on_call_indirect(struct dj_compiler *c, bool is_return)
 {
-	uint32_t type = dj_wasm_rd_u32(&c->r);
+	uint32_t type = dj_wasm_rd_type(&c->r, c->m);
 	struct dj_table *table = c->inst->tables[dj_wasm_rd_u32(&c->r)];
-	const struct dj_wasm_functype *t = &c->m->types[type];
+	const struct dj_wasm_functype *t = dj_wasm_functype_at(c->m, type);
 	uint32_t n = dj_slots(t->params, t->param_count);
 	uint32_t i = dj_compile_pop_index(c, table->limits.is64);
 
@@ -394,6 +525,25 @@ static void on_call_indirect(struct dj_compiler *c, bool is_return)
 	dj_emit_word(c, i);
 	dj_emit_words(c, table);
 	dj_emit_word(c, c->inst->type_ids[type]);
+	dj_emit_word(c, dj_emit_home(c, c->height - n));
+	if (is_return) {
+		dj_emit_word(c, n);
+		set_dead(c);
+	} else {
+		results_of(c, t);
+	}
+}
+
+static void on_call_ref(struct dj_compiler *c, bool is_return)
+{
+	uint32_t type = dj_wasm_rd_type(&c->r, c->m);
+	const struct dj_wasm_functype *t = dj_wasm_functype_at(c->m, type);
+	uint32_t n = dj_slots(t->params, t->param_count);
+	uint32_t ref = dj_emit_pop_slot(c);
+
+	dj_emit_flush_top(c, n);
+	dj_emit_op(c, is_return ? DJ_I_return_call_ref : DJ_I_call_ref, NONE);
+	dj_emit_word(c, ref);
 	dj_emit_word(c, dj_emit_home(c, c->height - n));
 	if (is_return) {
 		dj_emit_word(c, n);
@@ -451,6 +601,24 @@ void dj_compile_control(struct dj_compiler *c, uint32_t w)
 		break;
 	case DJ_OP_RETURN_CALL:
 		on_return_call(c);
+		break;
+	case DJ_OP_CALL_REF:
+	case DJ_OP_RETURN_CALL_REF:
+		on_call_ref(c, w == DJ_OP_RETURN_CALL_REF);
+		break;
+	case DJ_OP_TRY:
+		dj_compile_open_block(c, TRY_LEGACY);
+		break;
+	case DJ_OP_CATCH:
+	case DJ_OP_CATCH_ALL:
+		on_catch(c, w == DJ_OP_CATCH_ALL);
+		break;
+	case DJ_OP_DELEGATE:
+		end_delegate(c, dj_wasm_rd_u32(&c->r));
+		on_end(c);
+		break;
+	case DJ_OP_RETHROW:
+		on_rethrow(c);
 		break;
 	}
 }

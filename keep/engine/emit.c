@@ -96,7 +96,8 @@ void dj_emit_push_wide(struct dj_compiler *c)
 	push(c)->wide = true;
 }
 
-void dj_emit_push_types(struct dj_compiler *c, const uint8_t *types, uint32_t n)
+void dj_emit_push_types(struct dj_compiler *c, const uint32_t *types,
+	uint32_t n)
 {
 	for (uint32_t i = 0; i < n && !c->failed; i++) {
 		if (types[i] == DJ_WASM_V128)

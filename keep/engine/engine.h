@@ -63,7 +63,8 @@ union dj_value {
 	uint64_t i64;
 	uint32_t f32; /* bits */
 	uint64_t f64; /* bits */
-	void *ref;    /* funcref: struct dj_func *; externref: any pointer */
+	void *ref;    /* funcref: struct dj_func *; externref: any pointer whose
+		      top bit is clear; else opaque, gc.h */
 };
 
 struct dj_store;
@@ -95,6 +96,7 @@ struct dj_store_config {
 	uint64_t max_memory_pages; /* 64 KiB each, every memory; growth fails */
 	uint32_t max_table_elems;  /* every table; 0: 10,000,000 */
 	uint32_t max_call_depth;   /* 0: 65,536 frames; exact */
+	uint64_t max_heap_bytes;   /* structs, arrays; 0: as all memories */
 	size_t stack_bytes;        /* value stack; 0: 1 MiB of slots */
 	/*
 	 * Called every poll_interval function entries and loop back-edges
@@ -132,21 +134,25 @@ struct dj_extern {
 	};
 };
 
-/* Makes a host function of the given type; ctx is borrowed. */
+/*
+ * Makes a host function of the given type; ctx is borrowed. Types given here
+ * and below name abstract types only: DJ_E_INPUT. A reference to a struct or
+ * array that a host function or caller got lasts until the program goes on.
+ */
 dj_status dj_func_new_host(struct dj_store *s,
 	const struct dj_wasm_functype *type, dj_host_fn *fn, void *ctx,
 	struct dj_func **ret);
-dj_status dj_table_new(struct dj_store *s, enum dj_wasm_valtype elem,
-	uint32_t min, bool has_max, uint32_t max, struct dj_table **ret);
+dj_status dj_table_new(struct dj_store *s, uint32_t elem, uint32_t min,
+	bool has_max, uint32_t max, struct dj_table **ret);
 dj_status dj_memory_new(struct dj_store *s, uint64_t min, bool has_max,
 	uint64_t max, struct dj_memory **ret);
 /* With indexes and addresses of 64 bits; a memory has less than 4 GiB. */
-dj_status dj_table64_new(struct dj_store *s, enum dj_wasm_valtype elem,
-	uint64_t min, bool has_max, uint64_t max, struct dj_table **ret);
+dj_status dj_table64_new(struct dj_store *s, uint32_t elem, uint64_t min,
+	bool has_max, uint64_t max, struct dj_table **ret);
 dj_status dj_memory64_new(struct dj_store *s, uint64_t min, bool has_max,
 	uint64_t max, struct dj_memory **ret);
-dj_status dj_global_new(struct dj_store *s, enum dj_wasm_valtype type,
-	bool is_mutable, union dj_value init, struct dj_global **ret);
+dj_status dj_global_new(struct dj_store *s, uint32_t type, bool is_mutable,
+	union dj_value init, struct dj_global **ret);
 
 /*
  * Resolves one import; returns DJ_OK and fills *ret, or DJ_E_INPUT for "there

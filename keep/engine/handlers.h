@@ -579,7 +579,7 @@ OP(call_host) HOST(PTR(1), fp + pc[3], 4) OP(call_indirect)
 	f = table->elems[i];
 	if (UNLIKELY(f == NULL))
 		TRAP(DJ_TRAP_UNINITIALISED);
-	if (UNLIKELY(f->type_id != pc[4]))
+	if (UNLIKELY(f->type_id != pc[4]) && !dj_func_is(f, pc[4], vm->store))
 		TRAP(DJ_TRAP_INDIRECT_TYPE);
 	if (f->host != NULL)
 		HOST(f, fp + pc[5], 6)
@@ -636,7 +636,7 @@ OP(return_call_host) RETURN_HOST(PTR(1), pc[3]) OP(return_call_indirect)
 	f = table->elems[i];
 	if (UNLIKELY(f == NULL))
 		TRAP(DJ_TRAP_UNINITIALISED);
-	if (UNLIKELY(f->type_id != pc[4]))
+	if (UNLIKELY(f->type_id != pc[4]) && !dj_func_is(f, pc[4], vm->store))
 		TRAP(DJ_TRAP_INDIRECT_TYPE);
 	if (f->host != NULL)
 		RETURN_HOST(f, pc[5])
@@ -785,3 +785,4 @@ OP(table_size)
 	SET32(((struct dj_table *)PTR(2))->count);
 	NEXT(4);
 }
+#include "keep/engine/handlers_gc.h"

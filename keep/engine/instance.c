@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keep/engine/store.h"
+#include "keep/engine/gc.h"
 #include "lib/wasm/opcode.h"
 
 dj_status dj_func_new_host(struct dj_store *s,
@@ -8,8 +8,13 @@ dj_status dj_func_new_host(struct dj_store *s,
 {
 	struct dj_func *f = dj_arena_new(s->arena, struct dj_func);
 
-	if (f == NULL || dj_type_intern(s, type, &f->type_id) != DJ_OK)
+	dj_status st;
+
+	if (f == NULL)
 		return DJ_E_NOMEM;
+	st = dj_types_add_func(s, type, &f->type_id);
+	if (st != DJ_OK)
+		return st;
 	f->type = type;
 	f->host = fn;
 	f->host_ctx = ctx;
@@ -18,8 +23,9 @@ dj_status dj_func_new_host(struct dj_store *s,
 	return DJ_OK;
 }
 
-dj_status dj_global_new(struct dj_store *s, enum dj_wasm_valtype type,
-	bool is_mutable, union dj_value init, struct dj_global **ret)
+/* type: with the store's numbers. */
+static dj_status new_global(struct dj_store *s, uint32_t type, bool is_mutable,
+	union dj_value init, struct dj_global **ret)
 {
 	struct dj_global *g = dj_arena_new(s->arena, struct dj_global);
 
@@ -28,8 +34,20 @@ dj_status dj_global_new(struct dj_store *s, enum dj_wasm_valtype type,
 	g->type.type = type;
 	g->type.is_mutable = is_mutable;
 	g->v.u64 = init.i64;
+	if (dj_wasm_is_ref(type)) {
+		g->next = s->globals;
+		s->globals = g;
+	}
 	*ret = g;
 	return DJ_OK;
+}
+
+dj_status dj_global_new(struct dj_store *s, uint32_t type, bool is_mutable,
+	union dj_value init, struct dj_global **ret)
+{
+	if (dj_wasm_is_typed(type))
+		return DJ_E_INPUT;
+	return new_global(s, type, is_mutable, init, ret);
 }
 
 union dj_value dj_global_get(const struct dj_global *g)
@@ -66,24 +84,37 @@ static bool limits_fit(const struct dj_wasm_limits *have,
 	return !want->has_max || (have->has_max && have->max <= want->max);
 }
 
-static bool import_fits(const struct dj_wasm_import *im,
-	const struct dj_extern *e)
+/* What changes must be of the very type; what does not, of one below. */
+static bool global_fits(const struct dj_store *s,
+	const struct dj_wasm_global *have, uint32_t want, bool is_mutable)
 {
+	if (have->is_mutable != is_mutable)
+		return false;
+	return is_mutable ? have->type == want
+			  : dj_wasm_subtype(&s->types, have->type, want);
+}
+
+static bool import_fits(const struct dj_instance *inst,
+	const struct dj_wasm_import *im, const struct dj_extern *e)
+{
+	const struct dj_store *s = inst->store;
+
 	if (e->kind != im->kind)
 		return false;
 	switch (im->kind) {
 	case DJ_WASM_FUNC:
-		return dj_type_equal(e->func->type, im->func);
+		return dj_func_is(e->func, inst->type_ids[im->type], s);
 	case DJ_WASM_TABLE:
-		return e->table->type == im->table.elem &&
+		return e->table->type == dj_store_type(inst, im->table.elem) &&
 			limits_fit(&e->table->limits, &im->table.limits);
 	case DJ_WASM_MEMORY:
 		return limits_fit(&e->memory->limits, &im->memory);
 	case DJ_WASM_GLOBAL:
-		return e->global->type.type == im->global.type &&
-			e->global->type.is_mutable == im->global.is_mutable;
+		return global_fits(s, &e->global->type,
+			dj_store_type(inst, im->global.type),
+			im->global.is_mutable);
 	case DJ_WASM_TAG:
-		return dj_type_equal(e->tag->type, im->func);
+		return e->tag->type_id == inst->type_ids[im->type];
 	}
 	return false;
 }
@@ -129,25 +160,11 @@ static dj_status link_imports(struct dj_instance *inst, dj_resolve_fn *resolve,
 			err->what = "unknown import";
 			return st;
 		}
-		if (!import_fits(&m->imports[i], &e)) {
+		if (!import_fits(inst, &m->imports[i], &e)) {
 			err->what = "incompatible import type";
 			return DJ_E_INPUT;
 		}
 		put(inst, c, &e);
-	}
-	return DJ_OK;
-}
-
-static dj_status intern_types(struct dj_instance *inst)
-{
-	const struct dj_wasm_module *m = inst->module;
-
-	for (uint32_t i = 0; i < m->type_count; i++) {
-		dj_status st = dj_type_intern(inst->store, &m->types[i],
-			&inst->type_ids[i]);
-
-		if (st != DJ_OK)
-			return st;
 	}
 	return DJ_OK;
 }
@@ -164,13 +181,15 @@ static dj_status alloc_spaces(struct dj_instance *inst)
 	inst->tags = dj_arena_new_n(a, m->tag_count, struct dj_tag *);
 	inst->elems = dj_arena_new_n(a, m->elem_count, void **);
 	inst->data_dropped = dj_arena_new_n(a, m->data_count, uint8_t);
-	inst->type_ids = dj_arena_new_n(a, m->type_count, uint32_t);
+	inst->type_ids = dj_arena_new_n(a, m->types.count, uint32_t);
 	if (inst->funcs == NULL || inst->tables == NULL ||
 		inst->memories == NULL || inst->globals == NULL ||
 		inst->tags == NULL || inst->elems == NULL ||
 		inst->data_dropped == NULL || inst->type_ids == NULL)
 		return DJ_E_NOMEM;
-	return intern_types(inst);
+	inst->next = inst->store->instances;
+	inst->store->instances = inst;
+	return dj_types_add(inst->store, &m->types, inst->type_ids);
 }
 
 static void init_func(struct dj_instance *inst, struct dj_func *f,
@@ -179,7 +198,7 @@ static void init_func(struct dj_instance *inst, struct dj_func *f,
 	const struct dj_wasm_module *m = inst->module;
 	uint32_t type = m->funcs[index].type, n, results;
 
-	f->type = &m->types[type];
+	f->type = dj_wasm_functype_at(m, type);
 	f->type_id = inst->type_ids[type];
 	f->inst = inst;
 	f->mem = inst->mem;
@@ -207,105 +226,189 @@ static dj_status make_funcs(struct dj_instance *inst, struct cursor *c)
 }
 
 /*
- * A constant expression, from its first byte; it has been validated, its
- * height too. ret[1] is the upper half of a v128.
+ * A constant expression, from its first byte; it has been validated. Its
+ * operands are where a function's would be, so that the collector sees them.
  */
-static void eval_code(const struct dj_instance *inst, struct dj_wasm_rd *r,
-	uint64_t ret[static 2])
+struct eval {
+	const struct dj_instance *inst;
+	struct dj_vm *vm;
+	struct dj_wasm_rd r;
+};
+
+static enum dj_trap eval_push(struct eval *e, const union dj_slot *v,
+	unsigned n)
 {
-	uint64_t stack[DJ_WASM_MAX_CONST][2] = { { 0 } };
-	unsigned n = 0;
+	struct dj_vm *vm = e->vm;
 
-	for (;;) {
-		uint32_t op = dj_wasm_rd_opcode(r);
-		uint64_t *top = stack[n < DJ_WASM_MAX_CONST ? n : 0];
-		uint64_t *x = stack[n >= 2 ? n - 2 : 0];
-		const uint64_t *y = stack[n >= 2 ? n - 1 : 0];
-		const struct dj_global *g;
+	if (vm->top + n > vm->stack_max && !dj_vm_more_stack(vm, vm->top + n))
+		return DJ_TRAP_STACK;
+	memcpy(vm->top, v, n * sizeof(*v));
+	vm->top += n;
+	return DJ_TRAP_NONE;
+}
 
-		top[1] = 0;
-		switch (op) {
-		case DJ_OP_I32_CONST:
-			top[0] = (uint32_t)dj_wasm_rd_s32(r);
-			break;
-		case DJ_OP_I64_CONST:
-			top[0] = (uint64_t)dj_wasm_rd_s64(r);
-			break;
-		case DJ_OP_F32_CONST:
-			top[0] = dj_wasm_rd_bits(r, 4);
-			break;
-		case DJ_OP_V128_CONST:
-			top[0] = dj_wasm_rd_bits(r, 8);
-			top[1] = dj_wasm_rd_bits(r, 8);
-			break;
-		case DJ_OP_F64_CONST:
-			top[0] = dj_wasm_rd_bits(r, 8);
-			break;
-		case DJ_OP_REF_NULL:
-			(void)dj_wasm_rd_u8(r);
-			top[0] = 0;
-			break;
-		case DJ_OP_REF_FUNC:
-			top[0] = (uintptr_t)inst->funcs[dj_wasm_rd_u32(r)];
-			break;
-		case DJ_OP_GLOBAL_GET:
-			g = inst->globals[dj_wasm_rd_u32(r)];
-			memcpy(top, g->wide, sizeof(g->wide));
-			break;
-		case DJ_OP_I32_ADD:
-			x[0] = (uint32_t)(x[0] + y[0]);
-			n -= 2;
-			break;
-		case DJ_OP_I32_ADD + 1:
-			x[0] = (uint32_t)(x[0] - y[0]);
-			n -= 2;
-			break;
-		case DJ_OP_I32_ADD + 2:
-			x[0] = (uint32_t)(x[0] * y[0]);
-			n -= 2;
-			break;
-		case DJ_OP_I64_ADD:
-			x[0] += y[0];
-			n -= 2;
-			break;
-		case DJ_OP_I64_ADD + 1:
-			x[0] -= y[0];
-			n -= 2;
-			break;
-		case DJ_OP_I64_ADD + 2:
-			x[0] *= y[0];
-			n -= 2;
-			break;
-		default: /* end */
-			memcpy(ret, stack[0], sizeof(stack[0]));
-			return;
-		}
-		n++;
+static enum dj_trap push_bits(struct eval *e, uint64_t bits)
+{
+	return eval_push(e, &(union dj_slot){ .u64 = bits }, 1);
+}
+
+static enum dj_trap push_ref(struct eval *e, const void *ref)
+{
+	return push_bits(e, (uintptr_t)ref);
+}
+
+static enum dj_trap eval_leaf(struct eval *e, uint32_t op)
+{
+	const struct dj_global *g;
+	union dj_slot v[2];
+
+	switch (op) {
+	case DJ_OP_I32_CONST:
+		return push_bits(e, (uint32_t)dj_wasm_rd_s32(&e->r));
+	case DJ_OP_I64_CONST:
+		return push_bits(e, (uint64_t)dj_wasm_rd_s64(&e->r));
+	case DJ_OP_F32_CONST:
+		return push_bits(e, dj_wasm_rd_bits(&e->r, 4));
+	case DJ_OP_F64_CONST:
+		return push_bits(e, dj_wasm_rd_bits(&e->r, 8));
+	case DJ_OP_V128_CONST:
+		v[0].u64 = dj_wasm_rd_bits(&e->r, 8);
+		v[1].u64 = dj_wasm_rd_bits(&e->r, 8);
+		return eval_push(e, v, 2);
+	case DJ_OP_REF_NULL:
+		(void)dj_wasm_rd_heaptype(&e->r, e->inst->module);
+		return push_bits(e, 0);
+	case DJ_OP_REF_FUNC:
+		return push_ref(e, e->inst->funcs[dj_wasm_rd_u32(&e->r)]);
+	default: /* global.get */
+		g = e->inst->globals[dj_wasm_rd_u32(&e->r)];
+		v[0].u64 = g->wide[0];
+		v[1].u64 = g->wide[1];
+		return eval_push(e, v, g->type.type == DJ_WASM_V128 ? 2 : 1);
 	}
 }
 
-static void eval_wide(const struct dj_instance *inst,
-	const struct dj_wasm_const *k, uint64_t ret[static 2])
+static void eval_arithmetic(struct dj_vm *vm, uint32_t op)
 {
-	struct dj_wasm_rd r;
+	uint64_t y = (--vm->top)->u64, *x = &vm->top[-1].u64;
+	bool is64 = op >= DJ_OP_I64_ADD;
 
-	ret[0] = k->bits;
-	ret[1] = k->high;
-	switch (k->kind) {
-	case DJ_WASM_CONST_BITS:
+	switch (op - (is64 ? DJ_OP_I64_ADD : DJ_OP_I32_ADD)) {
+	case 0:
+		*x += y;
 		break;
-	case DJ_WASM_CONST_GLOBAL:
-		memcpy(ret, inst->globals[k->index]->wide, 16);
+	case 1:
+		*x -= y;
 		break;
-	case DJ_WASM_CONST_FUNC:
-		ret[0] = (uintptr_t)inst->funcs[k->index];
-		break;
-	case DJ_WASM_CONST_EXPR:
-		r = dj_wasm_rd_of(inst->module->bytes, k->index,
-			inst->module->len - k->index);
-		eval_code(inst, &r, ret);
+	default:
+		*x *= y;
 		break;
 	}
+	if (!is64)
+		*x = (uint32_t)*x;
+}
+
+static enum dj_trap eval_struct(struct eval *e, uint32_t type, bool is_default)
+{
+	struct dj_vm *vm = e->vm;
+	struct dj_struct *st;
+	uint32_t n = is_default ? 0 : vm->store->layouts[type].slots;
+	enum dj_trap t = is_default ? dj_struct_default(vm, type, &st)
+				    : dj_struct_new(vm, type, vm->top - n, &st);
+
+	if (t != DJ_TRAP_NONE)
+		return t;
+	vm->top -= n;
+	return push_ref(e, st);
+}
+
+static enum dj_trap eval_array(struct eval *e, uint32_t type, uint32_t op)
+{
+	struct dj_vm *vm = e->vm;
+	uint32_t width = vm->store->layouts[type].slots, n;
+	struct dj_array *a;
+	enum dj_trap t;
+
+	if (op == DJ_OP_ARRAY_NEW_FIXED) {
+		n = dj_wasm_rd_u32(&e->r);
+		width *= n;
+		t = dj_array_fixed(vm, type, vm->top - width, n, &a);
+	} else if (op == DJ_OP_ARRAY_NEW) {
+		n = vm->top[-1].u32;
+		width++;
+		t = dj_array_new(vm, type, vm->top - width, n, &a);
+	} else {
+		n = vm->top[-1].u32;
+		width = 1;
+		t = dj_array_default(vm, type, n, &a);
+	}
+	if (t != DJ_TRAP_NONE)
+		return t;
+	vm->top -= width;
+	return push_ref(e, a);
+}
+
+/* A type's index, as the store's number. */
+static uint32_t eval_type(struct eval *e)
+{
+	return e->inst->type_ids[dj_wasm_rd_type(&e->r, e->inst->module)];
+}
+
+static enum dj_trap eval_op(struct eval *e, uint32_t op)
+{
+	struct dj_vm *vm = e->vm;
+
+	switch (op) {
+	case DJ_OP_I32_ADD ... DJ_OP_I32_ADD + 2:
+	case DJ_OP_I64_ADD ... DJ_OP_I64_ADD + 2:
+		eval_arithmetic(vm, op);
+		return DJ_TRAP_NONE;
+	case DJ_OP_STRUCT_NEW:
+	case DJ_OP_STRUCT_NEW_DEFAULT:
+		return eval_struct(e, eval_type(e),
+			op == DJ_OP_STRUCT_NEW_DEFAULT);
+	case DJ_OP_ARRAY_NEW ... DJ_OP_ARRAY_NEW_FIXED:
+		return eval_array(e, eval_type(e), op);
+	case DJ_OP_ANY_CONVERT_EXTERN:
+	case DJ_OP_EXTERN_CONVERT_ANY:
+		vm->top[-1].u64 = dj_ref_flip(vm->top[-1].u64);
+		return DJ_TRAP_NONE;
+	case DJ_OP_REF_I31:
+		vm->top[-1].u64 = dj_i31(vm->top[-1].u32);
+		return DJ_TRAP_NONE;
+	default:
+		return eval_leaf(e, op);
+	}
+}
+
+/* ret[1] is the upper half of a v128. *at: behind its end then. */
+static enum dj_trap eval_code(const struct dj_instance *inst, uint32_t *at,
+	uint64_t ret[static 2])
+{
+	struct dj_vm *vm = &inst->store->vm;
+	struct eval e = { .inst = inst, .vm = vm };
+	union dj_slot *base = vm->top;
+	enum dj_trap t = DJ_TRAP_NONE;
+	uint32_t op;
+
+	e.r = dj_wasm_rd_of(inst->module->bytes, *at, inst->module->len - *at);
+	while (t == DJ_TRAP_NONE && (op = dj_wasm_rd_opcode(&e.r)) != DJ_OP_END)
+		t = eval_op(&e, op);
+	ret[0] = ret[1] = 0;
+	if (t == DJ_TRAP_NONE)
+		memcpy(ret, base, (size_t)(vm->top - base) * sizeof(*base));
+	vm->top = base;
+	*at = dj_wasm_rd_off(&e.r);
+	return t;
+}
+
+static enum dj_trap eval(const struct dj_instance *inst,
+	const struct dj_wasm_const *k, uint64_t ret[static 2])
+{
+	uint32_t at = k->at;
+
+	ret[0] = ret[1] = 0;
+	return at == 0 ? DJ_TRAP_NONE : eval_code(inst, &at, ret);
 }
 
 /* Where a segment goes; out of every bound if it does not fit 32 bits. */
@@ -314,20 +417,27 @@ static uint32_t eval_offset(const struct dj_instance *inst,
 {
 	uint64_t v[2];
 
-	eval_wide(inst, k, v);
+	if (eval(inst, k, v) != DJ_TRAP_NONE)
+		return UINT32_MAX; /* numbers alone: only if there is no stack */
 	return is64 && v[0] > UINT32_MAX ? UINT32_MAX : (uint32_t)v[0];
 }
 
-static dj_status new_table(struct dj_store *s, const struct dj_wasm_table *t,
-	struct dj_table **ret)
+static dj_status new_table(struct dj_instance *inst,
+	const struct dj_wasm_table *t, struct dj_table **ret)
 {
 	const struct dj_wasm_limits *l = &t->limits;
+	struct dj_store *s = inst->store;
+	dj_status st;
 
 	if (l->is64)
-		return dj_table64_new(s, t->elem, l->min, l->has_max, l->max,
-			ret);
-	return dj_table_new(s, t->elem, (uint32_t)l->min, l->has_max,
-		(uint32_t)l->max, ret);
+		st = dj_table64_new(s, DJ_WASM_FUNCREF, l->min, l->has_max,
+			l->max, ret);
+	else
+		st = dj_table_new(s, DJ_WASM_FUNCREF, (uint32_t)l->min,
+			l->has_max, (uint32_t)l->max, ret);
+	if (st == DJ_OK)
+		(*ret)->type = dj_store_type(inst, t->elem);
+	return st;
 }
 
 static dj_status make_tags(struct dj_instance *inst, struct cursor *c)
@@ -335,13 +445,14 @@ static dj_status make_tags(struct dj_instance *inst, struct cursor *c)
 	const struct dj_wasm_module *m = inst->module;
 
 	while (c->tag < m->tag_count) {
-		const struct dj_wasm_functype *t = &m->types[m->tags[c->tag]];
+		const struct dj_wasm_functype *t =
+			dj_wasm_functype_at(m, m->tags[c->tag]);
 		struct dj_tag *tag =
 			dj_arena_new(inst->store->arena, struct dj_tag);
 
 		if (tag == NULL)
 			return DJ_E_NOMEM;
-		tag->type = t;
+		tag->type_id = inst->type_ids[m->tags[c->tag]];
 		tag->slots = dj_slots(t->params, t->param_count);
 		inst->tags[c->tag++] = tag;
 	}
@@ -363,7 +474,7 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 	while (st == DJ_OK && c->table < m->table_count) {
 		const struct dj_wasm_table *t = &m->tables[c->table];
 
-		st = new_table(s, t, &inst->tables[c->table++]);
+		st = new_table(inst, t, &inst->tables[c->table++]);
 	}
 	if (st != DJ_OK)
 		return st;
@@ -377,67 +488,72 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 		union dj_value v;
 		uint64_t init[2];
 
-		eval_wide(inst, &g->init, init);
+		if (eval(inst, &g->init, init) != DJ_TRAP_NONE)
+			return DJ_E_NOMEM;
 		v.i64 = init[0];
-		st = dj_global_new(s, g->type.type, g->type.is_mutable, v,
-			&inst->globals[c->global]);
+		st = new_global(s, dj_store_type(inst, g->type.type),
+			g->type.is_mutable, v, &inst->globals[c->global]);
 		if (st == DJ_OK)
 			inst->globals[c->global++]->wide[1] = init[1];
 	}
 	return st;
 }
 
-/* One item of an element segment; the expressions have been validated. */
-static void *read_item(const struct dj_instance *inst,
-	const struct dj_wasm_elem *e, struct dj_wasm_rd *r)
-{
-	union {
-		uint64_t bits[2];
-		void *ref;
-	} v;
-
-	if (!e->is_expr)
-		return inst->funcs[dj_wasm_rd_u32(r)];
-	eval_code(inst, r, v.bits);
-	return v.ref;
-}
-
 /* What fills a table: its elements are there, and functions are. */
-static void init_tables(struct dj_instance *inst)
+static dj_status init_tables(struct dj_instance *inst)
 {
 	const struct dj_wasm_module *m = inst->module;
-	union {
-		uint64_t bits[2];
-		void *ref;
-	} v;
 
 	for (uint32_t i = m->imported_tables; i < m->table_count; i++) {
 		struct dj_table *t = inst->tables[i];
+		uint64_t v[2];
 
-		eval_wide(inst, &m->table_inits[i - m->imported_tables],
-			v.bits);
-		if (v.ref != NULL)
-			(void)dj_table_fill(t, 0, v.ref, t->count);
+		if (eval(inst, &m->table_inits[i - m->imported_tables], v) !=
+			DJ_TRAP_NONE)
+			return DJ_E_NOMEM;
+		if (v[0] != 0)
+			(void)dj_table_fill(t, 0, (void *)(uintptr_t)v[0],
+				t->count);
 	}
+	return DJ_OK;
+}
+
+static dj_status make_items(struct dj_instance *inst,
+	const struct dj_wasm_elem *e, void **refs)
+{
+	const struct dj_wasm_module *m = inst->module;
+	struct dj_wasm_rd r =
+		dj_wasm_rd_of(m->bytes, e->items, m->len - e->items);
+	uint32_t at = e->items;
+	uint64_t v[2];
+
+	for (uint32_t k = 0; k < e->count; k++) {
+		if (!e->is_expr) {
+			refs[k] = inst->funcs[dj_wasm_rd_u32(&r)];
+			continue;
+		}
+		if (eval_code(inst, &at, v) != DJ_TRAP_NONE)
+			return DJ_E_NOMEM;
+		refs[k] = (void *)(uintptr_t)v[0];
+	}
+	return DJ_OK;
 }
 
 static dj_status make_elems(struct dj_instance *inst)
 {
 	const struct dj_wasm_module *m = inst->module;
+	dj_status st = DJ_OK;
 
-	for (uint32_t i = 0; i < m->elem_count; i++) {
+	for (uint32_t i = 0; i < m->elem_count && st == DJ_OK; i++) {
 		const struct dj_wasm_elem *e = &m->elems[i];
-		struct dj_wasm_rd r =
-			dj_wasm_rd_of(m->bytes, e->items, m->len - e->items);
 
 		inst->elems[i] =
 			dj_arena_new_n(inst->store->arena, e->count, void *);
 		if (inst->elems[i] == NULL)
 			return DJ_E_NOMEM;
-		for (uint32_t k = 0; k < e->count; k++)
-			inst->elems[i][k] = read_item(inst, e, &r);
+		st = make_items(inst, e, inst->elems[i]);
 	}
-	return DJ_OK;
+	return st;
 }
 
 /* 1.0 looked at all segments before it wrote any. */
@@ -519,10 +635,10 @@ dj_status dj_instance_new(struct dj_store *s,
 		st = link_imports(inst, resolve, resolve_ctx, &c, err);
 	if (st == DJ_OK)
 		st = make_own(inst, &c);
-	if (st == DJ_OK) {
-		init_tables(inst);
+	if (st == DJ_OK)
+		st = init_tables(inst);
+	if (st == DJ_OK)
 		st = make_elems(inst);
-	}
 	if (st != DJ_OK)
 		return st;
 	err->trap = run_segments(inst);

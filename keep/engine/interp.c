@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "keep/engine/gc.h"
 #include "keep/engine/num.h"
 #include "keep/engine/ops.h"
 #include "keep/engine/store.h"

@@ -154,6 +154,19 @@ enum {
 	X(elem_drop) X(table_copy) X(table_grow) X(table_size) \
 	X(table_fill) X(i32_add_shl) X(i32_mul_add)
 
+#define DJ_FIELDS(X, n) \
+	X(n##_get8_s) X(n##_get8_u) X(n##_get16_s) X(n##_get16_u) \
+	X(n##_get32) X(n##_get64) X(n##_get128) \
+	X(n##_set8) X(n##_set16) X(n##_set32) X(n##_set64) X(n##_set128)
+
+#define DJ_REFERENCES(X) \
+	X(call_ref) X(return_call_ref) X(non_null) X(ref_test) X(ref_cast) \
+	X(ref_flip) X(ref_i31) X(i31_get_s) X(i31_get_u) \
+	X(struct_new) X(struct_default) DJ_FIELDS(X, struct) \
+	X(array_new) X(array_default) X(array_fixed) X(array_new_data) \
+	X(array_new_elem) X(array_len) DJ_FIELDS(X, array) X(array_fill) \
+	X(array_copy) X(array_init_data) X(array_init_elem)
+
 #define DJ_ENGINE_OPS(X) \
 	DJ_OTHERS(X) DJ_INT_CMPS(X, i32) DJ_INT_CMPS(X, i64) \
 	DJ_FLOAT_CMPS(X, f32) DJ_FLOAT_CMPS(X, f64) DJ_INT_UNS(X, i32) \
@@ -164,7 +177,7 @@ enum {
 	DJ_FLOAT_FUSED(X, f32) DJ_FLOAT_FUSED(X, f64) DJ_STEPS(X) \
 	X(return_call) X(return_call_host) X(return_call_indirect) \
 	X(throw) X(throw_ref) X(memory) X(address64) X(index64) \
-	X(const128) X(global_get128) X(global_set128) X(v128_select) \
+	DJ_REFERENCES(X) X(const128) X(global_get128) X(global_set128) X(v128_select) \
 	DJ_SIMD_NAMES(X)
 /* clang-format on */
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "keep/engine/store.h"
+#include "keep/engine/gc.h"
 
 /* A commit's unit; a multiple of every page size that we meet. */
 #define STEP DJ_ARENA_STEP
@@ -98,6 +98,10 @@ dj_status dj_store_init(struct dj_arena *arena,
 		return DJ_E_LIMIT;
 	if (s->config.poll_interval == 0)
 		s->config.poll_interval = 16384;
+	if (s->config.max_heap_bytes == 0)
+		s->config.max_heap_bytes =
+			s->config.max_memory_pages * DJ_WASM_PAGE;
+	s->types.arena = arena;
 	s->ops = dj_interp_ops();
 	s->vm.poll_left = s->config.poll_interval;
 	if (init_vm(s) != DJ_OK) {
@@ -120,6 +124,7 @@ void dj_store_done(struct dj_store *s)
 		release(s, m->base, m->reserved);
 	for (struct dj_table *t = s->tables; t != NULL; t = t->next)
 		dj_buf_free(s, &t->buf);
+	dj_heap_done(s);
 	while (s->chunks != NULL) {
 		struct dj_chunk *k = s->chunks;
 
@@ -138,81 +143,4 @@ void dj_store_done(struct dj_store *s)
 	s->tables = NULL;
 	s->vm.frames = NULL;
 	s->vm.stack = NULL;
-}
-
-/* Types: a hash table of chains, doubled when it is full. */
-struct dj_type_entry {
-	struct dj_type_entry *next;
-	struct dj_wasm_functype type;
-	uint32_t hash, id;
-};
-
-bool dj_type_equal(const struct dj_wasm_functype *a,
-	const struct dj_wasm_functype *b)
-{
-	return a->param_count == b->param_count &&
-		a->result_count == b->result_count &&
-		(a->param_count == 0 ||
-			memcmp(a->params, b->params, a->param_count) == 0) &&
-		(a->result_count == 0 ||
-			memcmp(a->results, b->results, a->result_count) == 0);
-}
-
-static uint32_t hash_bytes(uint32_t h, const uint8_t *p, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 16777619u;
-	return (h ^ n) * 16777619u;
-}
-
-static dj_status rehash(struct dj_store *s)
-{
-	uint32_t cap = s->type_cap == 0 ? 64 : s->type_cap * 2;
-	struct dj_type_entry **t =
-		dj_arena_new_n(s->arena, cap, struct dj_type_entry *);
-
-	if (t == NULL)
-		return DJ_E_NOMEM;
-	for (uint32_t i = 0; i < s->type_cap; i++) {
-		struct dj_type_entry *e = s->types[i], *next;
-
-		for (; e != NULL; e = next) {
-			next = e->next;
-			e->next = t[e->hash & (cap - 1)];
-			t[e->hash & (cap - 1)] = e;
-		}
-	}
-	s->types = t;
-	s->type_cap = cap;
-	return DJ_OK;
-}
-
-dj_status dj_type_intern(struct dj_store *s,
-	const struct dj_wasm_functype *type, uint32_t *ret)
-{
-	uint32_t hash =
-		hash_bytes(2166136261u, type->params, type->param_count);
-	struct dj_type_entry *e;
-
-	hash = hash_bytes(hash, type->results, type->result_count);
-	hash ^= hash >> 15;
-	if (s->type_count == s->type_cap && rehash(s) != DJ_OK)
-		return DJ_E_NOMEM;
-	e = s->types[hash & (s->type_cap - 1)];
-	for (; e != NULL; e = e->next) {
-		if (e->hash == hash && dj_type_equal(&e->type, type)) {
-			*ret = e->id;
-			return DJ_OK;
-		}
-	}
-	e = dj_arena_new(s->arena, struct dj_type_entry);
-	if (e == NULL)
-		return DJ_E_NOMEM;
-	e->type = *type;
-	e->hash = hash;
-	e->id = s->type_count++;
-	e->next = s->types[hash & (s->type_cap - 1)];
-	s->types[hash & (s->type_cap - 1)] = e;
-	*ret = e->id;
-	return DJ_OK;
 }

@@ -23,7 +23,7 @@ union dj_slot {
 };
 
 /* Slots, and values of an API call, that n values of these types take. */
-static inline uint32_t dj_slots(const uint8_t *types, uint32_t n)
+static inline uint32_t dj_slots(const uint32_t *types, uint32_t n)
 {
 	uint32_t slots = n;
 
@@ -38,14 +38,12 @@ struct dj_buf {
 	size_t cap; /* bytes */
 };
 
-struct dj_type_entry; /* interned function types, keep/engine/types.c */
-
 struct dj_func {
 	const uint32_t *code; /* host functions: NULL */
 	uint32_t frame_slots; /* what a frame needs */
 	uint32_t zero_from;   /* locals that start as zero */
 	uint32_t zero_end;
-	uint32_t type_id;      /* equal for equal types, in one store */
+	uint32_t type_id;      /* number in the store's types */
 	struct dj_memory *mem; /* its instance's memory 0; never NULL */
 	struct dj_instance *inst;
 	const struct dj_wasm_functype *type;
@@ -69,7 +67,7 @@ struct dj_memory {
 struct dj_table {
 	void **elems;
 	uint32_t count;
-	enum dj_wasm_valtype type;
+	uint32_t type; /* a value type, with the store's numbers */
 	struct dj_wasm_limits limits;
 	uint32_t most;
 	struct dj_buf buf;
@@ -82,26 +80,30 @@ struct dj_global {
 		union dj_slot v;
 		uint64_t wide[2]; /* v128 */
 	};
-	struct dj_wasm_global type;
+	struct dj_wasm_global type; /* with the store's numbers */
+	struct dj_global *next;
 };
 
 struct dj_tag { /* its address is what it is */
-	const struct dj_wasm_functype *type;
+	uint32_t type_id;
 	uint32_t slots;
 };
 
-/* An exception that is a value: exnref. It stays as long as the store. */
-struct dj_exn {
-	const struct dj_tag *tag;
-	union dj_slot v[];
-};
+struct dj_exn; /* an exception that is a value, keep/engine/gc.h */
 
-/* Code [from, to) of a function: what is caught there goes on at target. */
+/*
+ * Code [from, to) of a function: what is caught there goes on at target. Or,
+ * if target is DJ_HANDLER_DELEGATE, only handlers of blocks that are no deeper
+ * than `outer` may catch it.
+ */
+#define DJ_HANDLER_DELEGATE UINT32_MAX
+#define DJ_HANDLER_NO_REF   UINT32_MAX
 struct dj_handler {
 	const struct dj_tag *tag; /* NULL: all */
 	uint32_t from, to, target;
-	uint32_t dst; /* slot for the values, then for the reference */
-	bool has_ref;
+	uint32_t dst;          /* slot for the values */
+	uint32_t ref;          /* slot for the reference, or NO_REF */
+	uint32_t depth, outer; /* of blocks */
 };
 
 struct dj_instance {
@@ -114,7 +116,8 @@ struct dj_instance {
 	struct dj_tag **tags;
 	void ***elems;         /* per segment: references; NULL: dropped */
 	uint8_t *data_dropped; /* per segment */
-	uint32_t *type_ids;
+	uint32_t *type_ids;    /* from the module's numbers to the store's */
+	struct dj_instance *next;
 	struct dj_memory *mem; /* memory 0, or one of no bytes */
 };
 
@@ -153,14 +156,41 @@ struct dj_chunk { /* of code; at the start of its own memory */
 	size_t len, used;
 };
 
+/* More words that may be references, for the collector: a native stack. */
+struct dj_gc_roots {
+	const void *words;
+	size_t count;
+	struct dj_gc_roots *next;
+};
+
+/* Where structs, arrays and exceptions are, keep/engine/heap.c. */
+#define DJ_HEAP_SIZES 16
+struct dj_heap {
+	uint8_t *base;
+	size_t reserved, committed;
+	uint32_t *blocks; /* what each block is */
+	size_t blocks_len, blocks_committed;
+	uint64_t count;               /* blocks ever used */
+	uint64_t hint, run_hint;      /* no free one before */
+	uint32_t free[DJ_HEAP_SIZES]; /* lists of cells */
+	uint32_t grey;                /* marked, not looked into */
+	uint64_t made, due;           /* bytes since the last collection */
+	uint64_t collections;
+};
+
 struct dj_store {
 	struct dj_store_config config;
 	struct dj_arena *arena;
 	struct dj_vm vm;
 	const int32_t *ops; /* handler offsets, keep/engine/interp.c */
 
-	struct dj_type_entry **types; /* hash table */
-	uint32_t type_cap, type_count;
+	struct dj_wasm_types types;
+	struct dj_layout *layouts; /* per type, keep/engine/gc.h */
+	uint32_t layout_cap;
+	struct dj_heap heap;
+	struct dj_gc_roots *roots;
+	struct dj_instance *instances;
+	struct dj_global *globals; /* of references */
 
 	struct dj_memory *memories;
 	struct dj_table *tables;
@@ -175,11 +205,29 @@ struct dj_store {
 dj_status dj_buf_grow(struct dj_store *s, struct dj_buf *b, size_t want);
 void dj_buf_free(struct dj_store *s, struct dj_buf *b);
 
-/* One number per distinct type; DJ_E_NOMEM. */
-dj_status dj_type_intern(struct dj_store *s,
+/*
+ * Types, keep/engine/types.c. All of a module's into the store's: ret_ids maps
+ * its numbers. DJ_E_NOMEM.
+ */
+dj_status dj_types_add(struct dj_store *s, const struct dj_wasm_types *from,
+	uint32_t *ret_ids);
+/* A function's type that names abstract types only, else DJ_E_INPUT. */
+dj_status dj_types_add_func(struct dj_store *s,
 	const struct dj_wasm_functype *type, uint32_t *ret);
-bool dj_type_equal(const struct dj_wasm_functype *a,
-	const struct dj_wasm_functype *b);
+/* A value type of the module as one of the store. */
+uint32_t dj_types_map(uint32_t type, const uint32_t *ids);
+static inline uint32_t dj_store_type(const struct dj_instance *inst,
+	uint32_t type)
+{
+	return dj_types_map(type, inst->type_ids);
+}
+/* May a function be called as one of type want? */
+static inline bool dj_func_is(const struct dj_func *f, uint32_t want,
+	const struct dj_store *s)
+{
+	return f->type_id == want ||
+		dj_wasm_type_extends(&s->types, f->type_id, want);
+}
 
 /* memory.grow, table.grow: the old size, or UINT32_MAX. */
 uint32_t dj_memory_grow(struct dj_memory *mem, struct dj_store *s, uint32_t n);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/engine/store.h"
 
-dj_status dj_table_new(struct dj_store *s, enum dj_wasm_valtype elem,
-	uint32_t min, bool has_max, uint32_t max, struct dj_table **ret)
+dj_status dj_table_new(struct dj_store *s, uint32_t elem, uint32_t min,
+	bool has_max, uint32_t max, struct dj_table **ret)
 {
 	struct dj_table *t;
 
+	if (dj_wasm_is_typed(elem))
+		return DJ_E_INPUT;
 	t = dj_arena_new(s->arena, struct dj_table);
 	if (t == NULL)
 		return DJ_E_NOMEM;
@@ -24,8 +26,8 @@ dj_status dj_table_new(struct dj_store *s, enum dj_wasm_valtype elem,
 	return DJ_OK;
 }
 
-dj_status dj_table64_new(struct dj_store *s, enum dj_wasm_valtype elem,
-	uint64_t min, bool has_max, uint64_t max, struct dj_table **ret)
+dj_status dj_table64_new(struct dj_store *s, uint32_t elem, uint64_t min,
+	bool has_max, uint64_t max, struct dj_table **ret)
 {
 	dj_status st;
 

@@ -15,7 +15,7 @@ struct wasi_binding {
 	const struct wasi_fn *fn;
 	struct dj_func *func; /* made when first imported */
 	struct dj_wasm_functype type;
-	uint8_t params[PARAMS_MAX];
+	uint32_t params[PARAMS_MAX];
 	bool unstable;
 };
 
@@ -272,7 +272,7 @@ static bool name_is(const struct dj_wasm_name *n, const char *s)
 
 static dj_status make(struct dj_wasi *w, struct wasi_binding *b)
 {
-	static const uint8_t i32 = DJ_WASM_I32;
+	static const uint32_t i32 = DJ_WASM_I32;
 	const char *p = b->fn->params;
 	uint32_t n;
 

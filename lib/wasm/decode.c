@@ -10,6 +10,7 @@ struct decoder {
 	struct dj_wasm_rd r;
 	struct dj_wasm_module *m;
 	struct dj_arena *arena;
+	struct dj_wasm_validator *v;
 	struct dj_wasm_custom_section **last_custom;
 	bool has_code;
 };
@@ -47,56 +48,197 @@ static void *alloc(struct decoder *d, size_t n, size_t size)
 	return p;
 }
 
-static const uint8_t *read_types(struct decoder *d, uint32_t *ret_count)
+static const uint32_t *read_types(struct decoder *d, uint32_t *ret_count)
 {
-	uint32_t n = dj_wasm_rd_count(&d->r, 1);
-	const uint8_t *p = d->r.p;
+	uint32_t n = dj_wasm_rd_count(&d->r, 1), *types;
 
 	if (n > DJ_WASM_MAX_ARITY)
 		dj_wasm_rd_refuse(&d->r, DJ_E_LIMIT,
 			"too many parameters or results");
+	types = alloc(d, n, sizeof(*types));
 	for (uint32_t i = 0; i < n && !failed(d); i++)
-		(void)dj_wasm_rd_valtype(&d->r);
+		types[i] = dj_wasm_rd_valtype(&d->r, d->m);
 	*ret_count = n;
-	return p;
+	return types;
 }
 
-static void read_type(struct decoder *d, struct dj_wasm_functype *t)
+static struct dj_wasm_field read_field(struct decoder *d)
 {
-	uint8_t form = dj_wasm_rd_u8(&d->r);
+	struct dj_wasm_field f = { 0 };
+	uint8_t mut;
 
-	if (form == 0x5f || form == 0x5e || form == 0x50 || form == 0x4f ||
-		form == 0x4e)
+	if (d->r.p != d->r.end &&
+		(*d->r.p == DJ_WASM_I8 || *d->r.p == DJ_WASM_I16))
+		f.type = *d->r.p++;
+	else
+		f.type = dj_wasm_rd_valtype(&d->r, d->m);
+	mut = dj_wasm_rd_u8(&d->r);
+	if (mut > 1)
+		dj_wasm_rd_malformed(&d->r, "malformed mutability");
+	f.is_mutable = mut == 1;
+	return f;
+}
+
+static void read_fields(struct decoder *d, struct dj_wasm_type *t, uint32_t n)
+{
+	struct dj_wasm_field *fields;
+
+	if (n > DJ_WASM_MAX_FIELDS)
+		dj_wasm_rd_refuse(&d->r, DJ_E_LIMIT, "too many fields");
+	fields = alloc(d, n, sizeof(*fields));
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		fields[i] = read_field(d);
+	t->fields = fields;
+	t->field_count = n;
+}
+
+static void read_composite(struct decoder *d, struct dj_wasm_type *t,
+	uint8_t form)
+{
+	if (form == DJ_WASM_FORM_STRUCT || form == DJ_WASM_FORM_ARRAY)
 		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_GC,
 			"malformed form of type");
-	else if (form != 0x60)
+	else if (form != DJ_WASM_FORM_FUNC)
 		dj_wasm_rd_malformed(&d->r, "integer representation too long");
-	t->params = read_types(d, &t->param_count);
-	t->results = read_types(d, &t->result_count);
-	if (t->result_count > 1 &&
+	if (failed(d))
+		return;
+	t->form = (enum dj_wasm_form)form;
+	if (form == DJ_WASM_FORM_STRUCT)
+		read_fields(d, t, dj_wasm_rd_count(&d->r, 2));
+	if (form == DJ_WASM_FORM_ARRAY)
+		read_fields(d, t, 1);
+	if (form != DJ_WASM_FORM_FUNC)
+		return;
+	t->func.params = read_types(d, &t->func.param_count);
+	t->func.results = read_types(d, &t->func.result_count);
+	if (t->func.result_count > 1 &&
 		!dj_wasm_rd_knows(&d->r, DJ_WASM_F_MULTI_VALUE))
 		dj_wasm_rd_invalid(&d->r, "invalid result arity");
 }
 
-static void read_type_section(struct decoder *d)
+/* 0x50, 0x4f: what may have subtypes, or may not, and its supertype. */
+static void read_subtype(struct decoder *d, struct dj_wasm_type *t,
+	uint32_t index)
 {
-	uint32_t n = dj_wasm_rd_count(&d->r, 3);
+	uint8_t form = dj_wasm_rd_u8(&d->r);
+	uint32_t n, super;
 
-	d->m->types = alloc(d, n, sizeof(*d->m->types));
-	for (uint32_t i = 0; i < n && !failed(d); i++)
-		read_type(d, &d->m->types[i]);
-	d->m->type_count = n;
+	t->is_final = form != 0x50;
+	if (form == 0x50 || form == 0x4f) {
+		if (!dj_wasm_rd_needs(&d->r, DJ_WASM_F_GC,
+			    "malformed form of type"))
+			return;
+		n = dj_wasm_rd_u32(&d->r);
+		if (n > 1)
+			dj_wasm_rd_invalid(&d->r, "sub type");
+		super = n == 0 ? 0 : dj_wasm_rd_u32(&d->r);
+		if (n != 0 && super >= index)
+			dj_wasm_rd_invalid(&d->r, "unknown type");
+		else if (n != 0 && !failed(d))
+			t->super = d->m->type_ids[super];
+		form = dj_wasm_rd_u8(&d->r);
+	}
+	read_composite(d, t, form);
 }
 
+static void check_super(struct decoder *d, uint32_t id)
+{
+	struct dj_wasm_types *types = &d->m->types;
+	struct dj_wasm_type *t = &types->all[id];
+
+	if (t->super == DJ_WASM_NO_TYPE)
+		return;
+	t->depth = types->all[t->super].depth + 1;
+	if (types->all[t->super].is_final ||
+		!dj_wasm_type_fits_super(types, id))
+		dj_wasm_rd_invalid(&d->r, "sub type");
+	else if (t->depth > DJ_WASM_MAX_DEPTH)
+		dj_wasm_rd_refuse(&d->r, DJ_E_LIMIT, "too many supertypes");
+}
+
+/* Numbers for the n types that come: those they have if they are new. */
+static void number_types(struct decoder *d, uint32_t n)
+{
+	struct dj_wasm_module *m = d->m;
+	uint64_t want = (uint64_t)m->type_count + n;
+	uint64_t cap = m->type_cap < 16 ? 16 : m->type_cap;
+	uint32_t *ids;
+
+	if (want > DJ_WASM_MAX_TYPES) {
+		dj_wasm_rd_refuse(&d->r, DJ_E_LIMIT, "too many types");
+		return;
+	}
+	while (cap < want)
+		cap *= 2;
+	if (cap != m->type_cap) {
+		ids = alloc(d, cap, sizeof(*ids));
+		if (ids == NULL)
+			return;
+		if (m->type_count != 0)
+			memcpy(ids, m->type_ids, m->type_count * sizeof(*ids));
+		m->type_ids = ids;
+		m->type_cap = (uint32_t)cap;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		m->type_ids[m->type_count + i] = m->types.count + i;
+	m->type_count += n;
+}
+
+/*
+ * A group of types that may refer to each other. One that is there already
+ * has been judged, and its own numbers, which no other type has seen, go.
+ */
+static void read_group(struct decoder *d, uint32_t n)
+{
+	struct dj_wasm_module *m = d->m;
+	uint32_t at = m->type_count, first;
+	struct dj_wasm_type *t;
+	bool is_new;
+
+	number_types(d, n);
+	t = failed(d) ? NULL : dj_wasm_types_open(&m->types, n);
+	if (t == NULL) {
+		dj_wasm_rd_refuse(&d->r, DJ_E_NOMEM, "out of memory");
+		return;
+	}
+	for (uint32_t i = 0; i < n && !failed(d); i++)
+		read_subtype(d, &t[i], at + i);
+	if (failed(d))
+		return;
+	if (dj_wasm_types_close(&m->types, n, &first, &is_new) != DJ_OK) {
+		dj_wasm_rd_refuse(&d->r, DJ_E_NOMEM, "out of memory");
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		m->type_ids[at + i] = first + i;
+	for (uint32_t i = 0; is_new && i < n && !failed(d); i++)
+		check_super(d, first + i);
+}
+
+static void read_type_section(struct decoder *d)
+{
+	uint32_t n = dj_wasm_rd_count(&d->r, 2);
+
+	for (uint32_t i = 0; i < n && !failed(d); i++) {
+		if (d->r.p == d->r.end || *d->r.p != 0x4e) {
+			read_group(d, 1);
+			continue;
+		}
+		d->r.p++;
+		if (dj_wasm_rd_needs(&d->r, DJ_WASM_F_GC,
+			    "malformed form of type"))
+			read_group(d, dj_wasm_rd_count(&d->r, 2));
+	}
+}
+
+/* The number of a function's type. */
 static uint32_t read_type_index(struct decoder *d)
 {
-	uint32_t i = dj_wasm_rd_u32(&d->r);
+	uint32_t id = dj_wasm_rd_type(&d->r, d->m);
 
-	if (i >= d->m->type_count) {
+	if (!failed(d) && d->m->types.all[id].form != DJ_WASM_FORM_FUNC)
 		dj_wasm_rd_invalid(&d->r, "unknown type");
-		return 0;
-	}
-	return i;
+	return id;
 }
 
 /* Flags: 1 there is a maximum, 2 shared (threads), 4 of 64 bits. */
@@ -134,7 +276,7 @@ static struct dj_wasm_table read_table(struct decoder *d)
 {
 	struct dj_wasm_table t;
 
-	t.elem = dj_wasm_rd_reftype(&d->r);
+	t.elem = dj_wasm_rd_reftype(&d->r, d->m);
 	t.limits = read_limits(d, UINT32_MAX, UINT64_MAX, "");
 	return t;
 }
@@ -150,7 +292,7 @@ static struct dj_wasm_global read_global_type(struct decoder *d)
 	struct dj_wasm_global g;
 	uint8_t mut;
 
-	g.type = dj_wasm_rd_valtype(&d->r);
+	g.type = dj_wasm_rd_valtype(&d->r, d->m);
 	mut = dj_wasm_rd_u8(&d->r);
 	if (mut > 1)
 		dj_wasm_rd_malformed(&d->r, "malformed mutability");
@@ -166,7 +308,7 @@ static uint32_t read_tag(struct decoder *d)
 	if (dj_wasm_rd_u8(&d->r) != 0)
 		dj_wasm_rd_malformed(&d->r, "malformed tag attribute");
 	type = read_type_index(d);
-	if (!failed(d) && d->m->types[type].result_count != 0)
+	if (!failed(d) && dj_wasm_functype_at(d->m, type)->result_count != 0)
 		dj_wasm_rd_invalid(&d->r, "non-empty tag result type");
 	return type;
 }
@@ -186,7 +328,8 @@ static void read_import(struct decoder *d, struct dj_wasm_import *im)
 		type = read_type_index(d);
 		if (failed(d))
 			return;
-		im->func = &m->types[type];
+		im->type = type;
+		im->func = dj_wasm_functype_at(m, type);
 		m->imported_funcs++;
 		break;
 	case DJ_WASM_TABLE:
@@ -208,7 +351,8 @@ static void read_import(struct decoder *d, struct dj_wasm_import *im)
 		type = read_tag(d);
 		if (failed(d))
 			return;
-		im->func = &m->types[type];
+		im->type = type;
+		im->func = dj_wasm_functype_at(m, type);
 		m->imported_tags++;
 		break;
 	default:
@@ -240,8 +384,7 @@ static void open_funcs(struct decoder *d, uint32_t own)
 		return;
 	for (uint32_t i = 0; i < m->import_count; i++) {
 		if (m->imports[i].kind == DJ_WASM_FUNC)
-			m->funcs[n++].type =
-				(uint32_t)(m->imports[i].func - m->types);
+			m->funcs[n++].type = m->imports[i].type;
 	}
 	m->func_count = n + own;
 	m->declared_refs = alloc(d, m->func_count, 1);
@@ -300,8 +443,7 @@ static void open_tags(struct decoder *d, uint32_t own)
 		return;
 	for (uint32_t i = 0; i < m->import_count; i++) {
 		if (m->imports[i].kind == DJ_WASM_TAG)
-			m->tags[n++] =
-				(uint32_t)(m->imports[i].func - m->types);
+			m->tags[n++] = m->imports[i].type;
 	}
 	m->tag_count = n;
 }
@@ -357,110 +499,12 @@ static void mark_ref(struct decoder *d, uint32_t func)
 		d->m->declared_refs[func] = 1;
 }
 
-/* Until 3.0 a constant could name imported globals only. */
-static uint8_t read_const_global(struct decoder *d, struct dj_wasm_const *c)
+static struct dj_wasm_const read_const(struct decoder *d, uint32_t want)
 {
-	const struct dj_wasm_module *m = d->m;
-	uint32_t n = dj_wasm_rd_knows(&d->r, DJ_WASM_F_GC)
-		? m->global_count
-		: m->imported_globals;
+	struct dj_wasm_const c = { .at = dj_wasm_rd_off(&d->r) };
 
-	c->kind = DJ_WASM_CONST_GLOBAL;
-	c->index = dj_wasm_rd_u32(&d->r);
-	if (c->index >= n) {
-		dj_wasm_rd_invalid(&d->r, "unknown global");
-		return 0;
-	}
-	if (m->globals[c->index].type.is_mutable)
-		dj_wasm_rd_invalid(&d->r, "constant expression required");
-	return (uint8_t)m->globals[c->index].type.type;
-}
-
-/* A leaf of a constant expression; its type, or 0. */
-static uint8_t read_const_leaf(struct decoder *d, uint32_t op,
-	struct dj_wasm_const *c)
-{
-	c->kind = DJ_WASM_CONST_BITS;
-	switch (op) {
-	case DJ_OP_I32_CONST:
-		c->bits = (uint32_t)dj_wasm_rd_s32(&d->r);
-		return DJ_WASM_I32;
-	case DJ_OP_I64_CONST:
-		c->bits = (uint64_t)dj_wasm_rd_s64(&d->r);
-		return DJ_WASM_I64;
-	case DJ_OP_F32_CONST:
-		c->bits = dj_wasm_rd_bits(&d->r, 4);
-		return DJ_WASM_F32;
-	case DJ_OP_F64_CONST:
-		c->bits = dj_wasm_rd_bits(&d->r, 8);
-		return DJ_WASM_F64;
-	case DJ_OP_V128_CONST:
-		c->bits = dj_wasm_rd_bits(&d->r, 8);
-		c->high = dj_wasm_rd_bits(&d->r, 8);
-		return DJ_WASM_V128;
-	case DJ_OP_REF_NULL:
-		c->bits = 0;
-		return (uint8_t)dj_wasm_rd_reftype(&d->r);
-	case DJ_OP_REF_FUNC:
-		c->kind = DJ_WASM_CONST_FUNC;
-		c->index = dj_wasm_rd_u32(&d->r);
-		mark_ref(d, c->index);
-		return DJ_WASM_FUNCREF;
-	case DJ_OP_GLOBAL_GET:
-		return read_const_global(d, c);
-	default:
-		dj_wasm_rd_invalid(&d->r, "constant expression required");
-		return 0;
-	}
-}
-
-/* add, sub, mul; 0 for all else. */
-static uint8_t const_arithmetic(const struct decoder *d, uint32_t op)
-{
-	if (!dj_wasm_rd_knows(&d->r, DJ_WASM_F_EXTENDED_CONST))
-		return 0;
-	if (op >= DJ_OP_I32_ADD && op <= DJ_OP_I32_ADD + 2)
-		return DJ_WASM_I32;
-	if (op >= DJ_OP_I64_ADD && op <= DJ_OP_I64_ADD + 2)
-		return DJ_WASM_I64;
-	return 0;
-}
-
-static struct dj_wasm_const read_const(struct decoder *d, uint8_t want)
-{
-	uint8_t stack[DJ_WASM_MAX_CONST];
-	struct dj_wasm_const c = { 0 };
-	uint32_t at = dj_wasm_rd_off(&d->r);
-	unsigned n = 0, height = 0;
-
-	for (;; n++) {
-		uint32_t op = dj_wasm_rd_opcode(&d->r);
-		uint8_t type;
-
-		if (failed(d) || op == DJ_OP_END)
-			break;
-		type = const_arithmetic(d, op);
-		if (type == 0) {
-			type = read_const_leaf(d, op, &c);
-		} else if (height < 2 || stack[height - 1] != type ||
-			stack[height - 2] != type) {
-			dj_wasm_rd_invalid(&d->r, "type mismatch");
-		} else {
-			height -= 2;
-		}
-		if (height == DJ_WASM_MAX_CONST) {
-			dj_wasm_rd_refuse(&d->r, DJ_E_LIMIT,
-				"constant expression too deep");
-			break;
-		}
-		stack[height++] = type;
-	}
-	if (!failed(d) && (height != 1 || stack[0] != want))
-		dj_wasm_rd_invalid(&d->r, "type mismatch");
-	if (n > 1) {
-		c.kind = DJ_WASM_CONST_EXPR;
-		c.index = at;
-	}
+	if (!failed(d))
+		dj_wasm_validate_const(d->v, &d->r, want);
 	return c;
 }
 
@@ -494,7 +538,9 @@ static void read_own_table(struct decoder *d, struct dj_wasm_table *t,
 	}
 	*t = read_table(d);
 	if (has_init)
-		*init = read_const(d, (uint8_t)t->elem);
+		*init = read_const(d, t->elem);
+	else if (!failed(d) && !dj_wasm_defaultable(t->elem))
+		dj_wasm_rd_invalid(&d->r, "type mismatch");
 }
 
 static void read_table_section(struct decoder *d)
@@ -521,7 +567,7 @@ static void read_global_section(struct decoder *d)
 			&d->m->globals[d->m->global_count];
 
 		g->type = read_global_type(d);
-		g->init = read_const(d, (uint8_t)g->type.type);
+		g->init = read_const(d, g->type.type);
 		d->m->global_count++;
 	}
 }
@@ -615,7 +661,7 @@ static void read_start_section(struct decoder *d)
 		dj_wasm_rd_invalid(&d->r, "unknown function");
 		return;
 	}
-	t = &m->types[m->funcs[m->start].type];
+	t = dj_wasm_functype_at(m, m->funcs[m->start].type);
 	if (t->param_count != 0 || t->result_count != 0)
 		dj_wasm_rd_invalid(&d->r, "start function");
 }
@@ -626,7 +672,7 @@ static void read_elem_items(struct decoder *d, struct dj_wasm_elem *e)
 	e->items = dj_wasm_rd_off(&d->r);
 	for (uint32_t i = 0; i < e->count && !failed(d); i++) {
 		if (e->is_expr)
-			(void)read_const(d, (uint8_t)e->type);
+			(void)read_const(d, e->type);
 		else
 			mark_ref(d, dj_wasm_rd_u32(&d->r));
 	}
@@ -659,7 +705,7 @@ static void read_elem(struct decoder *d, struct dj_wasm_elem *e)
 		return;
 	}
 	e->is_expr = (flags & 4) != 0;
-	e->type = DJ_WASM_FUNCREF;
+	e->type = DJ_WASM_FUNCREF | (e->is_expr ? 0 : DJ_WASM_NON_NULL);
 	e->mode = active      ? DJ_WASM_ACTIVE
 		: (flags & 2) ? DJ_WASM_DECLARED
 			      : DJ_WASM_PASSIVE;
@@ -670,12 +716,14 @@ static void read_elem(struct decoder *d, struct dj_wasm_elem *e)
 		e->offset = read_offset(d, table_is64(d, e->table));
 	}
 	if ((flags & 3) != 0 && e->is_expr)
-		e->type = dj_wasm_rd_reftype(&d->r);
+		e->type = dj_wasm_rd_reftype(&d->r, d->m);
 	else if ((flags & 3) != 0 && dj_wasm_rd_u8(&d->r) != 0)
 		dj_wasm_rd_malformed(&d->r, "malformed element kind");
 	if (failed(d))
 		return;
-	if (active && d->m->tables[e->table].elem != e->type)
+	if (active &&
+		!dj_wasm_subtype(&d->m->types, e->type,
+			d->m->tables[e->table].elem))
 		dj_wasm_rd_invalid(&d->r, "type mismatch");
 	read_elem_items(d, e);
 }
@@ -690,8 +738,7 @@ static void read_element_section(struct decoder *d)
 	d->m->elem_count = n;
 }
 
-static void read_body(struct decoder *d, struct dj_wasm_validator *v,
-	struct dj_wasm_func *f)
+static void read_body(struct decoder *d, struct dj_wasm_func *f)
 {
 	uint32_t len = dj_wasm_rd_u32(&d->r);
 	const uint8_t *p = dj_wasm_rd_bytes(&d->r, len);
@@ -703,7 +750,7 @@ static void read_body(struct decoder *d, struct dj_wasm_validator *v,
 	f->len = len;
 	r = dj_wasm_rd_of(d->m->bytes, f->body, len);
 	r.features = d->r.features;
-	dj_wasm_validate_body(v, &r, &d->m->types[f->type]);
+	dj_wasm_validate_body(d->v, &r, dj_wasm_functype_at(d->m, f->type));
 	if (r.st != DJ_OK) {
 		d->r.st = r.st;
 		d->r.err = r.err;
@@ -715,7 +762,6 @@ static void read_code_section(struct decoder *d)
 {
 	uint32_t n = dj_wasm_rd_count(&d->r, 2);
 	struct dj_wasm_module *m = d->m;
-	struct dj_wasm_validator *v;
 
 	if (failed(d))
 		return;
@@ -724,11 +770,8 @@ static void read_code_section(struct decoder *d)
 			"function and code section have inconsistent lengths");
 		return;
 	}
-	v = dj_wasm_validator_new(m, d->arena);
-	if (v == NULL)
-		dj_wasm_rd_refuse(&d->r, DJ_E_NOMEM, "out of memory");
 	for (uint32_t i = 0; i < n && !failed(d); i++)
-		read_body(d, v, &m->funcs[m->imported_funcs + i]);
+		read_body(d, &m->funcs[m->imported_funcs + i]);
 	m->body_count = n;
 	d->has_code = true;
 }
@@ -928,7 +971,11 @@ dj_status dj_wasm_load_as(uint64_t features, const uint8_t *bytes, size_t len,
 		d.m->bytes = bytes;
 		d.m->len = len;
 		d.m->features = features;
+		d.m->types.arena = arena;
 		d.last_custom = &d.m->customs;
+		d.v = dj_wasm_validator_new(d.m, arena);
+		if (d.v == NULL)
+			dj_wasm_rd_refuse(&d.r, DJ_E_NOMEM, "out of memory");
 		read_sections(&d);
 	}
 	if (failed(&d)) {

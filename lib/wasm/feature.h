@@ -24,6 +24,7 @@ enum dj_wasm_feature {
 	DJ_WASM_F_FUNC_REFS = 13,
 	DJ_WASM_F_GC = 14,
 	DJ_WASM_F_EXCEPTIONS = 15,
+	DJ_WASM_F_LEGACY_EXCEPTIONS = 16,
 	DJ_WASM_F_THREADS = 63, /* not in an OFFER: for messages only */
 };
 
@@ -43,8 +44,4 @@ enum dj_wasm_feature {
 #define DJ_WASM_ANY (~(uint64_t)0)
 
 /* What lib/wasm takes. */
-#define DJ_WASM_HAVE                                                   \
-	(DJ_WASM_2_0 | DJ_WASM_BIT(RELAXED_SIMD) |                     \
-		DJ_WASM_BIT(EXTENDED_CONST) | DJ_WASM_BIT(TAIL_CALL) | \
-		DJ_WASM_BIT(MULTI_MEMORY) | DJ_WASM_BIT(MEMORY64) |    \
-		DJ_WASM_BIT(EXCEPTIONS))
+#define DJ_WASM_HAVE (DJ_WASM_3_0 | DJ_WASM_BIT(LEGACY_EXCEPTIONS))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "lib/wasm/module.h"
+#include "lib/wasm/types.h"
 
 /*
  * What dj_wasm_load() leaves behind, for those who run or compile a module.
@@ -11,27 +11,21 @@
 #define DJ_WASM_PAGE           65536u
 #define DJ_WASM_MAX_PAGES      65536u
 #define DJ_WASM_MAX_PAGES64    ((uint64_t)1 << 48) /* of the type */
-#define DJ_WASM_MAX_CONST      64u                 /* operands in a constant */
+#define DJ_WASM_MAX_TYPES      1000000u            /* of a module */
+#define DJ_WASM_MAX_FIELDS     10000u     /* of a struct, a fixed array */
 #define DJ_WASM_MAX_ARITY      1000u      /* parameters, results of a type */
 #define DJ_WASM_MAX_LOCALS     50000u     /* of a function, parameters too */
 #define DJ_WASM_MAX_HEIGHT     (1u << 20) /* operands on the stack */
 #define DJ_WASM_MAX_NESTING    (1u << 20) /* blocks in blocks */
 #define DJ_WASM_MAX_TABLE_ELEM 10000000u
 
-/* A constant expression. */
+/* A constant expression; all of them end with an end. */
 struct dj_wasm_const {
-	enum {
-		DJ_WASM_CONST_BITS, /* a number, or a null reference */
-		DJ_WASM_CONST_GLOBAL,
-		DJ_WASM_CONST_FUNC,
-		DJ_WASM_CONST_EXPR, /* several instructions */
-	} kind;
-	uint32_t index;      /* EXPR: offset of the first one */
-	uint64_t bits, high; /* high: the upper half of a v128 */
+	uint32_t at; /* offset of the first instruction; 0: there is none */
 };
 
 struct dj_wasm_func {
-	uint32_t type;
+	uint32_t type; /* its number in types */
 	uint32_t body; /* offset of the local declarations; 0: imported */
 	uint32_t len;  /* up to and with the last end */
 };
@@ -49,7 +43,7 @@ enum dj_wasm_segment_mode {
 
 struct dj_wasm_elem {
 	enum dj_wasm_segment_mode mode;
-	enum dj_wasm_valtype type;
+	uint32_t type; /* a value type */
 	uint32_t table;
 	struct dj_wasm_const offset;
 	uint32_t count;
@@ -77,13 +71,20 @@ struct dj_wasm_module {
 	size_t len;
 	uint64_t features; /* the language it was judged by */
 
+	/*
+	 * type_ids maps what the module calls a type to its number in types,
+	 * where equal ones are one. All else here has such numbers.
+	 */
+	struct dj_wasm_types types;
+	uint32_t *type_ids;
+	uint32_t type_count, type_cap;
+
 	/* Index spaces: the imported ones come first. */
-	uint32_t type_count, import_count, func_count, table_count;
+	uint32_t import_count, func_count, table_count;
 	uint32_t memory_count, global_count, export_count, elem_count;
 	uint32_t data_count, body_count, tag_count, imported_tags;
 	uint32_t imported_funcs, imported_tables, imported_memories;
 	uint32_t imported_globals;
-	struct dj_wasm_functype *types;
 	struct dj_wasm_import *imports;
 	struct dj_wasm_func *funcs;
 	struct dj_wasm_table *tables;
@@ -102,3 +103,10 @@ struct dj_wasm_module {
 	uint8_t *declared_refs;  /* per function: ref.func may name it */
 	uint64_t code_bytes, data_bytes, custom_bytes;
 };
+
+/* The type of a function, by its type's number. */
+static inline const struct dj_wasm_functype *dj_wasm_functype_at(
+	const struct dj_wasm_module *m, uint32_t id)
+{
+	return &m->types.all[id].func;
+}

@@ -28,7 +28,7 @@ const struct dj_wasm_functype *dj_wasm_func_type(const struct dj_wasm_module *m,
 {
 	if (func_index >= m->func_count)
 		return NULL;
-	return &m->types[m->funcs[func_index].type];
+	return dj_wasm_functype_at(m, m->funcs[func_index].type);
 }
 
 size_t dj_wasm_memory_count(const struct dj_wasm_module *m)

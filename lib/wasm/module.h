@@ -11,24 +11,50 @@
 
 /*
  * A WebAssembly module, decoded and validated: the one front end of `donjon
- * show`, the interpreter and (later) the native compiler. WebAssembly 2.0
- * and of 3.0 what DJ_WASM_HAVE says. Nothing is left for run time to check but what the
- * specification calls a trap.
+ * show`, the interpreter and (later) the native compiler. WebAssembly 3.0 and
+ * what else DJ_WASM_HAVE says. Nothing is left for run time to check but what
+ * the specification calls a trap.
  *
  * Names, bodies and segments borrow from the module's bytes, which must stay
  * in place; the rest is in the arena given to dj_wasm_load().
  */
 
-enum dj_wasm_valtype { /* the binary encoding */
+/*
+ * A value type is 32 bits. Numbers and vectors: the code of the binary format.
+ * References: the code of one that may be null, to an abstract type; or
+ * DJ_WASM_TYPEDREF in the low byte and the number of a type above it. With
+ * DJ_WASM_NON_NULL it is never null. Equal types have equal numbers
+ * (lib/wasm/types.h), so value types of one module can be compared as they are.
+ */
+enum dj_wasm_valtype {
 	DJ_WASM_I32 = 0x7f,
 	DJ_WASM_I64 = 0x7e,
 	DJ_WASM_F32 = 0x7d,
 	DJ_WASM_F64 = 0x7c,
 	DJ_WASM_V128 = 0x7b,
+	DJ_WASM_I8 = 0x78, /* these two in fields and arrays only */
+	DJ_WASM_I16 = 0x77,
+	DJ_WASM_NULLEXNREF = 0x74,
+	DJ_WASM_NULLFUNCREF = 0x73,
+	DJ_WASM_NULLEXTERNREF = 0x72,
+	DJ_WASM_NULLREF = 0x71,
 	DJ_WASM_FUNCREF = 0x70,
 	DJ_WASM_EXTERNREF = 0x6f,
+	DJ_WASM_ANYREF = 0x6e,
+	DJ_WASM_EQREF = 0x6d,
+	DJ_WASM_I31REF = 0x6c,
+	DJ_WASM_STRUCTREF = 0x6b,
+	DJ_WASM_ARRAYREF = 0x6a,
 	DJ_WASM_EXNREF = 0x69,
+	DJ_WASM_TYPEDREF = 0x63,
 };
+#define DJ_WASM_NON_NULL   0x80u
+#define DJ_WASM_TYPE_SHIFT 8u
+
+static inline bool dj_wasm_is_ref(uint32_t type)
+{
+	return (type & 0x7f) <= DJ_WASM_NULLEXNREF && type != 0;
+}
 
 enum dj_wasm_extern_kind {
 	DJ_WASM_FUNC = 0,
@@ -46,8 +72,8 @@ struct dj_wasm_name { /* UTF-8, checked; not terminated */
 struct dj_wasm_functype {
 	uint32_t param_count;
 	uint32_t result_count;
-	const uint8_t *params; /* enum dj_wasm_valtype */
-	const uint8_t *results;
+	const uint32_t *params; /* value types */
+	const uint32_t *results;
 };
 
 struct dj_wasm_limits {
@@ -58,18 +84,19 @@ struct dj_wasm_limits {
 };
 
 struct dj_wasm_table {
-	enum dj_wasm_valtype elem;
+	uint32_t elem; /* a value type */
 	struct dj_wasm_limits limits;
 };
 
 struct dj_wasm_global {
-	enum dj_wasm_valtype type;
+	uint32_t type; /* a value type */
 	bool is_mutable;
 };
 
 struct dj_wasm_import {
 	struct dj_wasm_name module, name;
 	enum dj_wasm_extern_kind kind;
+	uint32_t type; /* functions and tags: its number */
 	union {
 		const struct dj_wasm_functype *func; /* and of a tag */
 		struct dj_wasm_table table;

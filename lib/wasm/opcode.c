@@ -208,6 +208,10 @@ static enum dj_wasm_feature feature_of(uint8_t op)
 	case 0x14 ... 0x15:
 	case 0xd4 ... 0xd6:
 		return DJ_WASM_F_FUNC_REFS;
+	case DJ_OP_TRY ... DJ_OP_CATCH:
+	case DJ_OP_RETHROW:
+	case DJ_OP_DELEGATE ... DJ_OP_CATCH_ALL:
+		return DJ_WASM_F_LEGACY_EXCEPTIONS;
 	case DJ_OP_SELECT_T:
 	case DJ_OP_TABLE_GET ... DJ_OP_TABLE_SET:
 	case DJ_OP_REF_NULL ... DJ_OP_REF_FUNC:
@@ -263,6 +267,20 @@ static uint32_t read_simd(struct dj_wasm_rd *r)
 	return op;
 }
 
+static uint32_t read_gc(struct dj_wasm_rd *r)
+{
+	uint32_t op;
+
+	if (!dj_wasm_rd_needs(r, DJ_WASM_F_GC, "illegal opcode"))
+		return 0;
+	op = dj_wasm_rd_u32(r);
+	if (op >= DJ_OP_GC_END - DJ_OP_GC) {
+		dj_wasm_rd_malformed(r, "illegal opcode");
+		return 0;
+	}
+	return DJ_OP_GC + op;
+}
+
 uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r)
 {
 	enum dj_wasm_feature f;
@@ -277,84 +295,121 @@ uint32_t dj_wasm_rd_opcode(struct dj_wasm_rd *r)
 		return read_misc(r);
 	if (b == 0xfd)
 		return read_simd(r);
-	/* The form before the standard's, which no version has. */
-	if (b == 0x06 || b == 0x07 || b == 0x09 || b == 0x18 || b == 0x19) {
-		if (r->features == DJ_WASM_ANY)
-			dj_wasm_rd_refuse(r, DJ_E_UNSUPPORTED,
-				"legacy exception handling");
-		else
-			dj_wasm_rd_malformed(r, "illegal opcode");
-		return 0;
-	}
+	if (b == 0xfb)
+		return read_gc(r);
 	f = feature_of(b);
 	if (f != DJ_WASM_F_MVP && !dj_wasm_rd_needs(r, f, "illegal opcode"))
 		return 0;
 	return b;
 }
 
-/* Types that came after 2.0: the feature, for a message. */
-static enum dj_wasm_feature later_type(uint8_t b)
+uint32_t dj_wasm_rd_type(struct dj_wasm_rd *r, const struct dj_wasm_module *m)
 {
-	switch (b) {
-	case 0x63 ... 0x64:
-		return DJ_WASM_F_FUNC_REFS;
-	case DJ_WASM_EXNREF:
-		return DJ_WASM_F_EXCEPTIONS;
-	case 0x6a ... 0x6e:
-	case 0x71 ... 0x74:
-		return DJ_WASM_F_GC;
-	default:
+	uint32_t i = dj_wasm_rd_u32(r);
+
+	if (r->st == DJ_OK && i >= m->type_count)
+		dj_wasm_rd_invalid(r, "unknown type");
+	return r->st == DJ_OK ? m->type_ids[i] : 0;
+}
+
+/* The feature that an abstract type came with. */
+static enum dj_wasm_feature feature_of_heap(uint8_t code)
+{
+	switch (code) {
+	case DJ_WASM_FUNCREF: /* in tables it was ever */
 		return DJ_WASM_F_MVP;
+	case DJ_WASM_EXTERNREF:
+		return DJ_WASM_F_REF_TYPES;
+	case DJ_WASM_EXNREF:
+	case DJ_WASM_NULLEXNREF:
+		return DJ_WASM_F_EXCEPTIONS;
+	default:
+		return DJ_WASM_F_GC;
 	}
 }
 
-enum dj_wasm_valtype dj_wasm_rd_valtype(struct dj_wasm_rd *r)
+static bool is_abstract(uint8_t code)
+{
+	return code >= DJ_WASM_EXNREF && code <= DJ_WASM_NULLEXNREF;
+}
+
+static uint32_t abstract(struct dj_wasm_rd *r, const char *malformed)
+{
+	uint8_t code = *r->p++;
+
+	(void)dj_wasm_rd_needs(r, feature_of_heap(code), malformed);
+	return code;
+}
+
+uint32_t dj_wasm_rd_heaptype(struct dj_wasm_rd *r,
+	const struct dj_wasm_module *m)
+{
+	static const char text[] = "malformed heap type";
+	int64_t i;
+
+	if (r->p != r->end && is_abstract(*r->p))
+		return abstract(r, text);
+	if (!dj_wasm_rd_needs(r, DJ_WASM_F_FUNC_REFS, text))
+		return DJ_WASM_FUNCREF;
+	i = dj_wasm_rd_signed(r, 33);
+	if (i < 0)
+		dj_wasm_rd_malformed(r, text);
+	else if (i >= m->type_count)
+		dj_wasm_rd_invalid(r, "unknown type");
+	if (r->st != DJ_OK)
+		return DJ_WASM_FUNCREF;
+	return dj_wasm_typed_ref(m->type_ids[i]);
+}
+
+uint32_t dj_wasm_rd_reftype(struct dj_wasm_rd *r,
+	const struct dj_wasm_module *m)
+{
+	static const char text[] = "malformed reference type";
+	uint8_t b;
+
+	if (r->p != r->end && is_abstract(*r->p))
+		return abstract(r, text);
+	b = dj_wasm_rd_u8(r);
+	if (b != 0x63 && b != 0x64)
+		dj_wasm_rd_malformed(r, text);
+	if (!dj_wasm_rd_needs(r, DJ_WASM_F_FUNC_REFS, text))
+		return DJ_WASM_FUNCREF;
+	return dj_wasm_rd_heaptype(r, m) | (b == 0x64 ? DJ_WASM_NON_NULL : 0);
+}
+
+uint32_t dj_wasm_rd_valtype(struct dj_wasm_rd *r,
+	const struct dj_wasm_module *m)
 {
 	static const char text[] = "malformed value type";
-	uint8_t b = dj_wasm_rd_u8(r);
+	uint8_t b = r->p == r->end ? 0 : *r->p;
 
 	switch (b) {
 	case I:
 	case L:
 	case F:
 	case D:
-		break;
+		r->p++;
+		return b;
+	case V:
+		r->p++;
+		(void)dj_wasm_rd_needs(r, DJ_WASM_F_SIMD, text);
+		return b;
 	case DJ_WASM_FUNCREF:
-	case DJ_WASM_EXTERNREF:
 		(void)dj_wasm_rd_needs(r, DJ_WASM_F_REF_TYPES, text);
 		break;
-	case DJ_WASM_V128:
-		(void)dj_wasm_rd_needs(r, DJ_WASM_F_SIMD, text);
-		break;
 	default:
-		if (later_type(b) != DJ_WASM_F_MVP)
-			(void)dj_wasm_rd_needs(r, later_type(b), text);
-		else
-			dj_wasm_rd_malformed(r, text);
+		if (b != 0x63 && b != 0x64 && !is_abstract(b))
+			dj_wasm_rd_malformed(r,
+				r->p == r->end ? "unexpected end" : text);
 	}
-	return (enum dj_wasm_valtype)b;
-}
-
-enum dj_wasm_valtype dj_wasm_rd_reftype(struct dj_wasm_rd *r)
-{
-	uint8_t b = dj_wasm_rd_u8(r);
-
-	if (later_type(b) != DJ_WASM_F_MVP)
-		(void)dj_wasm_rd_needs(r, later_type(b),
-			"malformed reference type");
-	else if (b != DJ_WASM_FUNCREF && b != DJ_WASM_EXTERNREF)
-		dj_wasm_rd_malformed(r, "malformed reference type");
-	if (b == DJ_WASM_EXTERNREF)
-		(void)dj_wasm_rd_needs(r, DJ_WASM_F_REF_TYPES,
-			"malformed element type");
-	return (enum dj_wasm_valtype)b;
+	return dj_wasm_rd_reftype(r, m);
 }
 
 struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
 	const struct dj_wasm_module *m)
 {
 	struct dj_wasm_block_type bt = { 0 };
-	const struct dj_wasm_functype *t;
+	const struct dj_wasm_type *t;
 	int64_t i;
 
 	if (r->p != r->end && *r->p == 0x40) {
@@ -362,9 +417,8 @@ struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
 		return bt;
 	}
 	if (r->p != r->end && (*r->p & 0xc0) == 0x40) {
-		bt.results = r->p;
+		bt.result = dj_wasm_rd_valtype(r, m);
 		bt.result_count = 1;
-		(void)dj_wasm_rd_valtype(r);
 		return bt;
 	}
 	if (!dj_wasm_rd_needs(r, DJ_WASM_F_MULTI_VALUE, "malformed block type"))
@@ -372,16 +426,39 @@ struct dj_wasm_block_type dj_wasm_rd_block_type(struct dj_wasm_rd *r,
 	i = dj_wasm_rd_signed(r, 33);
 	if (r->st != DJ_OK)
 		return bt;
-	if (i < 0 || i >= m->type_count) {
+	t = i < 0 || i >= m->type_count ? NULL : &m->types.all[m->type_ids[i]];
+	if (t == NULL || t->form != DJ_WASM_FORM_FUNC) {
 		dj_wasm_rd_invalid(r, "unknown type");
 		return bt;
 	}
-	t = &m->types[i];
-	bt.param_count = t->param_count;
-	bt.result_count = t->result_count;
-	bt.params = t->params;
-	bt.results = t->results;
+	bt.param_count = t->func.param_count;
+	bt.result_count = t->func.result_count;
+	bt.params = t->func.params;
+	bt.more = t->func.results;
 	return bt;
+}
+
+struct dj_wasm_cast_branch dj_wasm_rd_cast_branch(struct dj_wasm_rd *r,
+	const struct dj_wasm_module *m)
+{
+	struct dj_wasm_cast_branch b = { 0 };
+	uint8_t flags = dj_wasm_rd_u8(r);
+
+	if (flags > 3)
+		dj_wasm_rd_malformed(r, "malformed br_on_cast flags");
+	b.label = dj_wasm_rd_u32(r);
+	b.from = dj_wasm_rd_heaptype(r, m);
+	b.to = dj_wasm_rd_heaptype(r, m);
+	if ((flags & 1) == 0)
+		b.from |= DJ_WASM_NON_NULL;
+	if ((flags & 2) == 0)
+		b.to |= DJ_WASM_NON_NULL;
+	return b;
+}
+
+uint32_t dj_wasm_cast_rest(uint32_t from, uint32_t to)
+{
+	return (to & DJ_WASM_NON_NULL) == 0 ? from | DJ_WASM_NON_NULL : from;
 }
 
 struct dj_wasm_memarg dj_wasm_rd_memarg(struct dj_wasm_rd *r)

@@ -56,6 +56,7 @@ static const char *const feature_names[] = {
 	[DJ_WASM_F_FUNC_REFS] = "typed function references",
 	[DJ_WASM_F_GC] = "garbage collection",
 	[DJ_WASM_F_EXCEPTIONS] = "exception handling",
+	[DJ_WASM_F_LEGACY_EXCEPTIONS] = "legacy exception handling",
 	[DJ_WASM_F_THREADS] = "threads",
 };
 

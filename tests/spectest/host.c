@@ -3,7 +3,7 @@
 
 #include "tests/spectest/spectest.h"
 
-static const uint8_t types[] = { DJ_WASM_I32, DJ_WASM_F32, DJ_WASM_I64,
+static const uint32_t types[] = { DJ_WASM_I32, DJ_WASM_F32, DJ_WASM_I64,
 	DJ_WASM_F64, DJ_WASM_F64 };
 
 /* The suite's words for what the host module has; params index types[]. */
@@ -83,8 +83,8 @@ static dj_status make(struct script *s, const struct item *item,
 	case DJ_WASM_MEMORY:
 		return dj_memory_new(s->store, 1, true, 2, &ret->memory);
 	case DJ_WASM_GLOBAL:
-		return dj_global_new(s->store, (enum dj_wasm_valtype)item->type,
-			false, v, &ret->global);
+		return dj_global_new(s->store, item->type, false, v,
+			&ret->global);
 	case DJ_WASM_TAG:
 		break;
 	}

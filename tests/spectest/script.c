@@ -276,8 +276,7 @@ static enum outcome on_register(struct script *s, const json_t *cmd)
 struct result {
 	enum dj_trap trap;
 	uint32_t count;
-	const uint8_t *types;
-	uint8_t type;
+	const uint32_t *types;
 	union dj_value v[2 * VALUES_MAX];
 };
 
@@ -340,11 +339,11 @@ static enum outcome act(struct script *s, const json_t *cmd, struct result *r)
 }
 
 /* A global's type is not in the API: the expected one is taken. */
-static uint8_t type_of(const struct result *r, size_t i, const json_t *want)
+static uint32_t type_of(const struct result *r, size_t i, const json_t *want)
 {
 	static const struct {
 		const char *name;
-		uint8_t type;
+		uint32_t type;
 	} names[] = { { "i32", DJ_WASM_I32 }, { "i64", DJ_WASM_I64 },
 		{ "f32", DJ_WASM_F32 }, { "f64", DJ_WASM_F64 },
 		{ "v128", DJ_WASM_V128 }, { "externref", DJ_WASM_EXTERNREF } };
@@ -375,12 +374,12 @@ static enum outcome on_return(struct script *s, const json_t *cmd)
 			json_array_size(expected));
 	json_array_foreach(expected, i, want)
 	{
-		uint8_t type = type_of(&r, i, want);
+		uint32_t type = type_of(&r, i, want);
 
 		const union dj_value *v = &r.v[at];
 
 		at += type == DJ_WASM_V128 ? 2 : 1;
-		if (value_matches(want, type, v))
+		if (value_matches(s->store, want, type, v))
 			continue;
 		value_print(got, sizeof(got), type, v);
 		text = json_dumps(want, JSON_COMPACT);

@@ -79,9 +79,9 @@ void spectest_count_skip(const char *reason);
 bool value_parse(struct script *s, const json_t *v, union dj_value ret[2],
 	size_t *ret_count);
 /* Does got, of the type the function says, answer want? */
-bool value_matches(const json_t *want, uint8_t type,
-	const union dj_value got[2]);
-void value_print(char *dst, size_t cap, uint8_t type,
+bool value_matches(const struct dj_store *store, const json_t *want,
+	uint32_t type, const union dj_value got[2]);
+void value_print(char *dst, size_t cap, uint32_t type,
 	const union dj_value v[2]);
 
 /* Makes the module "spectest" in the script's store. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keep/engine/gc.h"
 #include "tests/spectest/spectest.h"
 
 static const char *text_of(const json_t *v, const char *key)
@@ -93,11 +94,30 @@ static bool float_matches(const char *text, bool is64, uint64_t bits)
 	return bits == strtoull(text, NULL, 10);
 }
 
-static bool ref_matches(const char *name, const json_t *want, uint8_t type,
-	union dj_value got)
+/* "anyref" and so on: what there is inside. */
+static bool is_of(const struct dj_store *store, const char *name, uint64_t ref)
+{
+	static const struct {
+		const char *name;
+		uint32_t type;
+	} names[] = { { "anyref", DJ_WASM_ANYREF }, { "eqref", DJ_WASM_EQREF },
+		{ "i31ref", DJ_WASM_I31REF },
+		{ "structref", DJ_WASM_STRUCTREF },
+		{ "arrayref", DJ_WASM_ARRAYREF },
+		{ "exnref", DJ_WASM_EXNREF } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i].name) == 0)
+			return dj_ref_is(store, ref, names[i].type);
+	return false;
+}
+
+static bool ref_matches(const struct dj_store *store, const char *name,
+	const json_t *want, uint32_t type, union dj_value got)
 {
 	const json_t *value = json_object_get(want, "value");
 	const char *text = text_of(want, "value");
+	uint32_t heap = type & ~DJ_WASM_NON_NULL;
 	bool null = strncmp(name, "null", 4) == 0 ||
 		strcmp(name, "refnull") == 0 || strcmp(text, "null") == 0;
 
@@ -106,11 +126,11 @@ static bool ref_matches(const char *name, const json_t *want, uint8_t type,
 	if (got.ref == NULL)
 		return false;
 	if (strcmp(name, "externref") == 0)
-		return type == DJ_WASM_EXTERNREF &&
+		return heap == DJ_WASM_EXTERNREF &&
 			(value == NULL || got.ref == extern_of(text));
 	if (strcmp(name, "funcref") == 0)
-		return type == DJ_WASM_FUNCREF;
-	return true;
+		return heap == DJ_WASM_FUNCREF || dj_wasm_is_typed(heap);
+	return is_of(store, name, got.i64);
 }
 
 static bool lanes_match(const json_t *want, const union dj_value got[2])
@@ -142,28 +162,28 @@ static bool lanes_match(const json_t *want, const union dj_value got[2])
 	return true;
 }
 
-static bool either_matches(const json_t *want, uint8_t type,
-	const union dj_value got[2])
+static bool either_matches(const struct dj_store *store, const json_t *want,
+	uint32_t type, const union dj_value got[2])
 {
 	const json_t *one;
 	size_t i;
 
 	json_array_foreach(json_object_get(want, "values"), i, one)
 	{
-		if (value_matches(one, type, got))
+		if (value_matches(store, one, type, got))
 			return true;
 	}
 	return false;
 }
 
-bool value_matches(const json_t *want, uint8_t type,
-	const union dj_value got[2])
+bool value_matches(const struct dj_store *store, const json_t *want,
+	uint32_t type, const union dj_value got[2])
 {
 	const char *name = text_of(want, "type");
 	const char *text = text_of(want, "value");
 
 	if (strcmp(name, "either") == 0)
-		return either_matches(want, type, got);
+		return either_matches(store, want, type, got);
 	if (strcmp(name, "i32") == 0)
 		return type == DJ_WASM_I32 &&
 			got[0].i32 == (uint32_t)strtoull(text, NULL, 10);
@@ -179,11 +199,12 @@ bool value_matches(const json_t *want, uint8_t type,
 	if (strcmp(name, "v128") == 0)
 		return type == DJ_WASM_V128 && lanes_match(want, got);
 	if (strstr(name, "ref") != NULL)
-		return ref_matches(name, want, type, got[0]);
+		return ref_matches(store, name, want, type, got[0]);
 	return false;
 }
 
-void value_print(char *dst, size_t cap, uint8_t type, const union dj_value v[2])
+void value_print(char *dst, size_t cap, uint32_t type,
+	const union dj_value v[2])
 {
 	switch (type) {
 	case DJ_WASM_I32:
