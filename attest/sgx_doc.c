@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/hex.h"
+
 /* What jansson would let through here and no signer ever sends. */
 #define DOC_MAX ((size_t)256 << 10)
 
@@ -95,24 +97,13 @@ static const uint8_t *past_object(const uint8_t *p, const uint8_t *end)
 	return NULL;
 }
 
-static int nibble(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool hex(const char *s, size_t len, uint8_t *dst, size_t size)
 {
 	if (len != 2 * size)
 		return false;
 	for (size_t i = 0; i < size; i++) {
-		int hi = nibble((uint8_t)s[2 * i]);
-		int lo = nibble((uint8_t)s[2 * i + 1]);
+		int hi = dj_hex_digit(s[2 * i]);
+		int lo = dj_hex_digit(s[2 * i + 1]);
 
 		if (hi < 0 || lo < 0)
 			return false;

@@ -139,15 +139,9 @@ static bool pack_process(struct subject *s, size_t report_len,
 	e.item[DJ_EVIDENCE_REPORT].len = report_len;
 	e.item[DJ_EVIDENCE_CHAIN].p = (const uint8_t *)s->part[0];
 	e.item[DJ_EVIDENCE_CHAIN].len = s->part_len[0];
-	s->packed = malloc(DJ_EVIDENCE_MAX);
-	if (s->packed == NULL)
-		return dj_err_set(err, "internal.memory", "no memory");
+	if (!dj_evidence_pack(&e, &s->packed, &s->in.evidence_len, err))
+		return false;
 	s->in.evidence = s->packed;
-	if (dj_evidence_write(&e, s->packed, DJ_EVIDENCE_MAX,
-		    &s->in.evidence_len) != DJ_OK)
-		return dj_err_set(err, "evidence.file",
-			"report and chain are more than %d bytes",
-			DJ_EVIDENCE_MAX);
 	return true;
 }
 

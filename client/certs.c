@@ -4,9 +4,11 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "attest/cert.h"
+#include "lib/proto/frame.h"
 
 void dj_certs_done(struct dj_certs *c)
 {
@@ -71,4 +73,25 @@ bool dj_certs_add(struct dj_certs *c, const uint8_t *p, size_t len)
 		return false;
 	return p[0] == 0x30 ? add_der(c, p, len)
 			    : is_pem(p, len) && add_pem(c, p, len);
+}
+
+bool dj_evidence_pack(const struct dj_evidence *e, uint8_t **ret,
+	size_t *ret_len, struct dj_err *err)
+{
+	uint8_t *p = malloc(DJ_EVIDENCE_MAX);
+	dj_status st = p == NULL
+		? DJ_E_NOMEM
+		: dj_evidence_write(e, p, DJ_EVIDENCE_MAX, ret_len);
+
+	if (st == DJ_OK) {
+		*ret = p;
+		return true;
+	}
+	free(p);
+	return st == DJ_E_NOMEM
+		? dj_err_set(err, "internal.memory", "no memory")
+		: dj_err_set(err, "evidence.file",
+			  "the evidence and what came with it are more than "
+			  "%d bytes",
+			  DJ_EVIDENCE_MAX);
 }

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/errors.h"
+#include "lib/proto/evidence.h"
+
 /*
  * Certificates and revocation lists out of files that people have saved, DER
  * or PEM, many in one file or not, in any order. Nothing is judged here.
@@ -29,3 +32,10 @@ struct dj_certs {
 /* False: neither, or too many; what came before it stays. */
 bool dj_certs_add(struct dj_certs *c, const uint8_t *p, size_t len);
 void dj_certs_done(struct dj_certs *c); /* a zeroed one is fine */
+
+/*
+ * EVIDENCE's payload, to be freed. Errors: evidence.file (more than a frame
+ * takes), internal.memory.
+ */
+DJ_NODISCARD bool dj_evidence_pack(const struct dj_evidence *e, uint8_t **ret,
+	size_t *ret_len, struct dj_err *err);

@@ -14,6 +14,7 @@
 #include "client/paths.h"
 #include "client/policy_file.h"
 #include "client/record.h"
+#include "lib/base/hex.h"
 #include "lib/evidence/snp.h"
 
 #define PCS "https://api.trustedservices.intel.com"
@@ -154,17 +155,6 @@ static bool bad_answer(const struct job *j, const char *url, const char *why)
 		dj_clean(shown, sizeof(shown), url, strlen(url)), why);
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* In place; false where a % is not followed by two digits. */
 static bool percent_decode(char *s)
 {
@@ -172,8 +162,8 @@ static bool percent_decode(char *s)
 
 	for (; *s != '\0'; s++) {
 		if (*s == '%') {
-			int hi = digit(s[1]);
-			int lo = hi < 0 ? -1 : digit(s[2]);
+			int hi = dj_hex_digit(s[1]);
+			int lo = hi < 0 ? -1 : dj_hex_digit(s[2]);
 
 			if (lo < 0)
 				return false;
@@ -193,12 +183,12 @@ static void hex_decode(struct dj_fetched *f)
 	if (f->len % 2 != 0)
 		return;
 	for (size_t i = 0; i < f->len; i++) {
-		if (digit((char)f->p[i]) < 0)
+		if (dj_hex_digit((char)f->p[i]) < 0)
 			return;
 	}
 	for (size_t i = 0; i < f->len; i += 2)
-		f->p[i / 2] = (uint8_t)(digit((char)f->p[i]) << 4 |
-			digit((char)f->p[i + 1]));
+		f->p[i / 2] = (uint8_t)(dj_hex_digit((char)f->p[i]) << 4 |
+			dj_hex_digit((char)f->p[i + 1]));
 	f->len /= 2;
 }
 

@@ -13,8 +13,6 @@
 #include "lib/proto/frame.h"
 #include "lib/proto/hello.h"
 
-#define PARTS_MAX 32
-
 const char *const dj_sgx_file_names[] = { "tcb_info.json",
 	"tcb_signing_chain.pem", "qe_identity.json",
 	"qe_identity_signing_chain.pem", "root_ca_crl.der", "pck_crl.der",
@@ -237,26 +235,6 @@ static bool place_loose(struct heap *h, bool wants_chain, struct dj_err *err)
 			"two revocation lists of one kind, or no memory");
 }
 
-static bool pack(const struct heap *h, struct dj_sgx_file *ret,
-	struct dj_err *err)
-{
-	dj_status st = DJ_E_NOMEM;
-
-	ret->packed = malloc(DJ_EVIDENCE_MAX);
-	if (ret->packed != NULL)
-		st = dj_evidence_write(&h->e, ret->packed, DJ_EVIDENCE_MAX,
-			&ret->packed_len);
-	if (st == DJ_OK)
-		return true;
-	free(ret->packed);
-	ret->packed = NULL;
-	return st == DJ_E_NOMEM
-		? dj_err_set(err, "internal.memory", "no memory")
-		: dj_err_set(err, "evidence.file",
-			  "quote and collateral are more than %d bytes",
-			  DJ_EVIDENCE_MAX);
-}
-
 bool dj_sgx_file_pack(const struct dj_evidence_part *quote,
 	const struct dj_evidence_part *parts, size_t count, bool emulated,
 	struct dj_sgx_file *ret, struct dj_err *err)
@@ -279,7 +257,8 @@ bool dj_sgx_file_pack(const struct dj_evidence_part *quote,
 		q.cert_kind != DJ_SGX_CERT_CHAIN;
 	for (size_t i = 0; i < count && good; i++)
 		good = add_part(&h, &parts[i], err);
-	good = good && place_loose(&h, wants_chain, err) && pack(&h, ret, err);
+	good = good && place_loose(&h, wants_chain, err) &&
+		dj_evidence_pack(&h.e, &ret->packed, &ret->packed_len, err);
 	heap_done(&h);
 	return good;
 }

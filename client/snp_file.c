@@ -239,29 +239,20 @@ static bool pack(struct heap *h, struct dj_evidence *e, struct dj_snp_file *ret,
 {
 	BIO *chain = chain_of(h);
 	char *text = NULL;
-	dj_status st = DJ_E_NOMEM;
+	bool good;
 
-	ret->packed = malloc(DJ_EVIDENCE_MAX);
-	if (chain != NULL && ret->packed != NULL && pack_crls(h)) {
-		e->item[DJ_EVIDENCE_CHAIN].len =
-			(size_t)BIO_get_mem_data(chain, &text);
-		e->item[DJ_EVIDENCE_CHAIN].p =
-			text == NULL ? (const uint8_t *)"" : (uint8_t *)text;
-		e->item[DJ_EVIDENCE_CRLS].p = h->crls;
-		e->item[DJ_EVIDENCE_CRLS].len = h->crls_len;
-		st = dj_evidence_write(e, ret->packed, DJ_EVIDENCE_MAX,
-			&ret->packed_len);
+	if (chain == NULL || !pack_crls(h)) {
+		BIO_free(chain);
+		return dj_err_set(err, "internal.memory", "no memory");
 	}
+	e->item[DJ_EVIDENCE_CHAIN].len = (size_t)BIO_get_mem_data(chain, &text);
+	e->item[DJ_EVIDENCE_CHAIN].p =
+		text == NULL ? (const uint8_t *)"" : (uint8_t *)text;
+	e->item[DJ_EVIDENCE_CRLS].p = h->crls;
+	e->item[DJ_EVIDENCE_CRLS].len = h->crls_len;
+	good = dj_evidence_pack(e, &ret->packed, &ret->packed_len, err);
 	BIO_free(chain);
-	if (st == DJ_OK)
-		return true;
-	free(ret->packed);
-	ret->packed = NULL;
-	return st == DJ_E_NOMEM
-		? dj_err_set(err, "internal.memory", "no memory")
-		: dj_err_set(err, "evidence.file",
-			  "report, chain and lists are more than %d bytes",
-			  DJ_EVIDENCE_MAX);
+	return good;
 }
 
 bool dj_snp_file_pack(const struct dj_evidence_part *report,

@@ -10,30 +10,21 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import sentences
+from sentences import DIR, eq, test
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 DONJON = os.path.join(ROOT, "build/donjon")
 SHARED = os.environ.get("DONJON_SHARED") or os.path.join(ROOT, "..", "shared")
 SGX = SHARED + "/evidence/sgx/s03-icelake-swhardening-2026-07"
 SNP = SHARED + "/evidence/snp"
-DIR = tempfile.mkdtemp(prefix="donjon-collateral-")
 NOW = "2026-08-01 00:00:00"
-tests = []
-fails = 0
 asked = []
 answers = {}
-
-
-def test(f):
-    tests.append(f)
-    return f
-
-
-def eq(got, want):
-    assert got == want, "%r, not %r" % (got, want)
 
 
 def read(path):
@@ -198,22 +189,8 @@ def nonsense_is_refused_by_name():
 
 
 if not os.path.isdir(SGX) or not os.path.isdir(SNP):
-    print("1..0 # SKIP no genuine evidence here (DONJON_SHARED)")
-    sys.exit(0)
+    sentences.skip_all("no genuine evidence here (DONJON_SHARED)")
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
 URL = "http://127.0.0.1:%d" % server.server_port
 threading.Thread(target=server.serve_forever, daemon=True).start()
-try:
-    for i, f in enumerate(tests, 1):
-        name = f.__name__.replace("_", " ")
-        try:
-            f()
-            print("ok %d - %s" % (i, name))
-        except AssertionError as e:
-            fails += 1
-            print("# " + str(e).replace("\n", "\n# "))
-            print("not ok %d - %s" % (i, name))
-finally:
-    shutil.rmtree(DIR)
-print("1..%d" % len(tests))
-sys.exit(1 if fails else 0)
+sentences.run()

@@ -9,26 +9,17 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import sentences
+from sentences import DIR, eq, test
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 DONJON = os.path.join(ROOT, "build/donjon")
 SGX = os.path.join(os.environ.get("DONJON_SHARED") or os.path.join(ROOT, "..", "shared"), "evidence/sgx")
-DIR = tempfile.mkdtemp(prefix="donjon-sgx-")
 STATUSES = ["UpToDate", "SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDate",
             "OutOfDateConfigurationNeeded"]
 ANY = "tcb-status = %s\nadvisories = \"any\"\n" % json.dumps(STATUSES)
-tests = []
-fails = 0
-
-
-def test(f):
-    tests.append(f)
-    return f
-
-
-def eq(got, want):
-    assert got == want, "%r, not %r" % (got, want)
 
 
 class Case:
@@ -250,19 +241,5 @@ def explain_shows_every_field():
 
 
 if not os.path.isdir(SGX):
-    print("1..0 # SKIP no genuine evidence here (DONJON_SHARED)")
-    sys.exit(0)
-try:
-    for i, f in enumerate(tests, 1):
-        name = f.__name__.replace("_", " ")
-        try:
-            f()
-            print("ok %d - %s" % (i, name))
-        except AssertionError as e:
-            fails += 1
-            print("# " + str(e).replace("\n", "\n# "))
-            print("not ok %d - %s" % (i, name))
-finally:
-    shutil.rmtree(DIR)
-print("1..%d" % len(tests))
-sys.exit(1 if fails else 0)
+    sentences.skip_all("no genuine evidence here (DONJON_SHARED)")
+sentences.run()

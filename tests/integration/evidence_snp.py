@@ -6,28 +6,18 @@ import glob
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import sentences
+from sentences import DIR, eq, test
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 DONJON = os.path.join(ROOT, "build/donjon")
 SNP = os.path.join(os.environ.get("DONJON_SHARED") or os.path.join(ROOT, "..", "shared"), "evidence/snp")
 CA = os.path.join(SNP, "ca")
 PRODUCTS = ("milan", "genoa", "turin")
-DIR = tempfile.mkdtemp(prefix="donjon-snp-")
-tests = []
-fails = 0
-
-
-def test(f):
-    tests.append(f)
-    return f
-
-
-def eq(got, want):
-    assert got == want, "%r, not %r" % (got, want)
 
 
 class Case:
@@ -237,19 +227,5 @@ def explain_shows_every_field():
 
 
 if not os.path.isdir(SNP):
-    print("1..0 # SKIP no genuine evidence here (DONJON_SHARED)")
-    sys.exit(0)
-try:
-    for i, f in enumerate(tests, 1):
-        name = f.__name__.replace("_", " ")
-        try:
-            f()
-            print("ok %d - %s" % (i, name))
-        except AssertionError as e:
-            fails += 1
-            print("# " + str(e).replace("\n", "\n# "))
-            print("not ok %d - %s" % (i, name))
-finally:
-    shutil.rmtree(DIR)
-print("1..%d" % len(tests))
-sys.exit(1 if fails else 0)
+    sentences.skip_all("no genuine evidence here (DONJON_SHARED)")
+sentences.run()
