@@ -43,7 +43,8 @@ KEEP_BASE := $(BASE) $(WARN) -O2 -ffreestanding -nostdinc -fPIE \
 	-ffile-prefix-map=$(CURDIR)=. -Wdate-time -Ikeep/include -I.
 KEEP_CPU_x86_64 := --target=x86_64-linux-gnu -march=x86-64-v2 -mno-red-zone
 KEEP_CPU_riscv64 := --target=riscv64-linux-gnu -march=rv64gc -mabi=lp64d
-KEEP_CPU_ppc64le := --target=powerpc64le-linux-gnu -mcpu=pwr9
+KEEP_CPU_ppc64le := --target=powerpc64le-linux-gnu -mcpu=pwr9 \
+	-Wno-deprecated-altivec-src-compat
 KEEP_LDFLAGS := -nostdlib -static -no-pie --gc-sections --fatal-warnings \
 	--build-id=none --orphan-handling=error --no-undefined -z noexecstack
 

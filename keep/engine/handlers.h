@@ -256,14 +256,14 @@ TO_INT(i64, f64_u, double, RF64, SET64, uint64_t, x > -1.0, 0x1p64, 0,
 
 UN(f32_convert_i32_s, int32_t, RS32, SETF32, (float)x)
 UN(f32_convert_i32_u, uint32_t, R32, SETF32, (float)x)
-UN(f32_convert_i64_s, int64_t, RS64, SETF32, (float)x)
-UN(f32_convert_i64_u, uint64_t, R64, SETF32, (float)x)
+UN(f32_convert_i64_s, int64_t, RS64, SETF32, dj_f32_of_i64(x))
+UN(f32_convert_i64_u, uint64_t, R64, SETF32, dj_f32_of_u64(x))
 UN(f32_demote_f64, double, RF64, SETF32, (float)x)
 UN(f64_convert_i32_s, int32_t, RS32, SETF64, (double)x)
 UN(f64_convert_i32_u, uint32_t, R32, SETF64, (double)x)
 UN(f64_convert_i64_s, int64_t, RS64, SETF64, (double)x)
 UN(f64_convert_i64_u, uint64_t, R64, SETF64, (double)x)
-UN(f64_promote_f32, float, RF32, SETF64, (double)x)
+UN(f64_promote_f32, float, RF32, SETF64, dj_promote(x))
 
 /* Memory: the address is 33 bits wide; the whole access is checked first. */
 #define LOAD_AT(ea, ctype, set, cast, words)        \

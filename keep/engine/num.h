@@ -42,6 +42,48 @@ static inline double dj_f64_of(uint64_t v)
 	return f;
 }
 
+/*
+ * On POWER a single is a double in its register: loading a signalling NaN
+ * does not quiet it, and compilers take the load for the whole promotion. And
+ * QEMU's xscvsxdsp and xscvuxdsp round twice, to a double first: bits that a
+ * double cannot have are gathered in one that it has, which changes no result.
+ */
+#if defined(__powerpc64__)
+static inline double dj_promote(float f)
+{
+	return f == f ? (double)f
+		      : dj_f64_of(dj_f64_bits((double)f) | UINT64_C(1) << 51);
+}
+
+static inline float dj_f32_of_u64(uint64_t v)
+{
+	return (float)(v >> 53 == 0
+			? v
+			: (v | ((v & 0x7ff) + 0x7ff)) & ~UINT64_C(0x7ff));
+}
+
+static inline float dj_f32_of_i64(int64_t v)
+{
+	return v < 0 ? -dj_f32_of_u64(0 - (uint64_t)v)
+		     : dj_f32_of_u64((uint64_t)v);
+}
+#else
+static inline double dj_promote(float f)
+{
+	return (double)f;
+}
+
+static inline float dj_f32_of_u64(uint64_t v)
+{
+	return (float)v;
+}
+
+static inline float dj_f32_of_i64(int64_t v)
+{
+	return (float)v;
+}
+#endif
+
 enum dj_round {
 	DJ_ROUND_CEIL,
 	DJ_ROUND_FLOOR,

@@ -429,7 +429,7 @@ L1(f32x4_convert_i32x4_u, u32x4, float, 4, a[k])
 L1(f64x2_convert_low_i32x4_s, i32x4, double, 2, a[k])
 L1(f64x2_convert_low_i32x4_u, u32x4, double, 2, a[k])
 L1(f32x4_demote_f64x2_zero, f64x2, float, 2, a[k])
-L1(f64x2_promote_low_f32x4, f32x4, double, 2, a[k])
+L1(f64x2_promote_low_f32x4, f32x4, double, 2, dj_promote(a[k]))
 
 /* Relaxed: two roundings, whole products, as on every machine. */
 #define MADD(name, T, op)     \
