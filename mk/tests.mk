@@ -6,6 +6,7 @@ SCRIPTS := $(wildcard tests/integration/*.sh tests/integration/*.py)
 TEST_TOOLS :=
 
 include mk/break.mk
+include mk/cross.mk
 # The canary test's scanner, and its tap into the agent's shared regions.
 TEST_TOOLS += build/tests/scan build/tests/region_tap.so
 TEST_TOOLS += build/tests/toml_dump/toml_dump \

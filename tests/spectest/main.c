@@ -60,7 +60,7 @@ static void walk(char *path, struct totals *t)
 
 int main(int argc, char **argv)
 {
-	struct totals t = { 0 };
+	struct totals t = { .pages = UINT64_C(1) << 20 };
 	int i = 1;
 
 	if (i < argc && strcmp(argv[i], "-v") == 0) {
@@ -71,12 +71,16 @@ int main(int argc, char **argv)
 		t.features = spectest_version(argv[i + 1], strlen(argv[i + 1]));
 		i = t.features == 0 ? argc : i + 2;
 	}
+	if (i + 1 < argc && strcmp(argv[i], "--pages") == 0) {
+		t.pages = strtoull(argv[i + 1], NULL, 10);
+		i += 2;
+	}
 	if (i >= argc) {
 		fprintf(stderr,
-			"usage: spectest [-v] [--wasm 1.0|2.0|3.0] "
+			"usage: spectest [-v] [--wasm 1.0|2.0|3.0] [--pages N] "
 			"FILE.json|FOLDER...\n"
 			"Without --wasm a folder in the path named so "
-			"says it.\n");
+			"says it. A memory has at most N pages.\n");
 		return 2;
 	}
 	for (; i < argc; i++)

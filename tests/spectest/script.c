@@ -9,7 +9,7 @@
 #include "tests/spectest/spectest.h"
 #include "tests/support/hostmem.h"
 
-#define ARENA_SIZE   ((size_t)4 << 30)
+#define ARENA_SIZE   ((size_t)256 << 20)
 #define CALL_SECONDS 60
 #define VALUES_MAX   1024
 
@@ -626,7 +626,7 @@ static bool open_store(struct script *s)
 {
 	const struct dj_store_config config = {
 		.mem = hostmem,
-		.max_memory_pages = UINT64_C(1) << 20,
+		.max_memory_pages = s->totals->pages,
 		.poll = poll_deadline,
 	};
 

@@ -31,6 +31,7 @@ struct totals {
 	uint64_t count[3];
 	bool verbose;
 	uint64_t features; /* judge by these; 0: what the path's version says */
+	uint64_t pages;    /* that a memory may have */
 };
 
 /* A module of the script, and usually its instance. */

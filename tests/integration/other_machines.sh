@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The W3C's scripts on our engine's builds for riscv64 and ppc64le, under
+# qemu-user. A sample, for an emulated machine is slow; all with DONJON_LONG=1.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+suite=${DONJON_SHARED:-../shared}/wasm-spec
+[ -d "$suite" ] || {
+	echo "1..0 # SKIP no wasm-spec beside the tree"
+	exit 0
+}
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+n=0
+bad=0
+groups="2.0/simd 3.0/relaxed-simd 3.0/multi-memory 3.0/exceptions
+	proposals-debian/tail-call"
+scalar="1.0/conversions 1.0/float_exprs 1.0/f32 1.0/f64 1.0/i32 1.0/i64
+	1.0/float_misc 1.0/call_indirect 1.0/memory_trap 1.0/names"
+[ -n "${DONJON_LONG:-}" ] && {
+	groups="$groups 1.0 2.0/core 3.0/core 3.0/bulk-memory 3.0/memory64
+		3.0/simd proposals-debian/extended-const
+		proposals-debian/exception-handling"
+	scalar=
+}
+
+# result STATUS NAME
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2: $(tail -n 1 "$out")"
+	else
+		echo "not ok $n - $2: $(tail -n 1 "$out")"
+		sed 's/^/# /' "$out" | head -n 20
+		bad=1
+	fi
+}
+
+# qemu-user keeps a record of every page that was ever reserved: small
+# memories, and a limit, so that it ends before the machine does.
+# shellcheck disable=SC3045  # dash and bash have it
+ulimit -v 12000000
+for arch in riscv64 ppc64le; do
+	for group in $groups; do
+		qemu-$arch-static build/cross/$arch/spectest --pages 1024 \
+			"$suite/$group" >"$out" 2>&1
+		result $? "$arch $group"
+	done
+	[ -z "$scalar" ] && continue
+	# shellcheck disable=SC2086  # a list of names
+	(cd "$suite" && qemu-$arch-static "$OLDPWD/build/cross/$arch/spectest" \
+		--wasm 1.0 --pages 1024 $scalar) >"$out" 2>&1
+	result $? "$arch 1.0, numbers and traps"
+done
+
+echo "1..$n"
+exit $bad
