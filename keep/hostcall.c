@@ -77,6 +77,20 @@ static uint32_t claimed_len(const uint8_t header[static DJ_FRAME_HEADER])
 	return dj_rd_u32be(&r);
 }
 
+/* After what the frames gave: the order is the interface's promise. */
+static void tell_taken(void)
+{
+	if (hc.taken == hc.in_tail)
+		return;
+	dj_hc_flush();
+	hc.taken = hc.in_tail;
+	PUT(in_tail, hc.in_tail);
+	/* A host that found no room waits for this. */
+	if (hc.was_full)
+		dj_shim_kick();
+	hc.was_full = false;
+}
+
 enum dj_hc_in dj_hc_frame_in(uint8_t *dst, size_t *ret_len)
 {
 	struct dj_frame frame;
@@ -84,6 +98,7 @@ enum dj_hc_in dj_hc_frame_in(uint8_t *dst, size_t *ret_len)
 	uint32_t avail, n;
 	bool good;
 
+	tell_taken();
 	host_line(&h);
 	avail = h.in_head - hc.in_tail;
 	if (avail == 0)
@@ -100,10 +115,7 @@ enum dj_hc_in dj_hc_frame_in(uint8_t *dst, size_t *ret_len)
 	if (good)
 		ring_in(hc.in_tail + DJ_FRAME_HEADER, dst + DJ_FRAME_HEADER, n);
 	hc.in_tail += DJ_FRAME_HEADER + n;
-	PUT(in_tail, hc.in_tail);
-	/* A host that found no room waits for this. */
-	if (avail > DJ_HC_RING / 4 * 3)
-		dj_shim_kick();
+	hc.was_full = hc.was_full || avail > DJ_HC_RING / 4 * 3;
 	if (!good)
 		return DJ_HC_IN_BAD;
 	*ret_len = DJ_FRAME_HEADER + n;

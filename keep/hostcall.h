@@ -30,8 +30,10 @@
 /* What the Keep remembers; private memory, never in the region. */
 struct dj_hc {
 	uint32_t seq;
-	uint32_t in_head; /* as last copied in */
-	uint32_t in_tail;
+	uint32_t in_head;   /* as last copied in */
+	uint32_t in_tail;   /* frames copied in up to here ... */
+	uint32_t taken;     /* ... and the host was told up to here */
+	bool was_full;      /* a host may wait to be told of room */
 	uint32_t out_head;  /* bytes are in place up to here ... */
 	uint32_t published; /* ... and the host was told up to here */
 	uint32_t out_tail;  /* as last copied in */
@@ -48,7 +50,9 @@ void dj_hc_init(void);
 
 /*
  * Takes one frame, copied in once; its header is judged before the payload
- * is taken. dst has room for DJ_HC_FRAME_MAX bytes.
+ * is taken. dst has room for DJ_HC_FRAME_MAX bytes. The host is told that a
+ * frame is taken at the next call, after what the caller put out because of
+ * it: so it can tell whose answer that is.
  */
 enum dj_hc_in dj_hc_frame_in(uint8_t *dst, size_t *ret_len);
 

@@ -324,8 +324,7 @@ static void on_call(struct dj_keep *k, const struct dj_serve_seen *seen)
 	}
 }
 
-/* Copies the Keep's line, judges it, and does what it says. */
-static void look(struct dj_keep *k)
+void dj_keep_look(struct dj_keep *k)
 {
 	struct dj_hc_keep line;
 	struct dj_serve_seen seen;
@@ -339,6 +338,7 @@ static void look(struct dj_keep *k)
 	dj_serve_accept(&k->serve, &seen);
 	if (k->serve.in_tail == k->serve.in_head)
 		dj_serve_attention(&k->serve, false);
+	dj_relay_clear(k);
 	if (!dj_relay_to_client(k, false))
 		return;
 	dj_relay_to_keep(k);
@@ -355,7 +355,7 @@ static void on_to_host(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	n = read(fd, &kicks, sizeof(kicks));
 	(void)n;
-	look(k);
+	dj_keep_look(k);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)
@@ -366,7 +366,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	k->look_ms = 0;
-	look(k);
+	dj_keep_look(k);
 	if (!dj_keep_is_over(k) && k->look_ms == 0 && !k->is_waiting &&
 		k->serve.in_tail != k->serve.in_head)
 		set_look(k, ms * 2 > LOOK_LAST_MS ? LOOK_LAST_MS : ms * 2);
@@ -488,7 +488,7 @@ static void on_ended(struct dj_keep *k, uint32_t status)
 	char text[DJ_KEEP_REASON_MAX];
 
 	/* It may have halted and kicked before it was reaped. */
-	look(k);
+	dj_keep_look(k);
 	if (dj_keep_is_over(k))
 		return;
 	flush_out(k);
@@ -507,7 +507,7 @@ static bool read_control(struct dj_keep *k)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0) {
-		look(k);
+		dj_keep_look(k);
 		flush_out(k);
 		over(k, DJ_ENDING_DIED, "its launcher is gone");
 		return false;

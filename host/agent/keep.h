@@ -110,9 +110,9 @@ struct dj_keep {
 	uint8_t *in;               /* from the client; relay.c has its size */
 	uint32_t in_at;            /* first byte not passed on */
 	uint32_t in_len;           /* bytes from there */
-	unsigned hellos;           /* passed on, not answered yet */
-	unsigned stale;            /* answers due to links before this one */
-	bool is_offered;           /* this link has had its answer */
+	uint32_t mark;    /* in ring: the end of earlier links' frames */
+	bool is_clearing; /* the Keep has not done with those yet */
+	bool is_offered;  /* this link has had its answer */
 	uint64_t links;
 	struct dj_blob hello; /* last ones, as relayed */
 	struct dj_blob offer;
@@ -156,6 +156,8 @@ void dj_keep_caught(struct dj_keep *k, const char *why);
 void dj_keep_frames_in(struct dj_keep *k);
 void dj_keep_room(struct dj_keep *k);
 void dj_keep_say(struct dj_keep *k, const char *line);
+/* Copies the Keep's line, judges it, and does what it says. */
+void dj_keep_look(struct dj_keep *k);
 
 const char *dj_phase_name(enum dj_keep_phase phase);
 const char *dj_ending_name(enum dj_ending ending);
@@ -173,6 +175,8 @@ void dj_relay_open(struct dj_keep *k, struct dj_http_conn *c);
 /* Ends the link with an ERROR frame, after all that was sent before. */
 void dj_relay_end(struct dj_keep *k, uint16_t code, const char *text);
 void dj_relay_to_keep(struct dj_keep *k);
+/* After a look at the Keep's line: has it done with earlier links? */
+void dj_relay_clear(struct dj_keep *k);
 /* force: all of it, for there is no later. False: the Keep was caught. */
 bool dj_relay_to_client(struct dj_keep *k, bool force);
 /* EVIDENCE payload for what was just reported; frees what it keeps. */

@@ -22,9 +22,11 @@
  * A link without TLS is read here, not by its bufferevent: libevent 2.1
  * reads 4 KiB at a time and asks for the number first.
  *
- * Answers to a HELLO of an earlier link must not reach the present one:
- * every HELLO gets one OFFER or ERROR, so `stale` of them are dropped
- * first, and everything else until this link's own answer.
+ * Answers to frames of an earlier link must not reach the present one. A Keep
+ * takes a frame off its ring after it has published what it says to it
+ * (lib/proto/hostcall.h): the frames of a new link wait until all earlier ones
+ * are gone, and what was published by then is dropped; so are records, until
+ * this link has its own answer.
  */
 #define LINK_IN        (128u << 10) /* bytes waiting for the Keep */
 #define LINK_WRITE_MAX (512u << 10) /* bytes waiting for the client */
@@ -32,6 +34,24 @@
 #define ONE_WRITE      (256u << 10)
 /* Every frame that a client may send, whole. */
 #define FRAME_MAX      (DJ_FRAME_HEADER + DJ_RECORD_MAX)
+
+static void begin_clearing(struct dj_keep *k)
+{
+	k->mark = k->serve.in_head;
+	k->is_clearing = k->region != NULL && k->serve.is_up;
+}
+
+/*
+ * The line was accepted just now: if the ring is empty up to the mark, all
+ * answers to what was before it are published, and are dropped here.
+ */
+void dj_relay_clear(struct dj_keep *k)
+{
+	if (!k->is_clearing || k->serve.in_tail != k->mark)
+		return;
+	if (dj_relay_to_client(k, true))
+		k->is_clearing = false;
+}
 
 static void drop_link(struct dj_keep *k)
 {
@@ -44,7 +64,7 @@ static void drop_link(struct dj_keep *k)
 	k->in_len = 0;
 	k->link = NULL;
 	k->bev = NULL;
-	k->stale = k->hellos;
+	begin_clearing(k);
 	dj_blob_set(&k->pending, NULL, 0);
 	dj_log(DJ_LOG_INFO, "link.closed", "keep", k->id, NULL);
 	dj_event_emit(k, DJ_EVENT_DETACHED, NULL);
@@ -151,7 +171,6 @@ void dj_relay_open(struct dj_keep *k, struct dj_http_conn *c)
 	k->ev_link = ev;
 	k->link = c;
 	k->links++;
-	k->stale = k->hellos;
 	k->is_offered = false;
 	bufferevent_setcb(k->bev, on_link_read, on_link_write, on_link_event,
 		k);
@@ -167,10 +186,12 @@ void dj_relay_open(struct dj_keep *k, struct dj_http_conn *c)
 	}
 	dj_log(DJ_LOG_INFO, "link.opened", "keep", k->id, NULL);
 	dj_event_emit(k, DJ_EVENT_ATTACHED, NULL);
-	if (k->region != NULL)
-		(void)dj_relay_to_client(k, false);
+	/* What earlier links left; the next look may be long in coming. */
+	if (k->is_clearing)
+		dj_keep_look(k);
 	/* Some may have come with the request. */
-	dj_relay_to_keep(k);
+	if (!dj_keep_is_over(k))
+		dj_relay_to_keep(k);
 }
 
 static void note(struct dj_keep *k, enum dj_way way, const struct dj_frame *f,
@@ -241,10 +262,8 @@ static enum took judge_frame(struct dj_keep *k, const uint8_t *p, uint32_t left,
 	/* A client's last word is not the Keep's business. */
 	*ret_pass = f.type != DJ_FRAME_ERROR;
 	note(k, DJ_WAY_C2K, &f, p + DJ_FRAME_HEADER, f.len);
-	if (f.type == DJ_FRAME_HELLO) {
+	if (f.type == DJ_FRAME_HELLO)
 		dj_blob_set(&k->hello, p + DJ_FRAME_HEADER, f.len);
-		k->hellos++;
-	}
 	return TOOK_FRAME;
 }
 
@@ -294,7 +313,8 @@ void dj_relay_to_keep(struct dj_keep *k)
 	bool any = false;
 
 	/* A Keep that has not set up its line yet does so from scratch. */
-	if (k->bev == NULL || k->region == NULL || !k->serve.is_up)
+	if (k->bev == NULL || k->region == NULL || !k->serve.is_up ||
+		k->is_clearing)
 		return;
 	do
 		any |= pass_frames(k, &took);
@@ -325,15 +345,11 @@ static bool is_for_link(struct dj_keep *k, uint8_t type)
 {
 	bool is_answer = type == DJ_FRAME_OFFER || type == DJ_FRAME_ERROR;
 
-	if (is_answer && k->hellos > 0)
-		k->hellos--;
-	if (is_answer && k->stale > 0) {
-		k->stale--;
-		dj_blob_set(&k->pending, NULL, 0);
+	if (k->bev == NULL || k->is_clearing) {
+		if (is_answer)
+			dj_blob_set(&k->pending, NULL, 0);
 		return false;
 	}
-	if (k->bev == NULL)
-		return false;
 	if (is_answer)
 		k->is_offered = true;
 	return k->is_offered;

@@ -35,8 +35,9 @@ void dj_serve_copy(const struct dj_serve *s, struct dj_hc_keep *ret)
 	const volatile struct dj_hc_keep *v = k;
 
 	ret->seq = __atomic_load_n(&k->seq, __ATOMIC_ACQUIRE);
-	ret->out_head = __atomic_load_n(&k->out_head, __ATOMIC_ACQUIRE);
+	/* In this order: out_head then has all that answers those frames. */
 	ret->in_tail = __atomic_load_n(&k->in_tail, __ATOMIC_ACQUIRE);
+	ret->out_head = __atomic_load_n(&k->out_head, __ATOMIC_ACQUIRE);
 	ret->op = __atomic_load_n(&k->op, __ATOMIC_ACQUIRE);
 	ret->arg = __atomic_load_n(&k->arg, __ATOMIC_ACQUIRE);
 	ret->begin = __atomic_load_n(&k->begin, __ATOMIC_ACQUIRE);

@@ -27,7 +27,10 @@
  * Rings. Positions are free-running u32 counts of bytes; the byte at
  * position n is at offset n % DJ_HC_RING. `in_head` and `out_head` are moved
  * by the writer of the ring after the bytes are in place (release),
- * `in_tail` and `out_tail` by its reader after they were copied out. A frame
+ * `in_tail` and `out_tail` by its reader after they were copied out; the Keep
+ * moves `in_tail` only after `out_head` covers all that it said because of
+ * those frames, and a host that reads `in_tail` first knows what answers
+ * them. A frame
  * (session.md 2: 8-byte header, payload) is stored as it is, contiguous in
  * position, and published whole. head - tail over DJ_HC_RING is impossible:
  * the Keep halts, the host ends the Keep.

@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import (Agent, RefClient, Tap, echo_module, kcf1, measurement, report_data,  # noqa: E402
+from donjonlib import (FORMAT, Agent, RefClient, Tap, echo_module, kcf1, measurement, report_data,  # noqa: E402
                        parse_evidence, recv_frame, reference, spin_module)
 
 ref = reference()
@@ -98,6 +98,16 @@ with Agent() as a:
         r, s = utils.decode_dss_signature(k.sign(
             ref.owner_tbs(ref.binding(c.hello, c.offer), c.sess.auth), ec.ECDSA(hashes.SHA256())))
         return bytes([129]) + p + r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    # An answer is for the link whose frame it answers, however the next comes.
+    keep = a.create()
+    mine = []
+    for _ in range(50):
+        s = a.session(keep, steal=True)
+        s.sendall(ref.frame(ref.T_HELLO, ref.hello(os.urandom(32), [1, 2], [FORMAT])))
+        mine.append([recv_frame(s)[0], recv_frame(s)[0]])
+        s.sendall(ref.frame(ref.T_OPEN, bytes(72)) + ref.frame(ref.T_RECORD, bytes(272)) * 3)
+    t.eq(mine, [[ref.T_OFFER, ref.T_EVIDENCE]] * 50, "a link that was stolen from one with bad frames gets its own OFFER first, 50 times")
 
     keep = a.create(cfg)
     other = ec.generate_private_key(ec.SECP256R1())
