@@ -143,12 +143,13 @@ TEST_TOOLS += $(PROBE)
 -include build/keep-test/tests/keep/probe.c.d
 
 # What a guest's exits ask for; the launcher is in no archive.
-$(P)/tests/unit/test_vmm: $(B)/host/vmm/exit.c.o $(B)/host/vmm/ghcb.c.o $(B)/host/vmm/cpuid.c.o
+$(P)/tests/unit/test_vmm $(P)/tests/unit/test_vmm_snp: $(B)/host/vmm/exit.c.o \
+		$(B)/host/vmm/ghcb.c.o $(B)/host/vmm/cpuid.c.o $(B)/host/vmm/snp.c.o
 
 # What a host can force into a VM, in our own VMM.
 build/tests/vm_inject: build/host/tests/vm_inject/main.c.o build/host/host/vmm/vmm.c.o \
 		build/host/host/vmm/exit.c.o build/host/host/vmm/ghcb.c.o \
-		build/host/host/vmm/cpuid.c.o build/host/lib.a build/host/bearssl.a
+		build/host/host/vmm/cpuid.c.o build/host/host/vmm/snp.c.o build/host/lib.a build/host/bearssl.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
 TEST_TOOLS += build/tests/vm_inject

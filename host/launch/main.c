@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@
 #include "host/vmm/vmm.h"
 #include "lib/base/secret.h"
 #include "lib/evidence/image.h"
+#include "lib/evidence/snp_launch.h"
 #include "lib/proto/config.h"
 #include "lib/proto/emu.h"
 #include "lib/proto/hostcall.h"
@@ -105,7 +108,9 @@ struct machine {
 	int kvm; /* /dev/kvm, opened while we may; -1: a process */
 	int image;
 	uint64_t total;
-	bool is_snp; /* its secure processor is emulated */
+	bool is_snp;
+	int sev; /* /dev/sev; 0: the secure processor is emulated */
+	uint8_t host_data[32];
 	struct dj_vmm_snp snp;
 	struct dj_vmm vmm;
 };
@@ -117,7 +122,10 @@ static const char *make_vm(void *ctx)
 	const struct dj_vmm_plan plan = { .kvm = m->kvm,
 		.image = m->image,
 		.total = m->total,
-		.snp = m->is_snp ? &m->snp : NULL };
+		.snp = m->is_snp && m->sev == 0 ? &m->snp : NULL,
+		.sev = m->sev,
+		.policy = DJ_LAUNCH_SNP_POLICY,
+		.host_data = m->host_data };
 
 	return dj_vmm_new(&plan, &m->vmm);
 }
@@ -276,16 +284,45 @@ static const char *open_all(enum kind kind, const char *path,
 	if (m->kvm < 0)
 		return "cannot open /dev/kvm";
 	m->is_snp = kind == KIND_SNP;
+	if (m->is_snp && !dj_emu_is_there()) {
+		m->sev = open("/dev/sev", O_RDWR | O_CLOEXEC);
+		return m->sev > 0 ? NULL : "cannot open /dev/sev";
+	}
 	if (m->is_snp && !dj_vmm_cpuid_page(m->kvm, m->snp.cpuid))
 		return "cannot learn what KVM's processors have";
 	return NULL;
 }
 
-/* The emulator measures for itself; ret is the measurement of the TEE. */
+/* The launch digest of firmware's, which only a report can vouch for. */
+static void measure_snp(int image, uint8_t ret[static 48])
+{
+	struct dj_image img;
+	struct dj_snp_launch l = { 0 };
+	struct stat st;
+	void *p = MAP_FAILED;
+
+	if (fstat(image, &st) == 0)
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
+			image, 0);
+	if (p == MAP_FAILED)
+		failed("cannot map the keep image");
+	if (dj_image_parse(p, (size_t)st.st_size, &img) != DJ_OK ||
+		dj_snp_measure(&img, &l) != DJ_OK)
+		failed("this file is not a keep image");
+	munmap(p, (size_t)st.st_size);
+	memcpy(ret, l.digest, 48);
+}
+
+/* An emulator measures for itself; ret is the measurement of the TEE. */
 static size_t emulate(struct state *s, const struct dj_loaded *image,
 	struct machine *m, const uint8_t config_hash[static 32],
 	uint8_t ret[static 48])
 {
+	if (m->sev != 0) {
+		memcpy(m->host_data, config_hash, sizeof(m->host_data));
+		measure_snp(image->fd, ret);
+		return 48;
+	}
 	if (m->is_snp) {
 		if (!dj_emu_snp_launch(image->fd, config_hash, &m->snp, ret))
 			failed("the emulated secure processor refused the launch");
@@ -334,6 +371,8 @@ int main(int argc, char **argv)
 	close(image.fd);
 	if (m.kvm >= 0)
 		close(m.kvm);
+	if (m.sev > 0)
+		close(m.sev);
 	if (wrong == NULL)
 		wrong = dj_jail_self(s.keep.pidfd);
 	if (wrong != NULL)

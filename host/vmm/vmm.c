@@ -12,8 +12,8 @@
 
 #include "host/launch/jail.h"
 #include "host/launch/launch.h"
+#include "host/vmm/snp.h"
 #include "lib/evidence/image.h"
-#include "lib/evidence/snp_launch.h"
 #include "lib/proto/emu.h"
 #include "lib/proto/hostcall.h"
 #include "lib/proto/vm.h"
@@ -61,13 +61,10 @@ static dj_status load_page(void *ctx, const struct dj_image_page *page)
 	return DJ_OK;
 }
 
-/* The one walk over the image, which also measured it. */
-static const char *load(int fd, uint8_t *low, uint64_t *ret_entry)
+/* The image's file, mapped; it stays so for as long as img is used. */
+static const char *map_image(int fd, struct dj_image *ret)
 {
-	static const char wrong[] = "this image is not one for a VM";
-	struct dj_image img;
 	struct stat st;
-	bool good;
 	void *p;
 
 	if (fstat(fd, &st) != 0)
@@ -75,13 +72,34 @@ static const char *load(int fd, uint8_t *low, uint64_t *ret_entry)
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
 		return "cannot map the keep image";
-	good = dj_image_parse(p, (size_t)st.st_size, &img) == DJ_OK &&
-		img.segments[0].addr == DJ_VM_IMAGE &&
-		dj_image_walk(&img, load_page, low) == DJ_OK;
-	*ret_entry = img.entry;
+	if (dj_image_parse(p, (size_t)st.st_size, ret) == DJ_OK &&
+		ret->segments[0].addr == DJ_VM_IMAGE)
+		return NULL;
 	munmap(p, (size_t)st.st_size);
 	errno = ENOEXEC;
-	return good ? NULL : wrong;
+	return "this image is not one for a VM";
+}
+
+static void unmap_image(const struct dj_image *img)
+{
+	munmap((void *)(uintptr_t)img->file, img->file_len);
+}
+
+/* The one walk over the image, which also measured it. */
+static const char *load(int fd, uint8_t *low, uint64_t *ret_entry)
+{
+	struct dj_image img;
+	const char *wrong = map_image(fd, &img);
+
+	if (wrong != NULL)
+		return wrong;
+	if (dj_image_walk(&img, load_page, low) != DJ_OK) {
+		errno = ENOEXEC;
+		wrong = "this image is not one for a VM";
+	}
+	*ret_entry = img.entry;
+	unmap_image(&img);
+	return wrong;
 }
 
 static bool set_cpuid(int kvm, int cpu)
@@ -99,39 +117,15 @@ static bool set_cpuid(int kvm, int cpu)
 	return good;
 }
 
-/* lib/evidence/snp_launch.h, as far as a VM without SEV can have it. */
-static struct kvm_segment segment_of(const struct dj_snp_segment *s)
-{
-	return (struct kvm_segment){ .base = s->base,
-		.limit = s->limit,
-		.selector = s->selector,
-		.type = s->attrib & 15,
-		.s = s->attrib >> 4 & 1,
-		.dpl = s->attrib >> 5 & 3,
-		.present = s->attrib >> 7 & 1,
-		.avl = s->attrib >> 8 & 1,
-		.l = s->attrib >> 9 & 1,
-		.db = s->attrib >> 10 & 1,
-		.g = s->attrib >> 11 & 1 };
-}
-
+/* As far as a VM without SEV can have it. */
 static bool set_snp_registers(int cpu, uint64_t entry)
 {
-	struct dj_snp_vmsa v;
 	struct kvm_regs regs = { .rip = entry, .rflags = 2 };
 	struct kvm_sregs s;
 
 	if (ioctl(cpu, KVM_GET_SREGS, &s) != 0)
 		return false;
-	dj_snp_vmsa_of(entry, &v);
-	s.cs = segment_of(&v.cs);
-	s.ds = s.es = s.fs = s.gs = s.ss = segment_of(&v.data);
-	s.ldt = segment_of(&v.ldtr);
-	s.tr = segment_of(&v.tr);
-	s.cr0 = v.cr0;
-	s.cr3 = v.cr3;
-	s.cr4 = v.cr4;
-	s.efer = v.efer;
+	dj_snp_sregs(entry, &s);
 	return ioctl(cpu, KVM_SET_SREGS, &s) == 0 &&
 		ioctl(cpu, KVM_SET_REGS, &regs) == 0;
 }
@@ -251,33 +245,82 @@ static const char *add_snp(int vm, const struct dj_vmm_snp *snp, uint64_t size,
 	return NULL;
 }
 
+static const char *map_cpu(int kvm, int cpu, struct dj_vmm *v)
+{
+	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	void *run;
+
+	v->cpu = cpu < 0 ? -1 : fcntl(cpu, F_DUPFD_CLOEXEC, DJ_JAIL_FD_KEPT);
+	if (v->cpu < 0 || size < (int)sizeof(*v->run))
+		return "cannot make a processor";
+	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		v->cpu, 0);
+	if (run == MAP_FAILED)
+		return "cannot map the processor";
+	v->run = run;
+	return NULL;
+}
+
+/* Never run on hardware (host/vmm/snp.h). */
+static const char *new_protected(const struct dj_vmm_plan *plan,
+	struct dj_vmm *ret)
+{
+	static _Alignas(4096) uint8_t cpuid[4096];
+	struct dj_vmm v = { .emu = -1 };
+	struct dj_snp_plan p = { .kvm = plan->kvm,
+		.sev = plan->sev,
+		.policy = plan->policy,
+		.cpuid = cpuid };
+	struct dj_snp_vm vm;
+	struct dj_image img;
+	const char *wrong;
+
+	errno = EFBIG;
+	if (!dj_vmm_frames(plan->total, &p.frames))
+		return "a VM Keep has at most 4 GiB";
+	memcpy(p.host_data, plan->host_data, sizeof(p.host_data));
+	p.low = new_memory(LOW_SIZE);
+	p.frames_at = new_memory(p.frames);
+	p.ghcb = new_memory(DJ_VM_SNP_SIZE);
+	p.region = mmap(NULL, DJ_HC_REGION_SIZE, PROT_READ | PROT_WRITE,
+		MAP_SHARED, DJ_LAUNCH_FD_REGION, 0);
+	if (p.low == MAP_FAILED || p.frames_at == MAP_FAILED ||
+		p.ghcb == MAP_FAILED || p.region == MAP_FAILED)
+		return "cannot map the Keep's memory";
+	wrong = map_image(plan->image, &img);
+	if (wrong != NULL)
+		return wrong;
+	p.image = &img;
+	wrong = dj_snp_start_vm(&dj_snp_linux, &p, &vm);
+	unmap_image(&img);
+	if (wrong == NULL)
+		wrong = map_cpu(plan->kvm, vm.cpu, &v);
+	if (wrong != NULL)
+		return wrong;
+	v.snp_frames = vm.frames;
+	*ret = v;
+	return NULL;
+}
+
 const char *dj_vmm_new(const struct dj_vmm_plan *plan, struct dj_vmm *ret)
 {
 	struct dj_vmm v = { .emu = -1 };
 	uint64_t entry, frames;
 	const char *wrong;
-	void *run;
-	int vm, size;
+	int vm;
 
+	if (plan->sev > 0)
+		return new_protected(plan, ret);
 	vm = ioctl(plan->kvm, KVM_CREATE_VM, 0);
 	if (vm < 0)
 		return "cannot make a VM";
 	wrong = add_all_memory(vm, plan, &entry, &frames);
 	if (wrong == NULL && plan->snp != NULL)
 		wrong = add_snp(vm, plan->snp, frames, &v);
+	if (wrong == NULL)
+		wrong = map_cpu(plan->kvm, ioctl(vm, KVM_CREATE_VCPU, 0), &v);
 	if (wrong != NULL)
 		return wrong;
-	v.cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	if (v.cpu >= 0)
-		v.cpu = fcntl(v.cpu, F_DUPFD_CLOEXEC, DJ_JAIL_FD_KEPT);
-	size = ioctl(plan->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (v.cpu < 0 || size < (int)sizeof(*v.run))
-		return "cannot make a processor";
-	run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		v.cpu, 0);
-	if (run == MAP_FAILED)
-		return "cannot map the processor";
-	v.run = run;
 	if (!set_cpuid(plan->kvm, v.cpu) ||
 		!(plan->snp == NULL ? set_registers(v.cpu, entry)
 				    : set_snp_registers(v.cpu, entry)))
@@ -296,6 +339,8 @@ static _Noreturn void end(uint8_t code)
 
 enum dj_vmm_next dj_vmm_step(const struct dj_vmm *vmm, uint8_t *ret_code)
 {
+	if (vmm->snp_frames != 0)
+		return dj_snp_exit(vmm->run, vmm->snp_frames, ret_code);
 	return vmm->ghcb == NULL
 		? dj_vmm_exit(vmm->run, ret_code)
 		: dj_vmm_ghcb_exit(vmm->ghcb, vmm->run, ret_code);

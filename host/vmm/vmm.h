@@ -19,6 +19,7 @@ struct dj_vmm {
 	struct kvm_run *run;
 	struct dj_vmm_ghcb *ghcb; /* NULL: a Keep that has none */
 	int emu;                  /* the emulated processor's socket, or -1 */
+	uint64_t snp_frames; /* bytes; of a guest under real SEV-SNP, else 0 */
 };
 
 /* What an emulated SNP guest begins with, which real firmware would make. */
@@ -31,7 +32,11 @@ struct dj_vmm_plan {
 	int kvm;                      /* an open /dev/kvm */
 	int image;                    /* a memfd */
 	uint64_t total;               /* bytes to commit */
-	const struct dj_vmm_snp *snp; /* NULL: plain KVM */
+	const struct dj_vmm_snp *snp; /* emulated SEV-SNP; or NULL */
+	/* Real SEV-SNP (host/vmm/snp.h): an open /dev/sev; 0: none. */
+	int sev;
+	uint64_t policy;
+	const uint8_t *host_data;
 };
 
 /*
