@@ -51,9 +51,11 @@ CLIENT_SRC := $(wildcard client/*.c)
 HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/*.c))
 # Needs llvm-19-dev, which only `make check` installs: in no goal of `all`.
 AOT_SRC := $(wildcard client/aot/*.c)
-EMU_SRC := $(filter-out emu/main.c emu/main_init.c,$(wildcard emu/*.c emu/*/*.c))
+EMU_SRC := $(filter-out emu/main.c emu/main_init.c emu/sgx/main.c,$(wildcard emu/*.c emu/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 LAUNCH_SRC := $(wildcard host/launch/*.c host/vmm/*.c)
+# The loader of SGX Keeps alone: also a part of their emulated processor.
+SGX_LOADER_SRC := host/launch/sgx_build.c host/launch/sgx_enter.c host/launch/sgx_run.c
 
 $(B)/%.c.o: %.c mk/flags.mk | deps $(BEARSSL_STAMP)
 	@mkdir -p $(@D)
@@ -96,9 +98,17 @@ include mk/image.mk
 $(eval $(call keep_image,process,x86_64))
 $(eval $(call keep_image,kvm,x86_64))
 $(eval $(call keep_image,snp,x86_64))
+$(eval $(call keep_image,sgx,x86_64))
+
+# An enclave runs under a signature of its image: by a key of who builds it,
+# unless there is one already (a release's, brought along).
+SGX_KEY ?= build/sgx.key
+build/keep/sgx.sig: build/keep/sgx.elf build/donjon-sgx-sign
+	$(Q)build/donjon-sgx-sign build/keep/sgx.elf $(SGX_KEY) $@
+IMAGES += build/keep/sgx.sig
 
 PROGRAMS := build/donjon build/donjond build/donjon-launch build/donjon-emu \
-	build/donjon-emu-init
+	build/donjon-emu-init build/donjon-emu-sgx build/donjon-sgx-sign
 ifeq ($(SAN),1)
 PROGRAMS := $(patsubst build/%,build/san/%,$(PROGRAMS))
 endif
@@ -118,6 +128,11 @@ $(P)/donjon-launch: $(call obj,$(LAUNCH_SRC)) $(B)/lib.a $(B)/bearssl.a
 	$(Q)$(CC) $(SMALL_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 $(P)/donjon-emu: $(call obj,emu/main.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
 	$(Q)$(CC) $(SMALL_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(P)/donjon-emu-sgx: $(call obj,emu/sgx/main.c $(SGX_LOADER_SRC)) $(B)/emu.a \
+		$(B)/lib.a $(B)/bearssl.a
+	$(Q)$(CC) $(SMALL_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+$(P)/donjon-sgx-sign: $(call obj,host/sign/main.c) $(B)/lib.a $(B)/bearssl.a
+	$(link) -lcrypto
 $(P)/donjon-emu-init: $(call obj,emu/main_init.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
 	$(link) -lcrypto
 

@@ -50,7 +50,7 @@ static int run(struct dj_cli *cli)
 	if (number == 0)
 		return dj_cli_failf(cli, "tee.unknown",
 			"--tee: there is no TEE of that name; this build has: "
-			"process, kvm, snp");
+			"process, kvm, snp, sgx");
 	if (!dj_measure(number, dj_cli_value(cli, "image"), &m, &err))
 		return dj_cli_fail(cli, &err);
 	return say(cli, tee, &m);
@@ -58,7 +58,7 @@ static int run(struct dj_cli *cli)
 
 static const struct dj_option options[] = {
 	{ "tee", 0, "TEE",
-		"of the Keep image for this TEE: process (default), kvm, snp" },
+		"of the Keep image for this TEE: process (default), kvm, snp, sgx" },
 	{ "image", 0, "FILE", "of this image, not the installed one" },
 	{ 0 },
 };

@@ -11,6 +11,7 @@
 #include "cli/verbs.h"
 #include "client/agent.h"
 #include "client/measure.h"
+#include "client/tees.h"
 
 static void hex(const uint8_t *p, size_t len, char *dst)
 {
@@ -107,8 +108,8 @@ static int write_new(const struct dj_cli *cli, const char *path,
  * if it has not even that of the first. */
 static bool measure_all(char *dst, size_t cap, struct dj_err *err)
 {
-	static const uint8_t tees[] = { DJ_TEE_PROCESS, DJ_TEE_KVM,
-		DJ_TEE_SNP };
+	static const uint8_t tees[] = { DJ_TEE_PROCESS, DJ_TEE_KVM, DJ_TEE_SNP,
+		DJ_TEE_SGX };
 	size_t n = 0;
 
 	dst[0] = '\0';
@@ -130,28 +131,35 @@ static bool measure_all(char *dst, size_t cap, struct dj_err *err)
 	return true;
 }
 
-/* The line about roots: root, and what stands beside it for emulated TEEs. */
+/* The line about roots: root, and those beside it for emulated TEEs. */
 static void roots_line(const char *root, char *dst, size_t cap)
 {
-	char other[DJ_PATH_MAX + 16];
 	const char *slash = strrchr(root, '/');
+	bool is_folder = slash != NULL && strcmp(slash, "/root.pem") == 0;
+	size_t n = (size_t)snprintf(dst, cap, "root = [\"%s\"", root);
 
-	(void)snprintf(other, sizeof(other), "%.*s/snp-root.pem",
-		slash == NULL ? 0 : (int)(slash - root), root);
-	if (slash != NULL && strcmp(slash, "/root.pem") == 0 &&
-		access(other, R_OK) == 0)
-		(void)snprintf(dst, cap, "root = [\"%s\",\n\t\"%s\"]\n", root,
-			other);
-	else
-		(void)snprintf(dst, cap, "root = \"%s\"\n", root);
+	for (const struct dj_tee_choice *c = dj_tee_choices;
+		c->word != NULL && is_folder && n < cap; c++) {
+		char other[DJ_PATH_MAX + 16];
+
+		if (c->add == NULL)
+			continue;
+		(void)snprintf(other, sizeof(other), "%.*s/%s",
+			(int)(slash - root), root, c->root);
+		if (access(other, R_OK) == 0)
+			n += (size_t)snprintf(dst + n, cap - n, ",\n\t\"%s\"",
+				other);
+	}
+	if (n < cap)
+		(void)snprintf(dst + n, cap - n, "]\n");
 }
 
 static int init(struct dj_cli *cli)
 {
 	bool allow = dj_cli_has(cli, "allow-development");
 	const char *path = cli->operand_count > 1 ? cli->operands[1] : NULL;
-	char text[4 * DJ_PATH_MAX], root[DJ_PATH_MAX] = "", keeps[1024];
-	char roots[2 * DJ_PATH_MAX + 64] = "";
+	char text[6 * DJ_PATH_MAX], root[DJ_PATH_MAX] = "", keeps[1024];
+	char roots[4 * DJ_PATH_MAX + 64] = "";
 	struct dj_err err = { 0 };
 
 	if (!allow && dj_cli_has(cli, "root"))

@@ -8,6 +8,7 @@
 
 #include "client/policy_file.h"
 #include "lib/evidence/image.h"
+#include "lib/evidence/sgx.h"
 #include "lib/evidence/snp_launch.h"
 #include "lib/proto/offer.h"
 
@@ -37,7 +38,8 @@ static bool find(uint8_t tee, const char *file, char dst[static DJ_PATH_MAX],
 
 static bool has_image(uint8_t tee)
 {
-	return tee == DJ_TEE_PROCESS || tee == DJ_TEE_KVM || tee == DJ_TEE_SNP;
+	return tee == DJ_TEE_PROCESS || tee == DJ_TEE_KVM ||
+		tee == DJ_TEE_SNP || tee == DJ_TEE_SGX;
 }
 
 static bool measure(uint8_t tee, const struct dj_image *img,
@@ -45,6 +47,13 @@ static bool measure(uint8_t tee, const struct dj_image *img,
 {
 	struct dj_snp_launch l;
 
+	if (tee == DJ_TEE_SGX) {
+		m->name = "mrenclave";
+		m->len = 32;
+		/* TCS, SSA and the thread's page. */
+		m->pages = DJ_SGX_TAIL_PAGES;
+		return dj_sgx_measure(img, m->digest) == DJ_OK;
+	}
 	if (tee != DJ_TEE_SNP) {
 		m->name = "sha256";
 		m->len = 32;
@@ -72,7 +81,7 @@ bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
 
 	if (!has_image(tee))
 		return dj_err_set(err, "tee.unsupported",
-			"this build has no Keep image for %s; it has: process, kvm, snp",
+			"this build has no Keep image for %s; it has: process, kvm, snp, sgx",
 			dj_tee_name(tee) == NULL ? "that TEE"
 						 : dj_tee_name(tee));
 	if (!find(tee, file, m.path, err))

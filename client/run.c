@@ -63,7 +63,7 @@ static const struct dj_tee_choice *choose_one(const char *word,
 	struct dj_err *err)
 {
 	static const char *const words[] = { "any", "process", "kvm", "snp",
-		"snp-emu", "tdx", "sgx", "sanctum", "pef", "tdx-emu", "sgx-emu",
+		"snp-emu", "sgx", "sgx-emu", "tdx", "sanctum", "pef", "tdx-emu",
 		"sanctum-emu", "pef-emu", NULL };
 	const struct dj_tee_choice *c =
 		dj_tee_choice_find(strcmp(word, "any") == 0 ? "process" : word);

@@ -10,6 +10,8 @@ const struct dj_tee_choice dj_tee_choices[] = {
 	{ "kvm", DJ_TEE_KVM, false, "sha256", "root.pem", NULL },
 	{ "snp", DJ_TEE_SNP, false, "sha384", NULL, NULL },
 	{ "snp-emu", DJ_TEE_SNP, true, "sha384", "snp-root.pem", "snp" },
+	{ "sgx", DJ_TEE_SGX, false, "mrenclave", NULL, NULL },
+	{ "sgx-emu", DJ_TEE_SGX, true, "mrenclave", "sgx-root.pem", "sgx" },
 	{ 0 },
 };
 

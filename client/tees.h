@@ -33,4 +33,4 @@ const struct dj_tee_choice *dj_tee_choice_of(uint8_t tee, bool emulated);
 const char *dj_tee_word(uint8_t tee, bool emulated);
 
 /* All words, as "process, kvm, ..."; a constant text. */
-#define DJ_TEE_WORDS "process, kvm, snp, snp-emu"
+#define DJ_TEE_WORDS "process, kvm, snp, snp-emu, sgx, sgx-emu"

@@ -27,6 +27,9 @@ int dj_emu_init(const char *dir);
 int dj_emu_add_snp(const char *dir, enum dj_snp_product product,
 	uint32_t version);
 
+/* The same for an emulated SGX platform: emu/sgx_keep.h lists the files. */
+int dj_emu_add_sgx(const char *dir);
+
 /* Is this the name of a TEE that is emulated here? */
 bool dj_emu_knows(const char *tee);
 

@@ -11,7 +11,8 @@
 static const char usage[] =
 	"usage: donjon-emu init DIR\n"
 	"       donjon-emu add snp DIR [PRODUCT [REPORT-VERSION]]\n"
-	"       donjon-emu serve process|kvm|snp DIR\n"
+	"       donjon-emu add sgx DIR\n"
+	"       donjon-emu serve process|kvm|snp|sgx DIR\n"
 	"Attestation hardware that is not there, for development: EMULATED, no\n"
 	"protection. `donjon-emu COMMAND --help` says more; --version.\n";
 
@@ -31,6 +32,7 @@ static const char init_help[] =
 
 static const char add_help[] =
 	"usage: donjon-emu add snp DIR [PRODUCT [REPORT-VERSION]]\n"
+	"       donjon-emu add sgx DIR\n"
 	"\n"
 	"Adds an emulated SEV-SNP processor to DIR, which `donjon-emu init` made:\n"
 	"of PRODUCT Milan, Genoa (default) or Turin, giving reports of version 2,\n"
@@ -39,10 +41,12 @@ static const char add_help[] =
 	"\n"
 	"  snp-root.pem         its root (ARK): a policy names it besides root.pem\n"
 	"  snp-chain.pem        VCEK, ASK and ARK certificates\n"
-	"  snp.key snp.model    VCEK; product, report version and chip\n";
+	"  snp.key snp.model    VCEK; product, report version and chip\n"
+	"\n"
+	"Or an SGX platform: its root (sgx-root.pem), keys, fuses and collateral.\n";
 
 static const char serve_help[] =
-	"usage: donjon-emu serve process|kvm|snp DIR\n"
+	"usage: donjon-emu serve process|kvm|snp|sgx DIR\n"
 	"\n"
 	"Serves one Keep on the socket at descriptor 3 with the keys in DIR\n"
 	"until the socket is closed. Started by donjond, not by people.\n";
@@ -86,15 +90,18 @@ static int cmd_init(int argc, char **argv)
 static int cmd_add(int argc, char **argv)
 {
 	static char name[] = "donjon-emu-init", verb[] = "add-snp",
-		    genoa[] = "Genoa", five[] = "5";
+		    sgx[] = "add-sgx", genoa[] = "Genoa", five[] = "5";
 	char *product = argc > 2 ? argv[2] : genoa;
 	char *version = argc > 3 ? argv[3] : five;
 
 	if (argc == 1 && strcmp(argv[0], "--help") == 0)
 		return fputs(add_help, stdout) < 0;
+	if (argc == 2 && strcmp(argv[0], "sgx") == 0 && argv[1][0] != '-' &&
+		argv[1][0] != '\0')
+		return run_init((char *const[]){ name, sgx, argv[1], NULL });
 	if (argc < 2 || argc > 4 || strcmp(argv[0], "snp") != 0 ||
 		argv[1][0] == '-' || argv[1][0] == '\0')
-		return wrong("add takes `snp` and a folder", NULL);
+		return wrong("add takes `snp` or `sgx`, and a folder", NULL);
 	if (strcmp(product, "Milan") != 0 && strcmp(product, "Genoa") != 0 &&
 		strcmp(product, "Turin") != 0)
 		return wrong("there is no such product", product);

@@ -5,8 +5,8 @@
 
 #include "emu/emu.h"
 
-/* What `donjon-emu init DIR` and `donjon-emu add snp DIR PRODUCT VERSION` run,
- * once it has judged their arguments. */
+/* What `donjon-emu init DIR` and `donjon-emu add TEE DIR ...` run, once it
+ * has judged their arguments. */
 static int add(char **argv)
 {
 	uint32_t version = (uint32_t)(argv[4][0] - '0');
@@ -26,6 +26,8 @@ int main(int argc, char **argv)
 		return dj_emu_init(argv[1]);
 	if (argc == 5 && strcmp(argv[1], "add-snp") == 0)
 		return add(argv);
+	if (argc == 3 && strcmp(argv[1], "add-sgx") == 0)
+		return dj_emu_add_sgx(argv[2]);
 	(void)fputs("donjon-emu-init: run `donjon-emu init DIR`\n", stderr);
 	return EX_USAGE;
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "emu/emu.h"
+#include "emu/sgx_keep.h"
 #include "emu/snp.h"
 #include "lib/base/secret.h"
 #include "lib/evidence/image.h"
@@ -31,6 +32,7 @@
 #define IMAGE_MAX ((off_t)64 << 20)
 #define NOBODY    65534
 #define SVN       1
+#define SGX       1 /* OFFER.tee */
 
 /* The TEEs that are emulated here. Two report in one layout; snp has an
  * emulated processor of its own. */
@@ -42,6 +44,7 @@ static const struct tee {
 	{ "process", 0x41 },
 	{ "kvm", 0x40 },
 	{ "snp", SNP },
+	{ "sgx", SGX },
 };
 
 struct keep {
@@ -52,6 +55,7 @@ struct keep {
 	uint8_t measurement[32];
 	uint8_t config_hash[32];
 	struct dj_emu_snp snp;
+	struct dj_emu_sgx_platform sgx;
 };
 
 #define REQUEST_MAX (4 + DJ_EMU_SNP_CONFIG + DJ_EMU_SNP_ID)
@@ -219,7 +223,7 @@ static int map_image(int fd, void **ret, size_t *ret_len)
 	return 0;
 }
 
-static int measure(int fd, uint8_t ret[static 32])
+static int measure(int fd, uint16_t tee, uint8_t ret[static 32])
 {
 	struct dj_image img;
 	dj_status status;
@@ -231,7 +235,8 @@ static int measure(int fd, uint8_t ret[static 32])
 		return err;
 	status = dj_image_parse(p, len, &img);
 	if (status == DJ_OK)
-		status = dj_image_measure(&img, ret);
+		status = tee == SGX ? dj_sgx_measure(&img, ret)
+				    : dj_image_measure(&img, ret);
 	munmap(p, len);
 	return status == DJ_OK ? 0 : ENOEXEC;
 }
@@ -275,7 +280,7 @@ static int on_launch(struct keep *k, const struct request *req)
 		return EALREADY;
 	if (req->len != 4 + 32 || req->fd < 0)
 		return EINVAL;
-	err = measure(req->fd, k->measurement);
+	err = measure(req->fd, k->tee, k->measurement);
 	if (err != 0)
 		return err;
 	memcpy(k->config_hash, req->bytes + 4, 32);
@@ -304,7 +309,7 @@ static int on_report(const struct keep *k, const struct request *req,
 
 static bool answer(int err, const void *p, size_t len)
 {
-	uint8_t buf[4 + ANSWER_MAX];
+	static uint8_t buf[4 + DJ_EMU_REPORT_MAX];
 	uint32_t e = (uint32_t)err;
 
 	memcpy(buf, &e, 4);
@@ -333,6 +338,35 @@ static bool handle_snp(struct keep *k, const struct request *req, uint32_t op)
 		(ssize_t)sizeof(buf);
 }
 
+/* SGX: a REPORT becomes a quote; the Keep's processor gets its fuses. */
+static bool handle_sgx(struct keep *k, const struct request *req, uint32_t op)
+{
+	static uint8_t quote[DJ_EMU_REPORT_MAX];
+	uint8_t launched[32 + sizeof(k->sgx.fuses)];
+	size_t len = 0;
+	int err;
+
+	switch (op) {
+	case DJ_EMU_LAUNCH:
+		err = on_launch(k, req);
+		memcpy(launched, k->measurement, 32);
+		memcpy(launched + 32, &k->sgx.fuses, sizeof(k->sgx.fuses));
+		return answer(err, launched, sizeof(launched));
+	case DJ_EMU_TARGET:
+		dj_emu_sgx_target(&k->sgx, quote);
+		return answer(req->len == 4 ? 0 : EINVAL, quote,
+			DJ_SGX_TARGETINFO);
+	case DJ_EMU_REPORT:
+		err = EINVAL;
+		if (req->len == 4 + DJ_SGX_REPORT && req->fd < 0)
+			err = dj_emu_sgx_quote_report(&k->sgx, req->bytes + 4,
+				quote, &len);
+		return answer(err, quote, len);
+	default:
+		return answer(EOPNOTSUPP, quote, 0);
+	}
+}
+
 static bool handle(struct keep *k, const struct request *req)
 {
 	uint8_t report[DJ_PROCESS_REPORT_SIZE] = { 0 };
@@ -342,6 +376,8 @@ static bool handle(struct keep *k, const struct request *req)
 		memcpy(&op, req->bytes, 4);
 	if (k->tee == SNP)
 		return handle_snp(k, req, op);
+	if (k->tee == SGX)
+		return handle_sgx(k, req, op);
 	switch (op) {
 	case DJ_EMU_LAUNCH:
 		return answer(on_launch(k, req), k->measurement, 32);
@@ -364,7 +400,7 @@ bool dj_emu_knows(const char *tee)
 
 int dj_emu_serve(const char *tee, const char *dir)
 {
-	struct keep k = { 0 };
+	static struct keep k;
 	struct request req;
 	bool good = true;
 
@@ -378,7 +414,9 @@ int dj_emu_serve(const char *tee, const char *dir)
 		if (strcmp(tees[i].name, tee) == 0)
 			k.tee = tees[i].number;
 	}
-	if (k.tee == SNP ? !read_snp(dir, &k.snp) : !read_key(dir, tee, &k.key))
+	if (k.tee == SNP               ? !read_snp(dir, &k.snp)
+			: k.tee == SGX ? !dj_emu_sgx_read(dir, &k.sgx)
+				       : !read_key(dir, tee, &k.key))
 		return EX_NOINPUT;
 	if (!drop()) {
 		(void)fprintf(stderr,

@@ -19,6 +19,7 @@
 #include "lib/proto/error.h"
 #include "lib/proto/evidence.h"
 #include "lib/proto/frame.h"
+#include "lib/proto/offer.h"
 
 /* How long a launcher may take to end its Keep and itself. */
 #define KILL_SECONDS  2
@@ -210,7 +211,7 @@ static void reply(struct dj_keep *k, const struct dj_serve_reply *rep)
 static void send_launcher(struct dj_keep *k, uint32_t type, const void *p,
 	uint32_t len)
 {
-	uint8_t buf[sizeof(struct dj_launch_msg) + 64];
+	uint8_t buf[sizeof(struct dj_launch_msg) + DJ_LAUNCH_ASK_MAX];
 	struct dj_launch_msg msg = { .type = type, .len = len };
 	ssize_t n;
 
@@ -242,23 +243,39 @@ static void on_own_report(struct dj_keep *k, uint32_t len)
 	reply(k, &(struct dj_serve_reply){ 0 });
 }
 
+static void ask_launcher(struct dj_keep *k, uint32_t type, const void *p,
+	uint32_t len)
+{
+	k->is_reporting = true;
+	send_launcher(k, type, p, len);
+}
+
 static void on_call_report(struct dj_keep *k, uint64_t arg)
 {
-	uint8_t data[64];
+	const bool is_sgx = k->kind->tee == DJ_TEE_SGX;
+	uint8_t data[64], own[DJ_HC_OWN_MAX];
+	uint32_t len = (uint32_t)(arg >> 8);
 
-	if (arg == 1) {
-		/* Target info is SGX's; its launcher would have given it. */
-		reply(k, &(struct dj_serve_reply){ .error = ENOSYS });
+	k->is_target = arg == 1;
+	if (k->is_target) {
+		/* Target info is SGX's. */
+		if (is_sgx)
+			ask_launcher(k, DJ_LAUNCH_TARGET, NULL, 0);
+		else
+			reply(k, &(struct dj_serve_reply){ .error = ENOSYS });
 		return;
 	}
 	dj_serve_report_data(&k->serve, data);
 	k->purpose = dj_report_purpose(data);
-	if ((arg & 0xff) == DJ_HC_REPORT_OWN) {
-		on_own_report(k, (uint32_t)(arg >> 8));
-		return;
+	if ((arg & 0xff) != DJ_HC_REPORT_OWN) {
+		ask_launcher(k, DJ_LAUNCH_REPORT, data, sizeof(data));
+	} else if (is_sgx && len == DJ_LAUNCH_ASK_MAX) {
+		/* A quoting enclave has to say so to others. */
+		dj_serve_report_own(&k->serve, own, len);
+		ask_launcher(k, DJ_LAUNCH_REPORT, own, len);
+	} else {
+		on_own_report(k, len);
 	}
-	k->is_reporting = true;
-	send_launcher(k, DJ_LAUNCH_REPORT, data, sizeof(data));
 }
 
 static void on_call_wait(struct dj_keep *k, uint64_t deadline)
@@ -384,15 +401,32 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* What the launcher says. */
 
-static bool read_chain(const struct dj_keep *k, struct dj_blob *ret)
+/* Files of an emulated TEE that go with its report, beside what it is. */
+static const struct part {
+	uint8_t tee; /* 0: all but sgx */
+	uint8_t tag; /* enum dj_evidence_tag */
+	const char *name;
+} parts[] = {
+	{ 0, DJ_EVIDENCE_CHAIN, "chain.pem" },
+	/* Its chain is in the quote. */
+	{ DJ_TEE_SGX, DJ_EVIDENCE_TCB_INFO, "tcb-info.json" },
+	{ DJ_TEE_SGX, DJ_EVIDENCE_TCB_CHAIN, "tcb-chain.pem" },
+	{ DJ_TEE_SGX, DJ_EVIDENCE_QE_ID, "qe-identity.json" },
+	{ DJ_TEE_SGX, DJ_EVIDENCE_ROOT_CRL, "root.crl" },
+	{ DJ_TEE_SGX, DJ_EVIDENCE_PCK_CRL, "pck.crl" },
+};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static bool read_part(const struct dj_keep *k, const char *name,
+	struct dj_blob *ret)
 {
 	char path[4096 + 64];
 	uint8_t buf[65536];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s-chain.pem", k->agent->opt.emulation,
-		k->kind->name);
+	snprintf(path, sizeof(path), "%s/%s-%s", k->agent->opt.emulation,
+		k->kind->name, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -404,29 +438,44 @@ static bool read_chain(const struct dj_keep *k, struct dj_blob *ret)
 	return ret->p != NULL;
 }
 
+static void add_parts(struct dj_keep *k, struct dj_evidence *e,
+	struct dj_blob blobs[static PARTS])
+{
+	const uint8_t tee = k->kind->tee == DJ_TEE_SGX ? DJ_TEE_SGX : 0;
+
+	for (size_t i = 0; i < PARTS && k->is_emulated; i++) {
+		if (parts[i].tee != tee)
+			continue;
+		if (!read_part(k, parts[i].name, &blobs[i])) {
+			dj_log(DJ_LOG_WARN, "evidence.no_chain", "keep", k->id,
+				"tee", k->kind->name, "file", parts[i].name,
+				NULL);
+			continue;
+		}
+		e->item[parts[i].tag] =
+			(struct dj_evidence_item){ blobs[i].p, blobs[i].len };
+	}
+}
+
 /* Packs EVIDENCE: docs/api.md, "Evidence". */
 static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 {
 	struct dj_evidence e = { .format = k->is_emulated ? k->kind->emulated
 							  : k->kind->format,
 		.purpose = k->purpose };
-	struct dj_blob chain = { 0 };
+	struct dj_blob blobs[PARTS] = { 0 };
 	uint8_t *buf = malloc(DJ_EVIDENCE_MAX);
 	size_t n;
 
 	e.item[DJ_EVIDENCE_REPORT] = (struct dj_evidence_item){ report, len };
-	if (k->is_emulated && !read_chain(k, &chain))
-		dj_log(DJ_LOG_WARN, "evidence.no_chain", "keep", k->id, "tee",
-			k->kind->name, NULL);
-	if (chain.p != NULL)
-		e.item[DJ_EVIDENCE_CHAIN] =
-			(struct dj_evidence_item){ chain.p, chain.len };
+	add_parts(k, &e, blobs);
 	if (buf != NULL &&
 		dj_evidence_write(&e, buf, DJ_EVIDENCE_MAX, &n) == DJ_OK)
 		dj_relay_evidence(k, buf, n);
 	else
 		dj_relay_no_evidence(k);
-	free(chain.p);
+	for (size_t i = 0; i < PARTS; i++)
+		free(blobs[i].p);
 	free(buf);
 }
 
@@ -442,9 +491,14 @@ static void on_reported(struct dj_keep *k, uint32_t err, const uint8_t *p,
 		k->agent->reports_bad++;
 		dj_log(DJ_LOG_WARN, "keep.no_report", "keep", k->id, "why",
 			strerror((int)err), NULL);
-		if (k->purpose != 0)
+		if (k->purpose != 0 && !k->is_target)
 			dj_relay_no_evidence(k);
 		reply(k, &(struct dj_serve_reply){ .error = err });
+		return;
+	}
+	if (k->is_target) {
+		dj_serve_target(&k->serve, p, len);
+		reply(k, &(struct dj_serve_reply){ .len = len });
 		return;
 	}
 	k->agent->reports_good++;

@@ -99,6 +99,7 @@ struct dj_keep {
 	struct dj_serve serve;
 	bool is_waiting;   /* a WAIT stands, and nobody has kicked since */
 	bool is_reporting; /* the launcher is making a report */
+	bool is_target;    /* ... or fetches for whom it is to be (SGX) */
 	bool has_frames;   /* since the last kick: frames put in its ring ... */
 	bool has_room;     /* ... its full ring drained to a quarter */
 	uint16_t purpose;  /* of that report; 0: no EVIDENCE is wanted */

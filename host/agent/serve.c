@@ -171,6 +171,12 @@ void dj_serve_report_own(const struct dj_serve *s, uint8_t *dst, size_t len)
 	copy_once(dst, s->region + DJ_HC_OWN_OFF, len);
 }
 
+void dj_serve_target(struct dj_serve *s, const uint8_t *p, uint32_t len)
+{
+	memcpy(s->region + DJ_HC_TARGET_OFF, p,
+		len < DJ_HC_TARGET_MAX ? len : DJ_HC_TARGET_MAX);
+}
+
 static struct dj_serve_span span(uint8_t *ring, uint32_t pos, uint32_t len)
 {
 	uint32_t off = pos % DJ_HC_RING;

@@ -71,6 +71,9 @@ static inline uint32_t dj_serve_in_space(const struct dj_serve *s)
 	return DJ_HC_RING - (s->in_head - s->in_tail);
 }
 
+/* What the launcher said of its quoting enclave; the reply has the length. */
+void dj_serve_target(struct dj_serve *s, const uint8_t *p, uint32_t len);
+
 /* The argument of a report, copied once. */
 void dj_serve_report_data(const struct dj_serve *s, uint8_t ret[static 64]);
 /* The Keep's own report, of a length that was judged with its call. */

@@ -72,17 +72,19 @@ bool dj_emu_answer(uint8_t *ret, size_t *ret_len)
 }
 
 bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
-	const uint8_t measurement[static 32])
+	const uint8_t measurement[static 32], void *more, size_t more_len)
 {
 	uint8_t theirs[DJ_EMU_REPORT_MAX];
 	size_t len;
 
 	if (!send_launch(image, config_hash) || !dj_emu_answer(theirs, &len))
 		return false;
-	if (len != 32 || memcmp(theirs, measurement, 32) != 0) {
+	if (len != 32 + more_len || memcmp(theirs, measurement, 32) != 0) {
 		errno = EPROTO;
 		return false;
 	}
+	if (more_len != 0)
+		memcpy(more, theirs + 32, more_len);
 	return true;
 }
 
@@ -115,13 +117,17 @@ bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
 	return true;
 }
 
-bool dj_emu_ask(const uint8_t report_data[static 64])
+bool dj_emu_ask(uint32_t op, const void *p, size_t len)
 {
-	uint8_t buf[4 + 64];
-	const uint32_t op = DJ_EMU_REPORT;
+	uint8_t buf[4 + DJ_EMU_REQUEST_MAX];
 
+	if (len > DJ_EMU_REQUEST_MAX) {
+		errno = EMSGSIZE;
+		return false;
+	}
 	memcpy(buf, &op, 4);
-	memcpy(buf + 4, report_data, 64);
-	return send(DJ_LAUNCH_FD_EMU, buf, sizeof(buf), MSG_NOSIGNAL) ==
-		(ssize_t)sizeof(buf);
+	if (len != 0)
+		memcpy(buf + 4, p, len);
+	return send(DJ_LAUNCH_FD_EMU, buf, 4 + len, MSG_NOSIGNAL) ==
+		(ssize_t)(4 + len);
 }

@@ -13,9 +13,12 @@
 /* Was one given? */
 bool dj_emu_is_there(void);
 
-/* Hands the image over and compares: both must have measured the same. */
+/*
+ * Hands the image over and compares: both must have measured the same. more:
+ * len bytes that this TEE's emulator says besides.
+ */
 bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
-	const uint8_t measurement[static 32]);
+	const uint8_t measurement[static 32], void *more, size_t len);
 
 /*
  * The launch of an SNP guest with an emulated secure processor: in, snp->cpuid
@@ -26,6 +29,7 @@ struct dj_vmm_snp;
 bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
 	struct dj_vmm_snp *snp, uint8_t ret_digest[static 48]);
 
-bool dj_emu_ask(const uint8_t report_data[static 64]);
+/* A request of at most DJ_EMU_REQUEST_MAX bytes. */
+bool dj_emu_ask(uint32_t op, const void *p, size_t len);
 /* After poll(2) said so. ret has room for DJ_EMU_REPORT_MAX bytes. */
 bool dj_emu_answer(uint8_t *ret, size_t *ret_len);

@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/evidence/image.h"
-
 #define SEALS    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define FILE_MAX ((off_t)64 << 20)
 #ifndef MFD_EXEC
@@ -65,13 +63,13 @@ fail:
 	return -1;
 }
 
-static const char *measure(const uint8_t *file, size_t len,
-	struct dj_loaded *ret)
+static const char *look(const uint8_t *file, size_t len,
+	dj_measure_image *measure, struct dj_loaded *ret)
 {
 	struct dj_image img;
 
 	if (dj_image_parse(file, len, &img) != DJ_OK ||
-		dj_image_measure(&img, ret->measurement) != DJ_OK) {
+		measure(&img, ret->measurement) != DJ_OK) {
 		errno = ENOEXEC;
 		return "this file is not a keep image";
 	}
@@ -83,7 +81,8 @@ static const char *measure(const uint8_t *file, size_t len,
 	return NULL;
 }
 
-const char *dj_loaded_open(const char *path, struct dj_loaded *ret)
+const char *dj_loaded_open(const char *path, dj_measure_image *measure,
+	struct dj_loaded *ret)
 {
 	struct dj_loaded l;
 	const char *wrong;
@@ -97,7 +96,7 @@ const char *dj_loaded_open(const char *path, struct dj_loaded *ret)
 	if (p == MAP_FAILED) {
 		wrong = "cannot map the keep image";
 	} else {
-		wrong = measure(p, len, &l);
+		wrong = look(p, len, measure, &l);
 		munmap(p, len);
 	}
 	if (wrong != NULL) {

@@ -35,6 +35,10 @@
  * is said on stderr, one line each; what it must have is an error. Closing
  * the control socket ends launcher and Keep. Never needs root; as root it
  * becomes nobody (65534) as soon as the image is read.
+ *
+ * SGX: the Keep asks for its quoting enclave's target info first; then what it
+ * leaves to be reported is a REPORT (lib/evidence/sgx.h), and the report is a
+ * quote.
  */
 #define DJ_LAUNCH_FD_REGION  3
 #define DJ_LAUNCH_FD_CONTROL 4
@@ -50,8 +54,9 @@ enum dj_launch_type {
 	DJ_LAUNCH_REPORTED = 3, /* value: 0 or errno; bytes: the report */
 	DJ_LAUNCH_ENDED = 4,    /* value: the Keep's wait status */
 	/* donjond -> launcher */
-	DJ_LAUNCH_REPORT = 16, /* bytes: u8 report_data[64] */
+	DJ_LAUNCH_REPORT = 16, /* bytes: u8 report_data[64]; SGX: a REPORT */
 	DJ_LAUNCH_KILL = 17,
+	DJ_LAUNCH_TARGET = 18, /* SGX: for whom a REPORT is to be; REPORTED */
 };
 
 struct dj_launch_msg {
@@ -65,4 +70,5 @@ struct dj_launch_msg {
  * debugging, no migration. */
 #define DJ_LAUNCH_SNP_POLICY UINT64_C(0x30000)
 
+#define DJ_LAUNCH_ASK_MAX 432 /* bytes of a message to a launcher */
 #define DJ_LAUNCH_MSG_MAX (sizeof(struct dj_launch_msg) + 0x4000)

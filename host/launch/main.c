@@ -23,9 +23,11 @@
 #include "host/launch/image.h"
 #include "host/launch/jail.h"
 #include "host/launch/launch.h"
+#include "host/launch/sgx_start.h"
 #include "host/vmm/vmm.h"
 #include "lib/base/secret.h"
 #include "lib/evidence/image.h"
+#include "lib/evidence/sgx.h"
 #include "lib/evidence/snp_launch.h"
 #include "lib/proto/config.h"
 #include "lib/proto/emu.h"
@@ -35,7 +37,7 @@
 #define DATA_OVERHEAD (UINT64_C(2) << 20)
 
 static const char usage[] =
-	"usage: donjon-launch process|kvm|snp IMAGE\n"
+	"usage: donjon-launch process|kvm|snp|sgx IMAGE\n"
 	"Starts one Keep for donjond, which passes descriptors 3 to 7.\n"
 	"Not meant to be run by hand: see donjond(8).\n";
 
@@ -145,7 +147,7 @@ static _Noreturn void run_vm(void *ctx)
 }
 
 static const char *start(const struct dj_loaded *image, struct machine *m,
-	struct dj_jailed *ret)
+	struct dj_sgx_start *sgx, struct dj_jailed *ret)
 {
 	struct dj_jail_body body = {
 		.image = image->fd,
@@ -153,6 +155,11 @@ static const char *start(const struct dj_loaded *image, struct machine *m,
 	};
 
 	m->image = image->fd;
+	if (sgx != NULL) {
+		sgx->image = image->fd;
+		body.data += DJ_SGX_DATA_OVERHEAD;
+		dj_sgx_start_body(sgx, &body);
+	}
 	if (m->kvm >= 0) {
 		body.make = make_vm;
 		body.ready = jail_vm;
@@ -164,6 +171,7 @@ static const char *start(const struct dj_loaded *image, struct machine *m,
 
 struct state {
 	struct dj_jailed keep;
+	bool is_sgx;
 	bool has_emu;
 	bool is_asked; /* a report is under way */
 };
@@ -173,11 +181,14 @@ static void kill_keep(const struct state *s)
 	(void)syscall(SYS_pidfd_send_signal, s->keep.pidfd, SIGKILL, NULL, 0);
 }
 
-static void on_report(struct state *s, const uint8_t *data)
+static void on_report(struct state *s, enum dj_launch_type type,
+	const uint8_t *data, size_t len)
 {
 	int err = !s->has_emu ? ENOSYS : s->is_asked ? EBUSY : 0;
+	uint32_t op = type == DJ_LAUNCH_TARGET ? (uint32_t)DJ_EMU_TARGET
+					       : (uint32_t)DJ_EMU_REPORT;
 
-	if (err == 0 && !dj_emu_ask(data))
+	if (err == 0 && !dj_emu_ask(op, data, len))
 		err = errno;
 	if (err != 0)
 		send_msg(DJ_LAUNCH_REPORTED, (uint32_t)err, NULL, 0);
@@ -201,7 +212,7 @@ static void on_emu(struct state *s)
 /* False: donjond is gone, or talks nonsense. */
 static bool on_control(struct state *s)
 {
-	uint8_t buf[sizeof(struct dj_launch_msg) + 64];
+	uint8_t buf[sizeof(struct dj_launch_msg) + DJ_LAUNCH_ASK_MAX];
 	struct dj_launch_msg msg;
 	ssize_t n = recv(DJ_LAUNCH_FD_CONTROL, buf, sizeof(buf), MSG_TRUNC);
 
@@ -214,9 +225,11 @@ static bool on_control(struct state *s)
 		kill_keep(s);
 		return true;
 	}
-	if (msg.type != DJ_LAUNCH_REPORT || msg.len != 64)
+	if ((msg.type != DJ_LAUNCH_REPORT ||
+		    msg.len != (s->is_sgx ? DJ_SGX_REPORT : 64)) &&
+		(msg.type != DJ_LAUNCH_TARGET || msg.len != 0))
 		return false;
-	on_report(s, buf + sizeof(msg));
+	on_report(s, (enum dj_launch_type)msg.type, buf + sizeof(msg), msg.len);
 	return true;
 }
 
@@ -259,12 +272,14 @@ enum kind {
 	KIND_PROCESS,
 	KIND_KVM,
 	KIND_SNP,
+	KIND_SGX,
 	KINDS
 };
 
 static enum kind kind_of(const char *name)
 {
-	static const char *const names[KINDS] = { "process", "kvm", "snp" };
+	static const char *const names[KINDS] = { "process", "kvm", "snp",
+		"sgx" };
 	int k = 0;
 
 	while (k < KINDS && strcmp(names[k], name) != 0)
@@ -276,9 +291,10 @@ static enum kind kind_of(const char *name)
 static const char *open_all(enum kind kind, const char *path,
 	struct dj_loaded *image, struct machine *m)
 {
-	const char *wrong = dj_loaded_open(path, image);
+	const char *wrong = dj_loaded_open(path,
+		kind == KIND_SGX ? dj_sgx_measure : dj_image_measure, image);
 
-	if (wrong != NULL || kind == KIND_PROCESS)
+	if (wrong != NULL || kind == KIND_PROCESS || kind == KIND_SGX)
 		return wrong;
 	m->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (m->kvm < 0)
@@ -315,8 +331,8 @@ static void measure_snp(int image, uint8_t ret[static 48])
 
 /* An emulator measures for itself; ret is the measurement of the TEE. */
 static size_t emulate(struct state *s, const struct dj_loaded *image,
-	struct machine *m, const uint8_t config_hash[static 32],
-	uint8_t ret[static 48])
+	struct machine *m, struct dj_sgx_start *sgx,
+	const uint8_t config_hash[static 32], uint8_t ret[static 48])
 {
 	if (m->sev != 0) {
 		memcpy(m->host_data, config_hash, sizeof(m->host_data));
@@ -332,7 +348,8 @@ static size_t emulate(struct state *s, const struct dj_loaded *image,
 	}
 	memcpy(ret, image->measurement, 32);
 	if (s->has_emu &&
-		!dj_emu_launch(image->fd, config_hash, image->measurement))
+		!dj_emu_launch(image->fd, config_hash, image->measurement,
+			&sgx->fuses, s->is_sgx ? sizeof(sgx->fuses) : 0))
 		failed("the emulator did not take the image");
 	return 32;
 }
@@ -344,6 +361,7 @@ int main(int argc, char **argv)
 	uint8_t config_hash[32], measurement[48];
 	struct dj_loaded image;
 	struct state s = { 0 };
+	static struct dj_sgx_start sgx;
 	const char *wrong;
 	size_t len;
 
@@ -356,18 +374,22 @@ int main(int argc, char **argv)
 	s.has_emu = dj_emu_is_there();
 	enter_cgroups();
 	dj_image_use_cpu();
+	s.is_sgx = kind == KIND_SGX;
 	wrong = open_all(kind, argv[2], &image, &m);
+	if (s.is_sgx && wrong == NULL)
+		wrong = dj_sgx_start_open(argv[2], s.has_emu, &sgx);
 	if (wrong == NULL)
 		wrong = dj_jail_drop_root();
 	if (wrong != NULL)
 		failed(wrong);
 	tie_to_parent();
 	read_config(config_hash, &m.total);
-	len = emulate(&s, &image, &m, config_hash, measurement);
+	len = emulate(&s, &image, &m, &sgx, config_hash, measurement);
 	if (m.total > UINT64_MAX / 2)
 		m.total = UINT64_MAX / 2;
-	wrong = start(&image, &m, &s.keep);
+	wrong = start(&image, &m, s.is_sgx ? &sgx : NULL, &s.keep);
 	dj_wipe(&m.snp, sizeof(m.snp));
+	dj_wipe(&sgx.fuses, sizeof(sgx.fuses));
 	close(image.fd);
 	if (m.kvm >= 0)
 		close(m.kvm);

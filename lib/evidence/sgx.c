@@ -5,6 +5,7 @@
 
 #include "lib/base/rd.h"
 #include "lib/base/wr.h"
+#include "lib/crypto/cpu.h"
 
 #define BLOCK 64
 
@@ -273,4 +274,9 @@ dj_status dj_sgx_keyrequest_parse(const uint8_t buf[static DJ_SGX_KEYREQUEST],
 		return r.err;
 	*ret = k;
 	return DJ_OK;
+}
+
+uint32_t dj_sgx_cpu_hint(void)
+{
+	return dj_crypto_cpu_detect();
 }

@@ -117,3 +117,6 @@ void dj_sgx_keyrequest_write(const struct dj_sgx_keyrequest *k,
 /* DJ_E_INPUT: a reserved byte is not zero. */
 dj_status dj_sgx_keyrequest_parse(const uint8_t buf[static DJ_SGX_KEYREQUEST],
 	struct dj_sgx_keyrequest *ret);
+
+/* What a loader tells its Keep of this processor: enum dj_cpu bits. */
+uint32_t dj_sgx_cpu_hint(void);

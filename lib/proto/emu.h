@@ -45,11 +45,42 @@ enum dj_emu_op {
 	DJ_EMU_REPORT = 2,
 	DJ_EMU_SNP_LAUNCH = 3,
 	DJ_EMU_SNP_REQUEST = 4,
+	DJ_EMU_TARGET = 5,
 };
 
-#define DJ_EMU_REPORT_MAX 0x4000
+#define DJ_EMU_REPORT_MAX  0x4000
+#define DJ_EMU_REQUEST_MAX 432 /* after op */
 
 #define DJ_EMU_SNP_CONFIG       (8 + 32 + 4096)
 #define DJ_EMU_SNP_ID           (96 + 4096)
 #define DJ_EMU_SNP_LAUNCHED     (48 + 2 * 4096)
 #define DJ_EMU_SNP_REQUEST_SIZE (4 + 4096)
+
+/*
+ * SGX. The processor is emulated in the Keep's own process, by a program
+ * beside the emulator, donjon-emu-sgx, which the launcher starts in the Keep's
+ * jail; the emulator proper is what stays outside: the quoting enclave.
+ *
+ *   DJ_EMU_LAUNCH  answer: u8 mrenclave[32], struct dj_emu_sgx_fuses
+ *   DJ_EMU_REPORT  request: u8 report[432], of EREPORT for that target
+ *                  answer:  a quote, version 3; EBADMSG: its MAC is wrong
+ *   DJ_EMU_TARGET  request: nothing   answer: u8 targetinfo[512]
+ *
+ * donjon-emu-sgx has the region and the eventfds at the launcher's numbers,
+ * and from DJ_EMU_SGX_FD_IMAGE on the image, struct dj_emu_sgx_start and a
+ * descriptor for messages. It exits with the Keep's enum dj_halt.
+ */
+struct dj_emu_sgx_fuses {
+	uint8_t secret[32]; /* what this processor's keys come from */
+	uint32_t is_patched;
+};
+
+struct dj_emu_sgx_start {
+	struct dj_emu_sgx_fuses fuses;
+	uint64_t cpu; /* enum dj_cpu */
+	uint8_t sigstruct[1808];
+};
+
+#define DJ_EMU_SGX_FD_IMAGE 65
+#define DJ_EMU_SGX_FD_START 66
+#define DJ_EMU_SGX_FD_SAY   67

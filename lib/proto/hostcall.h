@@ -75,7 +75,8 @@ enum dj_hc_op {
 	DJ_HC_NONE = 0,
 	DJ_HC_REPORT = 1, /* arg: 0 make a report, 1 fetch target info only, 2
 			     (DJ_HC_REPORT_OWN) and its length << 8: here is
-			     one over those 64 bytes; the answer is empty */
+			     one over those 64 bytes; the answer is empty.
+			     SGX: one for that target, the answer a quote */
 	DJ_HC_CLOCK = 2,  /* arg: 0 realtime, 1 monotonic; value: ns */
 	DJ_HC_WAIT = 3,   /* arg: deadline, ns on the host's monotonic clock;
 			     0: none */

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * donjon-emu-sgx: an emulated processor with one SGX Keep in it
+ * (lib/proto/emu.h). Started by the launcher, never by people.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "emu/sgx/cpu.h"
+#include "host/launch/sgx.h"
+#include "lib/base/secret.h"
+#include "lib/proto/emu.h"
+#include "lib/proto/hostcall.h"
+
+#define FD_REGION  3 /* host/launch/launch.h */
+#define FD_TO_HOST 5
+#define FD_TO_KEEP 6
+
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define EQ(v, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (v), (yes), (no))
+#define RET(v)         BPF_STMT(BPF_RET | BPF_K, (v))
+#define ALLOW(nr)      EQ((nr), 0, 1), RET(SECCOMP_RET_ALLOW)
+
+/* What the Keep asks for, and what memory and keys are emulated with. */
+static bool take_filter(void)
+{
+	struct sock_filter insns[] = {
+		LOAD(arch),
+		EQ(AUDIT_ARCH_X86_64, 1, 0),
+		RET(SECCOMP_RET_KILL_PROCESS),
+		LOAD(nr),
+		ALLOW(SYS_mprotect),
+		ALLOW(SYS_madvise),
+		ALLOW(SYS_getrandom),
+		ALLOW(SYS_rt_sigreturn),
+		ALLOW(SYS_exit_group),
+		EQ(SYS_read, 0, 2),
+		LOAD(args[0]),
+		EQ(FD_TO_KEEP, 3, 4),
+		EQ(SYS_write, 0, 3),
+		LOAD(args[0]),
+		EQ(FD_TO_HOST, 0, 1),
+		RET(SECCOMP_RET_ALLOW),
+		RET(SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog prog = {
+		.len = sizeof(insns) / sizeof(insns[0]),
+		.filter = insns,
+	};
+
+	return prctl(PR_SET_DUMPABLE, 0) == 0 &&
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0;
+}
+
+static const struct dj_sgx_machine machine = {
+	.control = dj_emu_control,
+	.map = dj_emu_map,
+	.protect = dj_emu_protect,
+	.enter = dj_emu_enter,
+};
+
+static const char *load(const uint8_t *sigstruct, uint64_t *ret_tcs)
+{
+	struct dj_image img;
+	struct stat st;
+	const char *wrong;
+	void *p;
+
+	if (fstat(DJ_EMU_SGX_FD_IMAGE, &st) != 0)
+		return "cannot look at the keep image";
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
+		DJ_EMU_SGX_FD_IMAGE, 0);
+	if (p == MAP_FAILED)
+		return "cannot map the keep image";
+	errno = ENOEXEC;
+	if (dj_image_parse(p, (size_t)st.st_size, &img) != DJ_OK)
+		return "this is not a keep image";
+	wrong = dj_sgx_build(&machine, &img, sigstruct);
+	*ret_tcs = dj_sgx_tcs_addr(&img);
+	munmap(p, (size_t)st.st_size);
+	return wrong;
+}
+
+static const char *make(struct dj_sgx_keep *k)
+{
+	struct dj_emu_sgx_start start;
+	const char *wrong;
+
+	if (read(DJ_EMU_SGX_FD_START, &start, sizeof(start)) !=
+		(ssize_t)sizeof(start))
+		return "no start block";
+	memcpy(dj_emu_cpu.fuses, start.fuses.secret, 32);
+	dj_emu_cpu.is_patched = start.fuses.is_patched != 0;
+	k->cpu = start.cpu;
+	if (!dj_emu_gate_init())
+		return "cannot stand in for a processor here";
+	wrong = dj_sgx_map_region(FD_REGION);
+	if (wrong == NULL)
+		wrong = load(start.sigstruct, &k->tcs);
+	dj_wipe(&start, sizeof(start));
+	return wrong;
+}
+
+int main(void)
+{
+	struct dj_sgx_keep k = { .machine = &machine,
+		.to_host = FD_TO_HOST,
+		.to_keep = FD_TO_KEEP };
+	const char *wrong;
+
+	dj_image_use_cpu();
+	wrong = make(&k);
+	if (wrong != NULL) {
+		dprintf(DJ_EMU_SGX_FD_SAY, "donjon-emu-sgx: %s: %s\n", wrong,
+			strerror(errno));
+		return DJ_HALT_FAULT;
+	}
+	if (close(FD_REGION) != 0 || close_range(DJ_EMU_SGX_FD_IMAGE, ~0u, 0) ||
+		!take_filter())
+		return DJ_HALT_FAULT;
+	_exit(dj_sgx_run(&k));
+}

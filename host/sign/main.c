@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * donjon-sgx-sign: makes the SIGSTRUCT of an SGX image. Linux runs what any
+ * key has signed; a policy that accepts MRENCLAVE need not care whose it was,
+ * one that accepts MRSIGNER is the key's owner's to write.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/evidence/sgx.h"
+#include "lib/evidence/sgx_sigstruct.h"
+
+#define IMAGE_MAX ((size_t)16 << 20)
+
+static const char usage[] =
+	"usage: donjon-sgx-sign IMAGE KEY SIGSTRUCT\n"
+	"Signs a Keep image for SGX: writes SIGSTRUCT, 1808 bytes, signed by\n"
+	"KEY, a PEM file with an RSA key of 3072 bits and exponent 3, which is\n"
+	"made if it is not there. The date in it is SOURCE_DATE_EPOCH's, else\n"
+	"today's.\n";
+
+static int complain(const char *what, const char *name)
+{
+	unsigned long e = ERR_peek_last_error();
+
+	(void)fprintf(stderr, "donjon-sgx-sign: %s: %s: %s\n", name, what,
+		e != 0 ? ERR_reason_error_string(e) : strerror(errno));
+	return EX_IOERR;
+}
+
+static EVP_PKEY *make_key(const char *path)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *three = BN_new();
+	EVP_PKEY *key = NULL;
+	int fd = -1;
+	FILE *f = NULL;
+	bool good = ctx != NULL && three != NULL &&
+		BN_set_word(three, 3) == 1 && EVP_PKEY_keygen_init(ctx) == 1 &&
+		EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 3072) == 1 &&
+		EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, three) == 1 &&
+		EVP_PKEY_generate(ctx, &key) == 1;
+
+	if (good)
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		f = fdopen(fd, "w");
+	good = f != NULL &&
+		PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1;
+	if (f != NULL && fclose(f) != 0)
+		good = false;
+	if (!good) {
+		EVP_PKEY_free(key);
+		key = NULL;
+	}
+	BN_free(three);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static EVP_PKEY *read_key(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	EVP_PKEY *key;
+
+	if (f == NULL)
+		return errno == ENOENT ? make_key(path) : NULL;
+	key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+	(void)fclose(f);
+	return key;
+}
+
+static uint32_t bcd(uint32_t n)
+{
+	uint32_t r = 0;
+
+	for (unsigned shift = 0; n != 0; n /= 10, shift += 4)
+		r |= n % 10 << shift;
+	return r;
+}
+
+static uint32_t date(void)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	time_t t =
+		epoch != NULL ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
+	struct tm tm = { 0 };
+
+	(void)gmtime_r(&t, &tm);
+	return bcd((uint32_t)(tm.tm_year + 1900) * 10000 +
+		(uint32_t)(tm.tm_mon + 1) * 100 + (uint32_t)tm.tm_mday);
+}
+
+/* Turns n bytes around: OpenSSL's numbers are big-endian. */
+static void reverse(uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		uint8_t b = p[i];
+
+		p[i] = p[n - 1 - i];
+		p[n - 1 - i] = b;
+	}
+}
+
+static bool sign(EVP_PKEY *key, struct dj_sgx_sigstruct *s)
+{
+	uint8_t bytes[DJ_SGX_SIGSTRUCT_SIGNED];
+	size_t len = sizeof(s->signature);
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	BIGNUM *n = NULL, *e = NULL;
+	bool good;
+
+	dj_sgx_sigstruct_signed(s, bytes);
+	good = md != NULL &&
+		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
+		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
+		BN_num_bits(n) == 3072 && BN_is_word(e, 3) &&
+		BN_bn2lebinpad(n, s->modulus, sizeof(s->modulus)) > 0 &&
+		EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) == 1 &&
+		EVP_DigestSign(md, s->signature, &len, bytes, sizeof(bytes)) ==
+			1 &&
+		len == sizeof(s->signature);
+	if (good)
+		reverse(s->signature, sizeof(s->signature));
+	BN_free(n);
+	BN_free(e);
+	EVP_MD_CTX_free(md);
+	return good && dj_sgx_sigstruct_quotients(s) &&
+		dj_sgx_sigstruct_verify(s);
+}
+
+static bool measure(const char *path, uint8_t ret[static 32])
+{
+	uint8_t *file = malloc(IMAGE_MAX);
+	FILE *f = fopen(path, "re");
+	struct dj_image img;
+	size_t len = 0;
+	bool good;
+
+	if (file != NULL && f != NULL)
+		len = fread(file, 1, IMAGE_MAX, f);
+	errno = f == NULL ? errno : ENOEXEC;
+	good = len != 0 && dj_image_parse(file, len, &img) == DJ_OK &&
+		dj_sgx_measure(&img, ret) == DJ_OK;
+	if (f != NULL)
+		(void)fclose(f);
+	free(file);
+	return good;
+}
+
+static bool write_out(const char *path, const struct dj_sgx_sigstruct *s)
+{
+	uint8_t bytes[DJ_SGX_SIGSTRUCT];
+	FILE *f = fopen(path, "we");
+	bool good;
+
+	dj_sgx_sigstruct_write(s, bytes);
+	good = f != NULL && fwrite(bytes, sizeof(bytes), 1, f) == 1;
+	return f != NULL && fclose(f) == 0 && good;
+}
+
+int main(int argc, char **argv)
+{
+	/* Every attribute but INIT, which is not set yet, must be as here: no
+	 * debug enclave runs under this signature. */
+	struct dj_sgx_sigstruct s = {
+		.miscselect = DJ_SGX_MISCSELECT,
+		.miscmask = UINT32_MAX,
+		.flags = DJ_SGX_ATTR(DJ_SGX_ATTR_MODE64BIT),
+		.flags_mask = UINT64_MAX,
+		.xfrm = DJ_SGX_XFRM,
+		.xfrm_mask = UINT64_MAX,
+		.isvprodid = 0,
+		.isvsvn = 1,
+	};
+	EVP_PKEY *key;
+	bool good;
+
+	if (argc != 4) {
+		bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
+
+		(void)fputs(usage, is_help ? stdout : stderr);
+		return is_help ? 0 : EX_USAGE;
+	}
+	if (!measure(argv[1], s.mrenclave))
+		return complain("not an image for SGX", argv[1]);
+	s.date = date();
+	key = read_key(argv[2]);
+	good = key != NULL && sign(key, &s);
+	EVP_PKEY_free(key);
+	if (!good)
+		return complain("no RSA key of 3072 bits and exponent 3",
+			argv[2]);
+	return write_out(argv[3], &s) ? 0
+				      : complain("cannot write it", argv[3]);
+}
