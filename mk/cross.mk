@@ -8,7 +8,8 @@ JANSSON_STAMP := $(JANSSON)/.fetched
 JANSSON_SRC := $(patsubst %,$(JANSSON)/src/%.c,dump error hashtable \
 	hashtable_seed load memory pack_unpack strbuffer strconv utf value version)
 CROSS_SRC := $(wildcard lib/base/*.c lib/wasm/*.c keep/engine/*.c \
-	tests/spectest/*.c) tests/support/hostmem.c
+	tests/spectest/*.c) tests/support/hostmem.c \
+	tests/support/hostnative.c
 
 $(JANSSON_STAMP): | deps
 	@tools/deps source jansson $(JANSSON)

@@ -118,12 +118,12 @@ build/lint/%.c.ok: %.c .clang-tidy | deps $(BEARSSL_STAMP)
 # folders), and a program on our engine and WASI without a Keep.
 define test_tool
 $(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
-		$(B)/client.a $(B)/keep.a $(B)/lib.a $(B)/bearssl.a
+		$(B)/client.a $(B)/keep.a $(B)/lib.a $(B)/bearssl.a $(2)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(HOSTED_LD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
-		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -ljansson
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -ljansson $(3)
 endef
-$(eval $(call test_tool,spectest))
+$(eval $(call test_tool,spectest,$(B)/aot.a $(call obj,tests/support/hostnative.c),-Wl,-u,dj_aot_compile $(LLVM_LD)))
 $(eval $(call test_tool,wasirun))
 # Modules with what they must do: run by wasirun, or by donjon in a Keep.
 $(eval $(call test_tool,wasitest))

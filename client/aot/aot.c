@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/aot/aot.h"
+#include "client/aot/emit.h"
 
-#include <llvm-c/Core.h>
+#include <llvm-c/Target.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * A module is cut into parts by the bytes of its bodies, whatever the number
+ * of threads, so that the image is the same. Where the code of a function
+ * happens to have forbidden bytes, it is made again with other choices, and
+ * the linker takes the later one.
+ */
+#define PART_BYTES   24576u
+#define MAX_VARIANTS 24u
 
 const char *dj_aot_compiler_id(void)
 {
@@ -15,14 +28,321 @@ const char *dj_aot_compiler_id(void)
 	return id;
 }
 
+/* ---- targets ---- */
+
+static const struct machine {
+	enum dj_native_isa isa;
+	uint8_t level;
+	const char *triple, *cpu, *features;
+} machines[] = {
+	{ DJ_ISA_X86_64, 2, "x86_64-unknown-linux-gnu", "x86-64-v2", "" },
+	{ DJ_ISA_X86_64, 3, "x86_64-unknown-linux-gnu", "x86-64-v3", "" },
+};
+
+static enum dj_native_isa this_isa(void)
+{
+#if defined(__x86_64__)
+	return DJ_ISA_X86_64;
+#elif defined(__riscv)
+	return DJ_ISA_RISCV64;
+#else
+	return DJ_ISA_PPC64LE;
+#endif
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void begin_llvm(void)
+{
+	LLVMInitializeX86TargetInfo();
+	LLVMInitializeX86Target();
+	LLVMInitializeX86TargetMC();
+	LLVMInitializeX86AsmPrinter();
+}
+
+static dj_status choose_target(struct job *j, char *err, size_t cap)
+{
+	struct dj_aot_options *o = &j->opt;
+	char *text = NULL;
+
+	(void)pthread_once(&once, begin_llvm);
+	if (o->isa == 0)
+		o->isa = this_isa();
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		const struct machine *m = &machines[i];
+
+		if (m->isa != o->isa ||
+			(o->cpu_level != 0 && m->level != o->cpu_level))
+			continue;
+		o->cpu_level = m->level;
+		j->triple = m->triple;
+		j->cpu = m->cpu;
+		j->cpu_features = m->features;
+		if (LLVMGetTargetFromTriple(j->triple, &j->target, &text) == 0)
+			return DJ_OK;
+		snprintf(err, cap, "LLVM: %.100s", text);
+		LLVMDisposeMessage(text);
+		return DJ_E_UNSUPPORTED;
+	}
+	snprintf(err, cap, "no native code for instruction set %u, level %u",
+		(unsigned)o->isa, o->cpu_level);
+	return DJ_E_UNSUPPORTED;
+}
+
+/* ---- parts ---- */
+
+struct work {
+	const struct job *job;
+	struct part *parts;
+	struct object *objects;
+	uint32_t *funcs; /* 0, 1, 2, ... */
+	uint32_t count, cap, next, done;
+	uint64_t bytes_done, bytes_total;
+	pthread_mutex_t lock;
+	dj_status st;
+	char *err;
+	size_t err_cap;
+};
+
+static bool add_part(struct work *w, struct part part)
+{
+	if (w->count == w->cap) {
+		uint32_t n = w->cap == 0 ? 64 : w->cap * 2;
+		struct part *p = reallocarray(w->parts, n, sizeof(*p));
+		struct object *o;
+
+		if (p == NULL)
+			return false;
+		w->parts = p;
+		o = reallocarray(w->objects, n, sizeof(*o));
+		if (o == NULL)
+			return false;
+		w->objects = o;
+		w->cap = n;
+	}
+	w->parts[w->count] = part;
+	w->objects[w->count++] = (struct object){ 0 };
+	return true;
+}
+
+/* The entries come first, so that no function is in front of them. */
+static bool cut(struct work *w)
+{
+	const struct dj_wasm_module *m = w->job->m;
+	uint32_t first = m->imported_funcs, size = 0;
+
+	w->funcs = malloc(((size_t)m->func_count + 1) * sizeof(*w->funcs));
+	if (w->funcs == NULL || !add_part(w, (struct part){ .thunks = true }))
+		return false;
+	for (uint32_t i = 0; i < m->func_count; i++)
+		w->funcs[i] = i;
+	for (uint32_t i = first; i < m->func_count; i++) {
+		size += m->funcs[i].len + 64;
+		if (size < PART_BYTES && i + 1 < m->func_count)
+			continue;
+		if (!add_part(w,
+			    (struct part){ .funcs = w->funcs + first,
+				    .n = i + 1 - first }))
+			return false;
+		first = i + 1;
+		size = 0;
+	}
+	return true;
+}
+
+static uint64_t part_size(const struct work *w, const struct part *p)
+{
+	uint64_t size = 1;
+
+	for (uint32_t i = 0; i < p->n; i++)
+		size += w->job->m->funcs[p->funcs[i]].len;
+	return size;
+}
+
+static void part_done(struct work *w, const struct part *p, dj_status st,
+	const char *why)
+{
+	const struct dj_aot_options *o = &w->job->opt;
+
+	(void)pthread_mutex_lock(&w->lock);
+	w->bytes_done += part_size(w, p);
+	if (st != DJ_OK && w->st == DJ_OK) {
+		w->st = st;
+		snprintf(w->err, w->err_cap, "%s", why);
+	}
+	if (w->st == DJ_OK && o->progress != NULL &&
+		!o->progress(o->progress_ctx, w->bytes_done, w->bytes_total)) {
+		w->st = DJ_E_STATE;
+		snprintf(w->err, w->err_cap, "given up");
+	}
+	(void)pthread_mutex_unlock(&w->lock);
+}
+
+static bool take_part(struct work *w, uint32_t *ret)
+{
+	bool more;
+
+	(void)pthread_mutex_lock(&w->lock);
+	more = w->st == DJ_OK && w->next < w->count;
+	if (more)
+		*ret = w->next++;
+	(void)pthread_mutex_unlock(&w->lock);
+	return more;
+}
+
+static void *run(void *arg)
+{
+	struct work *w = arg;
+	uint32_t i;
+
+	while (take_part(w, &i)) {
+		char why[200] = "out of memory";
+		dj_status st = unit_compile(w->job, &w->parts[i],
+			&w->objects[i], why, sizeof(why));
+
+		part_done(w, &w->parts[i], st, why);
+	}
+	return NULL;
+}
+
+static unsigned thread_count(const struct dj_aot_options *o, uint32_t parts)
+{
+	long n = o->threads != 0 ? (long)o->threads
+				 : sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (n < 1)
+		n = 1;
+	if (n > 64)
+		n = 64;
+	return n > (long)parts ? (unsigned)parts : (unsigned)n;
+}
+
+static dj_status run_all(struct work *w)
+{
+	pthread_t threads[64];
+	unsigned n = thread_count(&w->job->opt, w->count - w->next), started;
+
+	/* This thread is one of them; a start that fails is one less. */
+	for (started = 0; started + 1 < n; started++)
+		if (pthread_create(&threads[started], NULL, run, w) != 0)
+			break;
+	(void)run(w);
+	for (unsigned i = 0; i < started; i++)
+		(void)pthread_join(threads[i], NULL);
+	return w->st;
+}
+
+/* ---- one image ---- */
+
+/* Those that have forbidden bytes, once more, as variant v. */
+static bool again(struct work *w, const uint8_t *bad, unsigned v)
+{
+	const struct dj_wasm_module *m = w->job->m;
+	uint32_t own = m->func_count - m->imported_funcs;
+
+	if (bad[own] != 0) {
+		free(w->objects[0].bytes);
+		w->objects[0] = (struct object){ 0 };
+		w->parts[0].variant = v;
+		if (unit_compile(w->job, &w->parts[0], &w->objects[0], w->err,
+			    w->err_cap) != DJ_OK)
+			return false;
+	}
+	for (uint32_t i = 0; i < own; i++)
+		if (bad[i] != 0 &&
+			!add_part(w,
+				(struct part){ .funcs = w->funcs +
+						m->imported_funcs + i,
+					.n = 1,
+					.variant = v }))
+			return false;
+	return true;
+}
+
+static dj_status link_until_clean(struct work *w, uint8_t **ret,
+	size_t *ret_len)
+{
+	const struct dj_wasm_module *m = w->job->m;
+	uint32_t own = m->func_count - m->imported_funcs;
+	uint8_t *bad = malloc((size_t)own + 1);
+	dj_status st = DJ_E_NOMEM;
+
+	*ret = NULL;
+	for (unsigned v = 1; bad != NULL && v <= MAX_VARIANTS; v++) {
+		memset(bad, 0, (size_t)own + 1);
+		st = link_objects(w->job, w->objects, w->count, ret, ret_len,
+			bad, w->err, w->err_cap);
+		if (st != DJ_E_STATE)
+			break;
+		snprintf(w->err, w->err_cap,
+			"native code without forbidden bytes cannot be made");
+		if (!again(w, bad, v)) {
+			st = DJ_E_SYS;
+			break;
+		}
+		st = run_all(w);
+		if (st != DJ_OK)
+			break;
+	}
+	/* Every variant was made, and none was clean. */
+	if (st == DJ_OK && *ret == NULL)
+		st = DJ_E_LIMIT;
+	free(bad);
+	return st;
+}
+
+/* May a function return with an exception pending? And is all known? */
+static dj_status look_through(struct job *j, char *err, size_t cap)
+{
+	const struct dj_wasm_module *m = j->m;
+
+	j->throws = m->tag_count != 0;
+	for (uint32_t i = m->imported_funcs; i < m->func_count; i++) {
+		uint32_t at = 0, op = 0;
+		struct plan p;
+		dj_status st = plan_make(m, i, &p, &at, &op);
+
+		if (st != DJ_OK) {
+			snprintf(err, cap,
+				"function %u, offset 0x%x: instruction 0x%x "
+				"is not known to the compiler",
+				i, at, op);
+			return st;
+		}
+		j->throws = j->throws || p.throws;
+		plan_free(&p);
+	}
+	return DJ_OK;
+}
+
 dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	const struct dj_aot_options *options, uint8_t **ret, size_t *ret_len,
 	char *err, size_t cap)
 {
-	(void)module;
-	(void)options;
-	(void)ret;
-	(void)ret_len;
-	snprintf(err, cap, "native code is not there yet");
-	return DJ_E_UNSUPPORTED;
+	struct job j = { .m = module, .opt = *options };
+	struct work w = { .job = &j, .err = err, .err_cap = cap };
+	dj_status st = choose_target(&j, err, cap);
+
+	if (st == DJ_OK)
+		st = look_through(&j, err, cap);
+	if (st != DJ_OK)
+		return st;
+	if (pthread_mutex_init(&w.lock, NULL) != 0)
+		return DJ_E_SYS;
+	snprintf(err, cap, "out of memory");
+	st = DJ_E_NOMEM;
+	if (cut(&w)) {
+		for (uint32_t i = 0; i < w.count; i++)
+			w.bytes_total += part_size(&w, &w.parts[i]);
+		st = run_all(&w);
+	}
+	if (st == DJ_OK)
+		st = link_until_clean(&w, ret, ret_len);
+	(void)pthread_mutex_destroy(&w.lock);
+	for (uint32_t i = 0; i < w.count; i++)
+		free(w.objects[i].bytes);
+	free(w.objects);
+	free(w.parts);
+	free(w.funcs);
+	return st;
 }

@@ -16,7 +16,7 @@ void dj_vm_arm(struct dj_vm *vm)
 	if (config->fuel != 0 && config->fuel - vm->used < n)
 		n = config->fuel - vm->used + 1;
 	vm->quantum = (uint32_t)n;
-	vm->count = vm->quantum;
+	vm->abi.count = vm->quantum;
 }
 
 enum dj_trap dj_vm_event(struct dj_vm *vm)
@@ -42,7 +42,7 @@ enum dj_trap dj_vm_event(struct dj_vm *vm)
 
 uint64_t dj_store_fuel_used(const struct dj_store *s)
 {
-	return s->vm.used + (s->vm.quantum - s->vm.count);
+	return s->vm.used + (s->vm.quantum - s->vm.abi.count);
 }
 
 static bool more_frames(struct dj_vm *vm)
@@ -167,7 +167,7 @@ static enum dj_trap run(struct dj_vm *vm, struct dj_func *f,
 	if ((fr >= vm->frame_max || fp + f->frame_slots > vm->stack_max) &&
 		!dj_vm_more(vm, fp + f->frame_slots))
 		return DJ_TRAP_STACK;
-	if (--vm->count == 0) {
+	if (--vm->abi.count == 0) {
 		enum dj_trap t = dj_vm_event(vm);
 
 		if (t != DJ_TRAP_NONE)
@@ -206,7 +206,7 @@ enum dj_trap dj_call(struct dj_store *s, struct dj_func *f,
 	if (vm->nesting == MAX_NESTING)
 		return DJ_TRAP_STACK;
 	vm->nesting++;
-	t = run(vm, f, args);
+	t = s->config.native ? dj_native_call(vm, f, args) : run(vm, f, args);
 	vm->nesting--;
 	if (t != DJ_TRAP_NONE)
 		s->trapped = (uint32_t)(vm->frame - vm->frames);
@@ -236,6 +236,8 @@ size_t dj_store_backtrace(const struct dj_store *s, struct dj_frame *dst,
 	const uint32_t *pc = s->vm.pc;
 	size_t n = 0;
 
+	if (s->config.native)
+		return dj_native_backtrace(s, dst, cap);
 	for (uint32_t i = s->trapped; i > 0 && n < cap; i--) {
 		const struct dj_call_frame *fr = &s->vm.frames[i];
 

@@ -8,6 +8,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/status.h"
 #include "lib/wasm/module.h"
+#include "lib/wasm/trap.h"
 
 /*
  * The engine: instances of validated modules, run by the interpreter or, in a
@@ -27,30 +28,6 @@
  * code too. Native code is the only thing that is ever executable, and not
  * writable then. Nothing here knows WASI.
  */
-
-/* session.md 6.4, EXIT.trap; from 0x100 on: not traps of the program. */
-enum dj_trap {
-	DJ_TRAP_NONE = 0,
-	DJ_TRAP_UNREACHABLE = 1,
-	DJ_TRAP_MEMORY = 2,
-	DJ_TRAP_TABLE = 3,
-	DJ_TRAP_UNINITIALISED = 4,
-	DJ_TRAP_INDIRECT_TYPE = 5,
-	DJ_TRAP_DIVIDE = 6,
-	DJ_TRAP_OVERFLOW = 7,
-	DJ_TRAP_CONVERSION = 8,
-	DJ_TRAP_STACK = 9,
-	DJ_TRAP_EXCEPTION = 10,
-	DJ_TRAP_NULL = 11,
-	DJ_TRAP_CAST = 12,
-	DJ_TRAP_ARRAY = 13,
-	DJ_TRAP_EXIT = 0x100, /* a host function ended the program */
-	DJ_TRAP_STOPPED =
-		0x101, /* asked to stop (poll hook or host function) */
-	DJ_TRAP_FUEL = 0x102,
-	DJ_TRAP_TIME = 0x103,
-	DJ_TRAP_LIMIT = 0x104, /* a memory limit in the engine itself */
-};
 
 /* "out of bounds memory access" and so on, as the Wasm suite spells them. */
 const char *dj_trap_text(enum dj_trap trap);

@@ -21,7 +21,7 @@
 
 #define GOTO(i) (pc += (i) + (intptr_t)(int32_t)pc[i])
 #define EVENT()                                    \
-	if (UNLIKELY(--vm->count == 0)) {          \
+	if (UNLIKELY(--vm->abi.count == 0)) {      \
 		enum dj_trap t_ = dj_vm_event(vm); \
 		if (t_ != DJ_TRAP_NONE)            \
 			TRAP(t_);                  \

@@ -19,8 +19,21 @@ dj_status dj_func_new_host(struct dj_store *s,
 	f->host = fn;
 	f->host_ctx = ctx;
 	f->mem = &s->no_memory;
+	f->shared = &s->vm.abi;
 	*ret = f;
 	return DJ_OK;
+}
+
+void dj_global_init(struct dj_store *s, struct dj_global *g, uint32_t type,
+	bool is_mutable, const uint64_t init[static 2])
+{
+	g->type.type = type;
+	g->type.is_mutable = is_mutable;
+	memcpy(g->wide, init, sizeof(g->wide));
+	if (dj_wasm_is_ref(type)) {
+		g->next = s->globals;
+		s->globals = g;
+	}
 }
 
 /* type: with the store's numbers. */
@@ -28,16 +41,11 @@ static dj_status new_global(struct dj_store *s, uint32_t type, bool is_mutable,
 	union dj_value init, struct dj_global **ret)
 {
 	struct dj_global *g = dj_arena_new(s->arena, struct dj_global);
+	const uint64_t bits[2] = { init.i64 };
 
 	if (g == NULL)
 		return DJ_E_NOMEM;
-	g->type.type = type;
-	g->type.is_mutable = is_mutable;
-	g->v.u64 = init.i64;
-	if (dj_wasm_is_ref(type)) {
-		g->next = s->globals;
-		s->globals = g;
-	}
+	dj_global_init(s, g, type, is_mutable, bits);
 	*ret = g;
 	return DJ_OK;
 }
@@ -203,6 +211,8 @@ static void init_func(struct dj_instance *inst, struct dj_func *f,
 	f->inst = inst;
 	f->mem = inst->mem;
 	f->index = index;
+	f->shared = &inst->store->vm.abi;
+	f->native_ctx = inst->ctx;
 	f->code = &dj_interp_stub[0];
 	n = dj_slots(f->type->params, f->type->param_count);
 	results = dj_slots(f->type->results, f->type->result_count);
@@ -485,16 +495,18 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 	st = make_funcs(inst, c);
 	while (st == DJ_OK && c->global < m->global_count) {
 		const struct dj_wasm_global_def *g = &m->globals[c->global];
-		union dj_value v;
+		struct dj_global *own = inst->ctx != NULL
+			? dj_native_global(inst,
+				  c->global - m->imported_globals)
+			: dj_arena_new(s->arena, struct dj_global);
 		uint64_t init[2];
 
-		if (eval(inst, &g->init, init) != DJ_TRAP_NONE)
+		if (own == NULL ||
+			eval(inst, &g->init, init) != DJ_TRAP_NONE)
 			return DJ_E_NOMEM;
-		v.i64 = init[0];
-		st = new_global(s, dj_store_type(inst, g->type.type),
-			g->type.is_mutable, v, &inst->globals[c->global]);
-		if (st == DJ_OK)
-			inst->globals[c->global++]->wide[1] = init[1];
+		dj_global_init(s, own, dj_store_type(inst, g->type.type),
+			g->type.is_mutable, init);
+		inst->globals[c->global++] = own;
 	}
 	return st;
 }
@@ -617,9 +629,10 @@ static enum dj_trap run_segments(struct dj_instance *inst)
 	return t;
 }
 
-dj_status dj_instance_new(struct dj_store *s,
-	const struct dj_wasm_module *module, dj_resolve_fn *resolve,
-	void *resolve_ctx, struct dj_instance **ret, struct dj_link_error *err)
+dj_status dj_instance_make(struct dj_store *s,
+	const struct dj_wasm_module *module, struct dj_native_code *code,
+	dj_resolve_fn *resolve, void *resolve_ctx, struct dj_instance **ret,
+	struct dj_link_error *err)
 {
 	struct dj_instance *inst = dj_arena_new(s->arena, struct dj_instance);
 	struct cursor c = { 0 };
@@ -633,8 +646,12 @@ dj_status dj_instance_new(struct dj_store *s,
 	st = alloc_spaces(inst);
 	if (st == DJ_OK)
 		st = link_imports(inst, resolve, resolve_ctx, &c, err);
+	if (st == DJ_OK && code != NULL)
+		st = dj_native_context(inst);
 	if (st == DJ_OK)
 		st = make_own(inst, &c);
+	if (st == DJ_OK && code != NULL)
+		dj_native_link(inst, code);
 	if (st == DJ_OK)
 		st = init_tables(inst);
 	if (st == DJ_OK)
@@ -648,6 +665,20 @@ dj_status dj_instance_new(struct dj_store *s,
 	}
 	*ret = inst;
 	return DJ_OK;
+}
+
+dj_status dj_instance_new(struct dj_store *s,
+	const struct dj_wasm_module *module, dj_resolve_fn *resolve,
+	void *resolve_ctx, struct dj_instance **ret, struct dj_link_error *err)
+{
+	/* A store runs one of the two: code of one never calls the other's. */
+	if (s->config.native) {
+		*err = (struct dj_link_error){ .what = "native code is due" };
+		err->import_index = UINT32_MAX;
+		return DJ_E_UNSUPPORTED;
+	}
+	return dj_instance_make(s, module, NULL, resolve, resolve_ctx, ret,
+		err);
 }
 
 enum dj_trap dj_instance_start(struct dj_instance *inst)

@@ -19,8 +19,9 @@ dj_status dj_memory_new(struct dj_store *s, uint64_t min, bool has_max,
 	mem->limits.max = max;
 	mem->limits.has_max = has_max;
 	mem->most = most;
-	if (most != 0) {
-		mem->reserved = (size_t)most * DJ_WASM_PAGE;
+	if (most != 0 || s->config.guard) {
+		mem->reserved = s->config.guard ? DJ_NATIVE_GUARD
+						: (size_t)most * DJ_WASM_PAGE;
 		mem->base = s->config.mem.reserve(mem->reserved);
 		if (mem->base == NULL)
 			return DJ_E_NOMEM;

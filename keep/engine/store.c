@@ -104,7 +104,8 @@ dj_status dj_store_init(struct dj_arena *arena,
 	s->types.arena = arena;
 	s->ops = dj_interp_ops();
 	s->vm.poll_left = s->config.poll_interval;
-	if (init_vm(s) != DJ_OK) {
+	if (init_vm(s) != DJ_OK ||
+		(s->config.native && dj_native_vm_init(s) != DJ_OK)) {
 		dj_store_done(s);
 		return DJ_E_NOMEM;
 	}
@@ -131,6 +132,7 @@ void dj_store_done(struct dj_store *s)
 		s->chunks = k->next;
 		release(s, k, k->len);
 	}
+	dj_native_vm_done(s);
 	dj_buf_free(s, &s->code);
 	dj_buf_free(s, &s->entries);
 	dj_buf_free(s, &s->blocks);

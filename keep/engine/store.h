@@ -6,6 +6,7 @@
 #include "keep/engine/engine.h"
 #include "lib/base/size.h"
 #include "lib/wasm/layout.h"
+#include "lib/wasm/native.h"
 
 /*
  * What the engine's files share. A slot holds one value, a v128 takes two:
@@ -38,12 +39,20 @@ struct dj_buf {
 	size_t cap; /* bytes */
 };
 
+/*
+ * The first five are native code's (lib/wasm/native.h): the first two are
+ * where a context has the same, so that a host function can stand for one.
+ */
 struct dj_func {
+	struct dj_native_shared *shared;
+	uint8_t *no_base;
+	const void *native; /* what to call, with native_ctx; NULL: nothing */
+	void *native_ctx;
+	uint32_t type_id;     /* number in the store's types */
 	const uint32_t *code; /* host functions: NULL */
 	uint32_t frame_slots; /* what a frame needs */
 	uint32_t zero_from;   /* locals that start as zero */
 	uint32_t zero_end;
-	uint32_t type_id;      /* number in the store's types */
 	struct dj_memory *mem; /* its instance's memory 0; never NULL */
 	struct dj_instance *inst;
 	const struct dj_wasm_functype *type;
@@ -118,7 +127,8 @@ struct dj_instance {
 	uint8_t *data_dropped; /* per segment */
 	uint32_t *type_ids;    /* from the module's numbers to the store's */
 	struct dj_instance *next;
-	struct dj_memory *mem; /* memory 0, or one of no bytes */
+	struct dj_memory *mem;     /* memory 0, or one of no bytes */
+	struct dj_native_ctx *ctx; /* of its native code; NULL: none */
 };
 
 /* A call: who was called, and where to go on when it returns. */
@@ -129,12 +139,44 @@ struct dj_call_frame {
 	bool is_entry; /* made by dj_call(): pc is where the host call is */
 };
 
+/* More words that may be references, for the collector: a native stack. */
+struct dj_gc_roots {
+	const void *words;
+	size_t count;
+	struct dj_gc_roots *next;
+};
+
+/* What all native code of a store shares with the engine. */
+struct dj_native_shared {
+	uint32_t count; /* events until dj_vm_event() */
+	uint64_t stack_limit;
+	struct dj_native_ctx *caller;
+	const struct dj_tag *exn_tag; /* an exception on its way */
+	const union dj_slot *exn_values;
+	void (*helpers[DJ_HELP_COUNT])(void);
+};
+
+#define DJ_NATIVE_FRAMES 64 /* of a backtrace */
+
+/* Native code's machine: keep/engine/native.c. */
+struct dj_native_vm {
+	void *sp; /* where the engine's stack was left; NULL: it is not */
+	uint8_t *stack;
+	size_t stack_len, stack_low; /* committed from stack_low on */
+	struct dj_native_code *codes;
+	struct dj_buf exn; /* values of a throw */
+	struct dj_exn *exn_ref;
+	struct dj_gc_roots on_stack, in_exn, ref; /* for the collector */
+	uintptr_t frames[DJ_NATIVE_FRAMES];
+	uint32_t frame_count;
+};
+
 /* The machine; the interpreter's handlers get a pointer to it. */
 struct dj_vm {
+	struct dj_native_shared abi;
 	struct dj_call_frame *frame;     /* the running call */
 	struct dj_call_frame *frame_max; /* the last one that has memory */
 	union dj_slot *stack_max;        /* one past the last with memory */
-	uint32_t count;                  /* events until dj_vm_event() */
 	enum dj_trap trap;
 	const uint32_t *pc; /* of the trap or host call */
 
@@ -149,18 +191,12 @@ struct dj_vm {
 
 	uint32_t quantum; /* what count started from */
 	uint64_t poll_left, used;
+	struct dj_native_vm native;
 };
 
 struct dj_chunk { /* of code; at the start of its own memory */
 	struct dj_chunk *next;
 	size_t len, used;
-};
-
-/* More words that may be references, for the collector: a native stack. */
-struct dj_gc_roots {
-	const void *words;
-	size_t count;
-	struct dj_gc_roots *next;
 };
 
 /* Where structs, arrays and exceptions are, keep/engine/heap.c. */
@@ -245,6 +281,26 @@ enum dj_trap dj_table_copy(struct dj_table *to, struct dj_table *from,
 	uint32_t dst, uint32_t src, uint32_t n);
 enum dj_trap dj_table_fill(struct dj_table *t, uint32_t dst, void *ref,
 	uint32_t n);
+
+/* type: with the store's numbers. */
+void dj_global_init(struct dj_store *s, struct dj_global *g, uint32_t type,
+	bool is_mutable, const uint64_t init[static 2]);
+
+/* Native code, keep/engine/native.c. */
+dj_status dj_native_vm_init(struct dj_store *s);
+void dj_native_vm_done(struct dj_store *s);
+enum dj_trap dj_native_call(struct dj_vm *vm, struct dj_func *f,
+	union dj_value *args);
+size_t dj_native_backtrace(const struct dj_store *s, struct dj_frame *dst,
+	size_t cap);
+/* While an instance is made: its context, then its functions' entries. */
+dj_status dj_native_context(struct dj_instance *inst);
+struct dj_global *dj_native_global(struct dj_instance *inst, uint32_t own);
+void dj_native_link(struct dj_instance *inst, struct dj_native_code *code);
+dj_status dj_instance_make(struct dj_store *s,
+	const struct dj_wasm_module *module, struct dj_native_code *code,
+	dj_resolve_fn *resolve, void *resolve_ctx, struct dj_instance **ret,
+	struct dj_link_error *err);
 
 /*
  * Makes f's internal code. DJ_TRAP_LIMIT when there is no memory for it.

@@ -23,12 +23,12 @@ uint32_t dj_native_func(const struct dj_native *n, uint32_t i)
 	return u32_at(n->funcs, i);
 }
 
-uint32_t dj_native_enter(const struct dj_native *n, uint32_t type)
+uint32_t dj_native_enter_at(const struct dj_native *n, uint32_t type)
 {
 	return u32_at(n->types, 2 * type);
 }
 
-uint32_t dj_native_leave(const struct dj_native *n, uint32_t type)
+uint32_t dj_native_leave_at(const struct dj_native *n, uint32_t type)
 {
 	return u32_at(n->types, 2 * type + 1);
 }
@@ -86,16 +86,13 @@ bool dj_native_site(const struct dj_native *n, uint32_t pc, uint32_t *ret)
 
 static const char *check_entries(const struct dj_native *n)
 {
-	uint32_t at, before = 0;
-
 	for (uint32_t i = 0; i < n->func_count; i++) {
-		at = dj_native_func(n, i);
-		if (at >= n->code_len || (i != 0 && at <= before))
+		if (dj_native_func(n, i) >= n->code_len)
 			return "a function's entry is outside the native code";
-		before = at;
 	}
 	for (uint32_t i = 0; i < 2 * n->type_count; i++)
-		if (u32_at(n->types, i) >= n->code_len)
+		if (u32_at(n->types, i) >= n->code_len &&
+			u32_at(n->types, i) != 0)
 			return "a type's entry is outside the native code";
 	return NULL;
 }
@@ -247,7 +244,7 @@ static bool is_forbidden_x86(const uint8_t *p, size_t left)
 		return p[1] == 0x80;
 	if (p[0] != 0x0f)
 		return false;
-	if (p[1] == 0x05 || p[1] == 0x34 || p[1] == 0x07 || p[1] == 0x35)
+	if (p[1] == 0x05 || p[1] == 0x34)
 		return true;
 	if (left < 3)
 		return false;

@@ -25,10 +25,11 @@
  *       12     4  length of the code in bytes, a multiple of 4096
  *       16     4  length of the constants
  *       20     4  functions with a body in the module
- *       24     4  types in the module
+ *       24     4  types in the module, as lib/wasm/types.h numbers them
  *       28     4  length of the sites
- *       32    4n  per function with a body: its entry in the code, ascending
- *             8n  per type: entry from the engine, entry to the engine
+ *       32    4n  per function with a body: its entry in the code
+ *             8n  per type: entry from the engine, entry to the engine;
+ *                 0 for one that is not a function's
  *              n  sites: LEB128 pairs, see dj_native_site()
  *                 zeros up to a multiple of 16
  *                 code, constants
@@ -41,6 +42,8 @@
 #define DJ_NATIVE_HEAD     32
 #define DJ_NATIVE_PAGE     4096u
 #define DJ_NATIVE_MAX_CODE (1u << 30)
+/* What addresses of 32 bits, offsets of 32 and a vector can reach. */
+#define DJ_NATIVE_GUARD    (((size_t)8 << 30) + 65536)
 #define DJ_NATIVE_THROWS   0x01 /* may return with an exception pending */
 
 enum dj_native_isa {
@@ -79,9 +82,9 @@ dj_status dj_native_write(const struct dj_native *n, uint8_t *dst, size_t cap);
 
 uint32_t dj_native_func(const struct dj_native *n, uint32_t i);
 /* Takes (context, base, code, slots): loads parameters, calls, stores. */
-uint32_t dj_native_enter(const struct dj_native *n, uint32_t type);
+uint32_t dj_native_enter_at(const struct dj_native *n, uint32_t type);
 /* What a host function's callers jump to, with it as the context. */
-uint32_t dj_native_leave(const struct dj_native *n, uint32_t type);
+uint32_t dj_native_leave_at(const struct dj_native *n, uint32_t type);
 
 /*
  * Sites: places in the code that can trap or call, and the offsets in the

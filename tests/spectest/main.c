@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/spectest/spectest.h"
+#include "tests/support/hostnative.h"
 
 #define REASONS_MAX 64
 
@@ -58,6 +59,21 @@ static void walk(char *path, struct totals *t)
 	fts_close(fts);
 }
 
+/* "guard" or "checks", and perhaps ",O2". */
+static bool engine_from(const char *text, struct totals *t)
+{
+	size_t n = strcspn(text, ",");
+
+	t->optimise = 1;
+	if (text[n] == ',' && text[n + 1] == 'O')
+		t->optimise = (unsigned)(text[n + 2] - '0');
+	if (n == 5 && memcmp(text, "guard", n) == 0)
+		t->engine = ENGINE_GUARD;
+	else if (n == 6 && memcmp(text, "checks", n) == 0)
+		t->engine = ENGINE_CHECKS;
+	return t->engine != ENGINE_INTERPRETER && t->optimise <= 3;
+}
+
 int main(int argc, char **argv)
 {
 	struct totals t = { .pages = UINT64_C(1) << 20 };
@@ -66,6 +82,10 @@ int main(int argc, char **argv)
 	if (i < argc && strcmp(argv[i], "-v") == 0) {
 		t.verbose = true;
 		i++;
+	}
+	if (i + 1 < argc && strcmp(argv[i], "--native") == 0) {
+		i = engine_from(argv[i + 1], &t) ? i + 2 : argc;
+		hostnative_begin();
 	}
 	if (i + 1 < argc && strcmp(argv[i], "--wasm") == 0) {
 		t.features = spectest_version(argv[i + 1], strlen(argv[i + 1]));
@@ -77,7 +97,8 @@ int main(int argc, char **argv)
 	}
 	if (i >= argc) {
 		fprintf(stderr,
-			"usage: spectest [-v] [--wasm 1.0|2.0|3.0] [--pages N] "
+			"usage: spectest [-v] [--native guard|checks[,O0..O3]] "
+			"[--wasm 1.0|2.0|3.0] [--pages N] "
 			"FILE.json|FOLDER...\n"
 			"Without --wasm a folder in the path named so "
 			"says it. A memory has at most N pages.\n");

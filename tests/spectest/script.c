@@ -6,12 +6,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/aot/aot.h"
 #include "tests/spectest/spectest.h"
 #include "tests/support/hostmem.h"
+#include "tests/support/hostnative.h"
 
 #define ARENA_SIZE   ((size_t)256 << 20)
 #define CALL_SECONDS 60
 #define VALUES_MAX   1024
+
+/* Not linked for other machines than this one. */
+#pragma weak dj_aot_compile
 
 /* A runaway call must not hold up the rest of the suite. */
 static time_t deadline;
@@ -188,14 +193,45 @@ static dj_status resolve(void *ctx, const struct dj_wasm_import *import,
 	return DJ_OK;
 }
 
+static dj_status instantiate_native(struct script *s, struct unit *u,
+	const struct dj_wasm_module *m, struct dj_instance **ret,
+	struct dj_link_error *err)
+{
+	const struct dj_aot_options options = {
+		.bounds = s->totals->engine == ENGINE_GUARD ? DJ_BOUNDS_GUARD
+							    : DJ_BOUNDS_CHECKS,
+		.optimise = (uint8_t)s->totals->optimise,
+		.threads = 1,
+	};
+	static char why[256];
+
+	if (dj_aot_compile == NULL) {
+		err->what = "native code: no compiler in this program";
+		return DJ_E_UNSUPPORTED;
+	}
+	if (u->image == NULL &&
+		dj_aot_compile(m, &options, &u->image, &u->image_len, why,
+			sizeof(why)) != DJ_OK) {
+		err->what = why;
+		err->import_index = UINT32_MAX;
+		return DJ_E_SYS;
+	}
+	return dj_instance_new_native(s->store, m, u->image, u->image_len,
+		&hostnative_target, resolve, s, ret, err);
+}
+
 /* *ret_trap: a segment or the start function trapped; *ret_st otherwise. */
-static void instantiate(struct script *s, const struct dj_wasm_module *m,
-	struct dj_instance **ret, dj_status *ret_st, struct dj_link_error *err)
+static void instantiate(struct script *s, struct unit *u,
+	const struct dj_wasm_module *m, struct dj_instance **ret,
+	dj_status *ret_st, struct dj_link_error *err)
 {
 	s->link_skip = NULL;
 	*err = (struct dj_link_error){ .what = "" };
 	deadline = time(NULL) + CALL_SECONDS;
-	*ret_st = dj_instance_new(s->store, m, resolve, s, ret, err);
+	if (s->totals->engine == ENGINE_INTERPRETER)
+		*ret_st = dj_instance_new(s->store, m, resolve, s, ret, err);
+	else
+		*ret_st = instantiate_native(s, u, m, ret, err);
 	if (*ret_st == DJ_OK)
 		err->trap = dj_instance_start(*ret);
 }
@@ -206,7 +242,7 @@ static enum outcome make_instance(struct script *s, struct unit *u,
 	struct dj_link_error err;
 	dj_status st;
 
-	instantiate(s, m, &u->inst, &st, &err);
+	instantiate(s, u, m, &u->inst, &st, &err);
 	if (st == DJ_E_UNSUPPORTED || (st != DJ_OK && s->link_skip != NULL)) {
 		u->skip = st == DJ_E_UNSUPPORTED ? err.what : s->link_skip;
 		return lacking(s, u->skip);
@@ -526,7 +562,7 @@ static enum outcome on_unlinkable(struct script *s, const json_t *cmd)
 
 	if (o != PASSED)
 		return o;
-	instantiate(s, u->module, &u->inst, &st, &err);
+	instantiate(s, u, u->module, &u->inst, &st, &err);
 	if (st == DJ_OK && err.trap == DJ_TRAP_NONE)
 		return because(s, "links, but \"%s\" is due", text);
 	/* In 1.0 a segment out of bounds was a link error. */
@@ -554,7 +590,7 @@ static enum outcome on_uninstantiable(struct script *s, const json_t *cmd)
 
 	if (o != PASSED)
 		return o;
-	instantiate(s, u->module, &u->inst, &st, &err);
+	instantiate(s, u, u->module, &u->inst, &st, &err);
 	if (st != DJ_OK && s->link_skip != NULL)
 		return lacking(s, s->link_skip);
 	if (st == DJ_E_UNSUPPORTED)
@@ -628,6 +664,9 @@ static bool open_store(struct script *s)
 		.mem = hostmem,
 		.max_memory_pages = s->totals->pages,
 		.poll = poll_deadline,
+		.native = s->totals->engine != ENGINE_INTERPRETER,
+		.guard = s->totals->engine == ENGINE_GUARD,
+		.exec = hostnative_exec,
 	};
 
 	if (!hostmem_arena(&s->arena, ARENA_SIZE))
@@ -644,6 +683,7 @@ static void release(struct script *s)
 	hostmem_arena_done(&s->arena);
 	for (size_t i = 0; i < s->unit_count; i++) {
 		free(s->units[i]->bytes);
+		free(s->units[i]->image);
 		free(s->units[i]);
 	}
 	free(s->units);

@@ -32,6 +32,12 @@ struct totals {
 	bool verbose;
 	uint64_t features; /* judge by these; 0: what the path's version says */
 	uint64_t pages;    /* that a memory may have */
+	enum {
+		ENGINE_INTERPRETER,
+		ENGINE_GUARD,
+		ENGINE_CHECKS
+	} engine;
+	unsigned optimise; /* of native code */
 };
 
 /* A module of the script, and usually its instance. */
@@ -40,6 +46,8 @@ struct unit {
 	struct dj_instance *inst;
 	const char *skip; /* why it could not be made: a feature we lack */
 	uint8_t *bytes;
+	uint8_t *image; /* native code */
+	size_t image_len;
 };
 
 struct binding { /* newest first */

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/aot/emit.h"
+
+#include <stdlib.h>
+
+/*
+ * Calls. Exceptions are a state of the store and not a way of unwinding: a
+ * call may return with one pending, and whoever made it asks, goes to the
+ * nearest try_table or returns too. Only modules that know exceptions ask.
+ */
+#define TAIL_CC 18u
+
+LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
+	LLVMValueRef *args, unsigned n)
+{
+	struct unit *u = f->u;
+	LLVMTypeRef types[8], sig;
+	LLVMValueRef all[8], callee;
+
+	all[0] = f->ctx;
+	types[0] = u->ptr;
+	for (unsigned i = 0; i < n; i++) {
+		all[i + 1] = args[i];
+		types[i + 1] = LLVMTypeOf(args[i]);
+	}
+	sig = LLVMFunctionType(ret == NULL ? u->void_ : ret, types, n + 1,
+		false);
+	callee = load_field(u, u->ptr, f->shared,
+		DJ_SHARED_HELPERS + 8 * (uint64_t)h, TAG_CONTEXT, true);
+	return LLVMBuildCall2(u->b, sig, callee, all, n + 1, "");
+}
+
+/* ---- exceptions ---- */
+
+/* Where an exception goes that arrives here. */
+static void throw_on(struct fn *f)
+{
+	for (uint32_t i = f->depth; i > 0; i--) {
+		struct block *b = &f->blocks[i - 1];
+
+		if (b->kind != IS_TRY)
+			continue;
+		take_way(f, &b->caught, b, NULL, 0);
+		if (b->caught.bb == NULL)
+			b->caught.bb = new_block(f, "");
+		LLVMBuildBr(f->u->b, b->caught.bb);
+		return;
+	}
+	spill_count(f);
+	if (f->type->result_count == 1)
+		LLVMBuildRet(f->u->b,
+			LLVMConstNull(type_of(f->u, f->type->results[0])));
+	else
+		LLVMBuildRetVoid(f->u->b);
+}
+
+static void ask_for_exception(struct fn *f)
+{
+	struct unit *u = f->u;
+	LLVMBasicBlockRef on;
+	LLVMValueRef tag;
+
+	if (!u->job->throws)
+		return;
+	tag = load_field(u, u->ptr, f->shared, DJ_SHARED_EXN_TAG, TAG_SHARED,
+		false);
+	on = branch_cold(f, LLVMBuildIsNotNull(u->b, tag, ""));
+	throw_on(f);
+	LLVMPositionBuilderAtEnd(u->b, on);
+}
+
+/* To slots of 8 bytes, as the engine has them. */
+static void put_slots(struct fn *f, LLVMValueRef slots, const uint32_t *types,
+	uint32_t n)
+{
+	struct unit *u = f->u;
+	uint64_t at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		LLVMValueRef v = f->stack[f->height - n + i].v, s;
+
+		if (types[i] == DJ_WASM_F32)
+			v = LLVMBuildBitCast(u->b, v, u->i32, "");
+		if (types[i] == DJ_WASM_I32 || types[i] == DJ_WASM_F32)
+			v = LLVMBuildZExt(u->b, v, u->i64, "");
+		s = LLVMBuildStore(u->b, v, at_offset(u, slots, at));
+		LLVMSetAlignment(s, 8);
+		at += types[i] == DJ_WASM_V128 ? 16 : 8;
+	}
+}
+
+static void get_slots(struct fn *f, LLVMValueRef slots, const uint32_t *types,
+	uint32_t n)
+{
+	struct unit *u = f->u;
+	uint64_t at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		LLVMValueRef v = LLVMBuildLoad2(u->b, type_of(u, types[i]),
+			at_offset(u, slots, at), "");
+
+		LLVMSetAlignment(v, 4);
+		push(f, v, types[i]);
+		at += types[i] == DJ_WASM_V128 ? 16 : 8;
+	}
+}
+
+void do_throw(struct fn *f)
+{
+	struct unit *u = f->u;
+	const struct dj_wasm_functype *t;
+	LLVMValueRef args[2];
+
+	spill_count(f);
+	at_insn(f, true);
+	if (f->i.op == DJ_OP_THROW_REF) {
+		args[0] = pop(f);
+		(void)help(f, DJ_HELP_THROW_REF, NULL, args, 1);
+	} else {
+		t = dj_wasm_functype_at(u->m, u->m->tags[f->i.a]);
+		args[0] = int_const(u, u->i32, f->i.a);
+		args[1] = scratch(f, 2 * t->param_count);
+		put_slots(f, args[1], t->params, t->param_count);
+		f->height -= t->param_count;
+		(void)help(f, DJ_HELP_THROW, NULL, args, 2);
+	}
+	throw_on(f);
+	go_dead(f);
+}
+
+/* What a clause's label takes is on the stack then; goes there. */
+static void catch_clause(struct fn *f, const struct dj_wasm_clause *c)
+{
+	struct unit *u = f->u;
+	const struct dj_wasm_functype *t;
+	LLVMValueRef with = int_const(u, u->i32, c->has_ref), exn, values;
+
+	if (c->has_tag) {
+		t = dj_wasm_functype_at(u->m, u->m->tags[c->tag]);
+		values = load_field(u, u->ptr, f->shared, DJ_SHARED_EXN_VALUES,
+			TAG_SHARED, false);
+		get_slots(f, values, t->params, t->param_count);
+	}
+	at_insn(f, true);
+	exn = help(f, DJ_HELP_CATCH, u->ptr, &with, 1);
+	if (c->has_ref)
+		push(f, exn, DJ_WASM_EXNREF);
+	branch_to(f, c->label);
+}
+
+/*
+ * Where exceptions from b's body arrive: one clause after the other, then on
+ * to whoever is around. b is not the top block any more; its end comes next.
+ */
+void catch_all(struct fn *f, struct block *b)
+{
+	struct unit *u = f->u;
+	uint32_t n = b->set_count + f->counts;
+	LLVMValueRef *kept, tags, tag, want;
+	LLVMBasicBlockRef on;
+
+	if (b->caught.count == 0)
+		return;
+	LLVMPositionBuilderAtEnd(u->b, b->caught.bb);
+	kept = fn_alloc(f, n * sizeof(LLVMValueRef));
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t local = i < b->set_count ? b->set[i] : f->local_count;
+
+		kept[i] = LLVMBuildPhi(u->b,
+			LLVMTypeOf(b->caught.ways[0].values[i]), "");
+		for (uint32_t k = 0; k < b->caught.count; k++)
+			LLVMAddIncoming(kept[i], &b->caught.ways[k].values[i],
+				&b->caught.ways[k].from, 1);
+		f->locals[local] = kept[i];
+	}
+	free(b->caught.ways);
+	LLVMSetCurrentDebugLocation2(u->b, NULL);
+	tag = load_field(u, u->ptr, f->shared, DJ_SHARED_EXN_TAG, TAG_SHARED,
+		false);
+	for (uint32_t i = 0; i < b->clause_count; i++) {
+		struct dj_wasm_clause c = dj_wasm_rd_clause(&b->clauses);
+
+		f->dead = false;
+		f->height = b->height;
+		if (!c.has_tag) {
+			catch_clause(f, &c);
+			return;
+		}
+		tags = load_field(u, u->ptr, f->ctx, DJ_CTX_TAGS, TAG_CONTEXT,
+			true);
+		want = load_field(u, u->ptr, tags, (uint64_t)c.tag * 8,
+			TAG_CONTEXT, true);
+		on = branch_cold(f,
+			LLVMBuildICmp(u->b, LLVMIntEQ, tag, want, ""));
+		catch_clause(f, &c);
+		LLVMPositionBuilderAtEnd(u->b, on);
+	}
+	f->dead = false;
+	f->height = b->height;
+	throw_on(f);
+	go_dead(f);
+}
+
+/* ---- calls ---- */
+
+/* The callee: what to call, and its context and memory. */
+struct callee {
+	LLVMValueRef code, ctx, base;
+};
+
+static struct callee callee_of(struct fn *f, LLVMValueRef func)
+{
+	struct unit *u = f->u;
+	struct callee c;
+
+	store_field(u, f->ctx, f->shared, DJ_SHARED_CALLER, TAG_SHARED);
+	c.code = load_field(u, u->ptr, func, DJ_FUNC_CODE, TAG_TABLE, false);
+	c.ctx = load_field(u, u->ptr, func, DJ_FUNC_CTX, TAG_TABLE, false);
+	c.base = load_field(u, u->ptr, c.ctx, DJ_CTX_BASE, TAG_TABLE, false);
+	return c;
+}
+
+static struct callee direct(struct fn *f, uint32_t index)
+{
+	struct unit *u = f->u;
+	LLVMValueRef funcs;
+
+	if (index >= u->m->imported_funcs)
+		return (struct callee){ func_ref(u, index), f->ctx, f->base };
+	funcs = load_field(u, u->ptr, f->ctx, DJ_CTX_FUNCS, TAG_CONTEXT, true);
+	return callee_of(f,
+		load_field(u, u->ptr, funcs, (uint64_t)index * 8, TAG_CONTEXT,
+			true));
+}
+
+/* An index of 64 bits: beyond all tables if it is beyond 32. */
+static LLVMValueRef index32(struct fn *f, LLVMValueRef v)
+{
+	struct unit *u = f->u;
+	LLVMValueRef most = int_const(u, u->i64, UINT32_MAX), low;
+
+	if (LLVMTypeOf(v) != u->i64)
+		return v;
+	low = LLVMBuildTrunc(u->b, v, u->i32, "");
+	return LLVMBuildSelect(u->b,
+		LLVMBuildICmp(u->b, LLVMIntUGT, v, most, ""),
+		int_const(u, u->i32, UINT32_MAX), low, "");
+}
+
+static struct callee indirect(struct fn *f)
+{
+	struct unit *u = f->u;
+	LLVMValueRef i = index32(f, pop(f)), t, count, elems, func, id, ids;
+	LLVMValueRef want, type;
+	LLVMBasicBlockRef on;
+
+	at_insn(f, true);
+	t = load_field(u, u->ptr, f->ctx, DJ_CTX_TABLES, TAG_CONTEXT, true);
+	t = load_field(u, u->ptr, t, (uint64_t)f->i.b * 8, TAG_CONTEXT, true);
+	count = load_field(u, u->i32, t, DJ_TABLE_COUNT, TAG_TABLE, false);
+	trap_if(f, LLVMBuildICmp(u->b, LLVMIntUGE, i, count, ""),
+		DJ_TRAP_TABLE);
+	elems = load_field(u, u->ptr, t, DJ_TABLE_ELEMS, TAG_TABLE, false);
+	i = LLVMBuildZExt(u->b, i, u->i64, "");
+	elems = LLVMBuildInBoundsGEP2(u->b, u->ptr, elems, &i, 1, "");
+	func = load_field(u, u->ptr, elems, 0, TAG_TABLE, false);
+	trap_if(f, LLVMBuildIsNull(u->b, func, ""), DJ_TRAP_UNINITIALISED);
+	ids = load_field(u, u->ptr, f->ctx, DJ_CTX_TYPE_IDS, TAG_CONTEXT, true);
+	want = load_field(u, u->i32, ids, (uint64_t)f->i.a * 4, TAG_CONTEXT,
+		true);
+	id = load_field(u, u->i32, func, DJ_FUNC_TYPE_ID, TAG_TABLE, false);
+	/* The engine says whether another type will do. */
+	on = branch_cold(f, LLVMBuildICmp(u->b, LLVMIntNE, id, want, ""));
+	spill_count(f);
+	at_insn(f, true);
+	type = int_const(u, u->i32, f->i.a);
+	(void)help(f, DJ_HELP_TYPE, NULL, (LLVMValueRef[]){ func, type }, 2);
+	LLVMBuildBr(u->b, on);
+	LLVMPositionBuilderAtEnd(u->b, on);
+	return callee_of(f, func);
+}
+
+static void push_results(struct fn *f, const struct dj_wasm_functype *t,
+	LLVMValueRef call, LLVMValueRef area)
+{
+	struct unit *u = f->u;
+
+	if (t->result_count == 1) {
+		push(f, call, t->results[0]);
+		return;
+	}
+	for (uint32_t i = 0; i < t->result_count; i++) {
+		LLVMValueRef v = LLVMBuildLoad2(u->b, type_of(u, t->results[i]),
+			at_offset(u, area, (uint64_t)i * 16), "");
+
+		LLVMSetAlignment(v, 8);
+		push(f, v, t->results[i]);
+	}
+}
+
+/* The callee takes this frame's place, and its results are ours. */
+static void tail_call(struct fn *f, LLVMValueRef call)
+{
+	LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
+	if (f->type->result_count == 1)
+		LLVMBuildRet(f->u->b, call);
+	else
+		LLVMBuildRetVoid(f->u->b);
+	go_dead(f);
+}
+
+void do_call(struct fn *f)
+{
+	struct unit *u = f->u;
+	uint32_t op = f->i.op;
+	bool is_tail =
+		op == DJ_OP_RETURN_CALL || op == DJ_OP_RETURN_CALL_INDIRECT;
+	bool is_direct = op == DJ_OP_CALL || op == DJ_OP_RETURN_CALL;
+	uint32_t id = is_direct ? u->m->funcs[f->i.a].type : f->i.a;
+	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, id);
+	struct callee c;
+	LLVMValueRef *args, area = NULL, call;
+	unsigned n = 0;
+
+	at_insn(f, false);
+	c = is_direct ? direct(f, f->i.a) : indirect(f);
+	args = fn_alloc(f, ((size_t)t->param_count + 3) * sizeof(LLVMValueRef));
+	args[n++] = c.ctx;
+	args[n++] = c.base;
+	if (t->result_count > 1) {
+		area = is_tail ? f->ret : scratch(f, 2 * t->result_count);
+		args[n++] = area;
+	}
+	for (uint32_t i = 0; i < t->param_count; i++)
+		args[n++] = f->stack[f->height - t->param_count + i].v;
+	f->height -= t->param_count;
+	spill_count(f);
+	at_insn(f, true);
+	call = LLVMBuildCall2(u->b, sig_of(u, id), c.code, args, n, "");
+	LLVMSetInstructionCallConv(call, TAIL_CC);
+	if (is_tail) {
+		tail_call(f, call);
+		return;
+	}
+	LLVMSetTailCallKind(call, LLVMTailCallKindNoTail);
+	at_insn(f, false);
+	reload_count(f);
+	ask_for_exception(f);
+	push_results(f, t, call, area);
+}
+
+/* ---- the engine's helpers ---- */
+
+static LLVMValueRef u32_of(struct fn *f, uint32_t v)
+{
+	return visible_const(f->u, f->u->i32, v);
+}
+
+/* Pops n operands to args[at..]; those of 64 bits are cut to 32. */
+static void pop_args(struct fn *f, LLVMValueRef *args, unsigned at, unsigned n)
+{
+	for (unsigned i = n; i > 0; i--)
+		args[at + i - 1] = index32(f, pop(f));
+}
+
+static void memory_size(struct fn *f)
+{
+	struct unit *u = f->u;
+	bool is64 = u->m->memories[f->i.a].is64;
+	LLVMValueRef v = load_field(u, u->ptr, f->ctx, DJ_CTX_MEMORIES,
+		TAG_CONTEXT, true);
+
+	v = load_field(u, u->ptr, v, (uint64_t)f->i.a * 8, TAG_CONTEXT, true);
+	v = load_field(u, u->i64, v, DJ_MEMORY_LEN, TAG_TABLE, false);
+	v = LLVMBuildLShr(u->b, v, int_const(u, u->i64, 16), "");
+	if (!is64)
+		v = LLVMBuildTrunc(u->b, v, u->i32, "");
+	push(f, v, is64 ? DJ_WASM_I64 : DJ_WASM_I32);
+}
+
+/* The old size, or -1, of as many bits as indexes have. */
+static void push_size(struct fn *f, LLVMValueRef v, bool is64)
+{
+	struct unit *u = f->u;
+
+	if (!is64) {
+		push(f, v, DJ_WASM_I32);
+		return;
+	}
+	v = LLVMBuildSelect(u->b,
+		LLVMBuildICmp(u->b, LLVMIntEQ, v, u32_of(f, UINT32_MAX), ""),
+		int_const(u, u->i64, UINT64_MAX),
+		LLVMBuildZExt(u->b, v, u->i64, ""), "");
+	push(f, v, DJ_WASM_I64);
+}
+
+static void table_size(struct fn *f)
+{
+	struct unit *u = f->u;
+	LLVMValueRef t =
+		load_field(u, u->ptr, f->ctx, DJ_CTX_TABLES, TAG_CONTEXT, true);
+
+	t = load_field(u, u->ptr, t, (uint64_t)f->i.a * 8, TAG_CONTEXT, true);
+	t = load_field(u, u->i32, t, DJ_TABLE_COUNT, TAG_TABLE, false);
+	if (u->m->tables[f->i.a].limits.is64)
+		push(f, LLVMBuildZExt(u->b, t, u->i64, ""), DJ_WASM_I64);
+	else
+		push(f, t, DJ_WASM_I32);
+}
+
+/* What gives a value. */
+static void do_bulk_value(struct fn *f)
+{
+	struct unit *u = f->u;
+	LLVMValueRef a[6] = { u32_of(f, f->i.a) };
+
+	switch (f->i.op) {
+	case DJ_OP_MEMORY_GROW:
+		a[1] = pop(f);
+		if (LLVMTypeOf(a[1]) == u->i32)
+			a[1] = LLVMBuildZExt(u->b, a[1], u->i64, "");
+		push_size(f, help(f, DJ_HELP_MEMORY_GROW, u->i32, a, 2),
+			u->m->memories[f->i.a].is64);
+		break;
+	case DJ_OP_TABLE_GROW:
+		pop_args(f, a, 1, 2);
+		push_size(f, help(f, DJ_HELP_TABLE_GROW, u->i32, a, 3),
+			u->m->tables[f->i.a].limits.is64);
+		break;
+	case DJ_OP_TABLE_GET:
+		pop_args(f, a, 1, 1);
+		push(f, help(f, DJ_HELP_TABLE_GET, u->ptr, a, 2),
+			u->m->tables[f->i.a].elem);
+		break;
+	default:
+		break;
+	}
+}
+
+void do_bulk(struct fn *f)
+{
+	LLVMValueRef a[6] = { u32_of(f, f->i.a), u32_of(f, f->i.b) };
+
+	spill_count(f);
+	at_insn(f, true);
+	switch (f->i.op) {
+	case DJ_OP_MEMORY_SIZE:
+		memory_size(f);
+		break;
+	case DJ_OP_TABLE_SIZE:
+		table_size(f);
+		break;
+	case DJ_OP_DATA_DROP:
+		(void)help(f, DJ_HELP_DATA_DROP, NULL, a, 1);
+		break;
+	case DJ_OP_ELEM_DROP:
+		(void)help(f, DJ_HELP_ELEM_DROP, NULL, a, 1);
+		break;
+	case DJ_OP_MEMORY_INIT:
+		a[0] = u32_of(f, f->i.b);
+		a[1] = u32_of(f, f->i.a);
+		pop_args(f, a, 2, 3);
+		(void)help(f, DJ_HELP_MEMORY_INIT, NULL, a, 5);
+		break;
+	case DJ_OP_MEMORY_COPY:
+		pop_args(f, a, 2, 3);
+		(void)help(f, DJ_HELP_MEMORY_COPY, NULL, a, 5);
+		break;
+	case DJ_OP_MEMORY_FILL:
+		pop_args(f, a, 1, 3);
+		(void)help(f, DJ_HELP_MEMORY_FILL, NULL, a, 4);
+		break;
+	case DJ_OP_TABLE_SET:
+		pop_args(f, a, 1, 2);
+		(void)help(f, DJ_HELP_TABLE_SET, NULL, a, 3);
+		break;
+	case DJ_OP_TABLE_FILL:
+		pop_args(f, a, 1, 3);
+		(void)help(f, DJ_HELP_TABLE_FILL, NULL, a, 4);
+		break;
+	case DJ_OP_TABLE_INIT:
+		/* The segment comes first in the module, the table here. */
+		a[0] = u32_of(f, f->i.b);
+		a[1] = u32_of(f, f->i.a);
+		pop_args(f, a, 2, 3);
+		(void)help(f, DJ_HELP_TABLE_INIT, NULL, a, 5);
+		break;
+	case DJ_OP_TABLE_COPY:
+		pop_args(f, a, 2, 3);
+		(void)help(f, DJ_HELP_TABLE_COPY, NULL, a, 5);
+		break;
+	default:
+		do_bulk_value(f);
+	}
+	at_insn(f, false);
+}

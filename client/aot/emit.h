@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <llvm-c/Core.h>
+#include <llvm-c/DebugInfo.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "client/aot/aot.h"
+#include "client/aot/insn.h"
+#include "lib/wasm/trap.h"
+
+/*
+ * What the compiler's files share.
+ *
+ *   aot.c     options, threads, one image out of many objects
+ *   unit.c    one LLVM module: some of the functions, from IR to an object
+ *   func.c    a body: instructions, locals, blocks and branches
+ *   call.c    calls, exceptions, what the engine's helpers do
+ *   mem.c     loads and stores, globals, tables
+ *   num.c     numbers; simd.c: vectors
+ *   link.c    objects to code, constants and sites
+ *   insn.c    instructions, and what must be known before a body
+ *
+ * SSA is made straight from Wasm's structure: a local is the value that was
+ * last assigned; a label has a phi for each local that its block assigns and
+ * that differs on the ways to it.
+ */
+#define MAX_NAME 24
+
+/* Everything that all units have in common. */
+struct job {
+	const struct dj_wasm_module *m;
+	struct dj_aot_options opt; /* with nothing left to choose */
+	LLVMTargetRef target;
+	const char *triple, *cpu, *cpu_features;
+	bool throws; /* a function may return with an exception pending */
+};
+
+enum tag {
+	TAG_MEMORY,
+	TAG_CONTEXT,
+	TAG_SHARED,
+	TAG_GLOBAL,
+	TAG_TABLE,
+	TAG_COUNT
+};
+
+struct unit {
+	const struct job *job;
+	const struct dj_wasm_module *m;
+	LLVMContextRef c;
+	LLVMModuleRef mod;
+	LLVMBuilderRef b;
+	LLVMDIBuilderRef di;
+	LLVMMetadataRef file, sub_type;
+	LLVMTypeRef void_, i1, i8, i16, i32, i64, f32, f64, ptr;
+	LLVMTypeRef v128;  /* <4 x i32>, as values travel */
+	LLVMTypeRef *sigs; /* per type of the module, made when asked for */
+	LLVMValueRef tags[TAG_COUNT], empty, cold, sp_name;
+	unsigned kind_tbaa, kind_invariant, kind_prof;
+	unsigned variant; /* other choices, to avoid forbidden bytes */
+	bool failed;
+	char why[160];
+};
+
+/* A way into a label: from where, and with which values (locals, results). */
+struct way {
+	LLVMBasicBlockRef from;
+	LLVMValueRef *values;
+};
+
+struct label {
+	LLVMBasicBlockRef bb;
+	struct way *ways;
+	uint32_t count, cap;
+};
+
+struct block {
+	enum {
+		IS_BLOCK,
+		IS_LOOP,
+		IS_IF,
+		IS_ELSE,
+		IS_TRY
+	} kind;
+	struct dj_wasm_block_type bt;
+	uint32_t height;     /* below the parameters */
+	const uint32_t *set; /* locals that it assigns */
+	uint32_t set_count;
+	struct label end;    /* of a loop: its latch, where branches go */
+	LLVMValueRef *phis;  /* loop: of set, at its head */
+	LLVMValueRef *saved; /* if: of set and the parameters, for else */
+	LLVMBasicBlockRef head, otherwise;
+	struct label caught; /* try: where an exception arrives */
+	struct dj_wasm_rd clauses;
+	uint32_t clause_count;
+	uint32_t checks; /* what was known of addresses before it */
+};
+
+struct value {
+	LLVMValueRef v;
+	uint32_t type;
+};
+
+/* What a check has shown: address + end is in the memory. */
+struct check {
+	LLVMValueRef addr;
+	uint32_t mem;
+	uint64_t end;
+};
+
+struct chunk {
+	struct chunk *next;
+	size_t used, cap;
+	uint64_t data[];
+};
+
+struct fn {
+	struct unit *u;
+	const struct dj_wasm_functype *type;
+	uint32_t index;
+	LLVMValueRef f, ctx, base, ret, shared;
+	LLVMBasicBlockRef entry;
+	LLVMValueRef *locals; /* the count of events is the one past the last */
+	uint32_t *local_types;
+	uint32_t local_count;
+	struct value *stack;
+	uint32_t height, stack_cap;
+	struct block *blocks;
+	uint32_t depth, block_cap, block_number;
+	struct plan plan;
+	struct dj_wasm_rd r;
+	struct insn i; /* the instruction at hand */
+	LLVMMetadataRef scope;
+	bool dead;        /* what comes cannot be reached */
+	uint32_t skipped; /* blocks opened in there */
+	bool counts;      /* events are counted in a value */
+	struct check *checks;
+	uint32_t check_count, check_cap;
+	LLVMValueRef scratch; /* memory for slots */
+	uint32_t scratch_slots;
+	struct chunk *chunks;
+};
+
+/* ---- unit.c ---- */
+struct object {
+	uint8_t *bytes;
+	size_t len;
+};
+void unit_fail(struct unit *u, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/*
+ * Compiles n functions of the module's own, and with thunks the entries of all
+ * types. On failure why, of cap bytes, says it.
+ */
+struct part {
+	const uint32_t *funcs;
+	uint32_t n;
+	bool thunks;
+	unsigned variant;
+};
+dj_status unit_compile(const struct job *job, const struct part *part,
+	struct object *ret, char *why, size_t cap);
+LLVMTypeRef type_of(const struct unit *u, uint32_t wasm);
+LLVMTypeRef sig_of(struct unit *u, uint32_t id);
+LLVMValueRef func_ref(struct unit *u, uint32_t index);
+void add_attributes(struct unit *u, LLVMValueRef f);
+LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v);
+void set_tag(struct unit *u, LLVMValueRef access, enum tag tag);
+LLVMValueRef intrinsic(struct unit *u, const char *name, LLVMTypeRef *over,
+	unsigned n_over, LLVMValueRef *args, unsigned n);
+/* *(type *)(p + off); invariant: it never changes while code runs. */
+LLVMValueRef load_field(struct unit *u, LLVMTypeRef t, LLVMValueRef p,
+	uint64_t off, enum tag tag, bool invariant);
+LLVMValueRef store_field(struct unit *u, LLVMValueRef v, LLVMValueRef p,
+	uint64_t off, enum tag tag);
+LLVMValueRef at_offset(struct unit *u, LLVMValueRef p, uint64_t off);
+/* v, and LLVM does not know that it is. */
+LLVMValueRef opaque(struct unit *u, LLVMValueRef v);
+/* A constant of the program, in another form if the last one was no good. */
+LLVMValueRef visible_const(struct unit *u, LLVMTypeRef t, uint64_t v);
+void compile_enter(struct unit *u, uint32_t type);
+void compile_leave(struct unit *u, uint32_t type);
+
+/* ---- func.c ---- */
+void compile_function(struct unit *u, uint32_t index);
+void *fn_alloc(struct fn *f, size_t len);
+void push(struct fn *f, LLVMValueRef v, uint32_t type);
+LLVMValueRef pop(struct fn *f);
+LLVMBasicBlockRef new_block(struct fn *f, const char *name);
+/* Goes on in a new block unless cond, else to a cold one. */
+LLVMBasicBlockRef branch_cold(struct fn *f, LLVMValueRef cond);
+/* A trap if cond; NULL: always, and what comes is dead. */
+void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap);
+void go_dead(struct fn *f);
+void branch_to(struct fn *f, uint32_t label);
+void count_event(struct fn *f);
+void at_insn(struct fn *f, bool matters);
+void take_way(struct fn *f, struct label *l, const struct block *b,
+	const uint32_t *types, uint32_t n);
+void leave_function(struct fn *f);
+LLVMValueRef scratch(struct fn *f, uint32_t slots);
+
+/* ---- call.c ---- */
+void do_call(struct fn *f);
+void do_throw(struct fn *f);
+void catch_all(struct fn *f, struct block *b);
+/* Calls a helper; args without the context. NULL if it gives nothing. */
+LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
+	LLVMValueRef *args, unsigned n);
+void spill_count(struct fn *f);
+void reload_count(struct fn *f);
+
+/* ---- mem.c ---- */
+void do_load(struct fn *f);
+void do_store(struct fn *f);
+void do_bulk(struct fn *f);
+void do_global(struct fn *f);
+/* A place of width bytes in memory that the instruction at hand names. */
+LLVMValueRef address(struct fn *f, LLVMValueRef addr, uint64_t width);
+bool is_volatile(const struct fn *f);
+LLVMValueRef load_at(struct fn *f, LLVMTypeRef t, LLVMValueRef p);
+void store_at(struct fn *f, LLVMValueRef v, LLVMValueRef p);
+
+/* ---- num.c, simd.c ---- */
+void do_num(struct fn *f);
+void do_simd(struct fn *f);
+LLVMValueRef float_min_max(struct fn *f, LLVMValueRef a, LLVMValueRef b,
+	bool is_max);
+LLVMValueRef float_op(struct fn *f, LLVMOpcode op, LLVMValueRef a,
+	LLVMValueRef b);
+
+/* ---- link.c ---- */
+/*
+ * Puts objects together: the code of all, then the constants. What a later
+ * object defines again takes the place of what an earlier one did.
+ * DJ_E_SYS: an object is not as expected or lacks a symbol; why says it.
+ * DJ_E_STATE: functions have forbidden bytes: bad[i] is set for each, the
+ * last one for the entries of types.
+ */
+dj_status link_objects(const struct job *job, const struct object *objects,
+	size_t n, uint8_t **ret, size_t *ret_len, uint8_t *bad, char *why,
+	size_t cap);

@@ -1,0 +1,762 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/aot/emit.h"
+
+#include <elf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * From relocatable objects to one flat image: sections are laid out, what is
+ * relative to the code itself is resolved, and nothing else may be left. The
+ * objects are LLVM's and not a stranger's; what is out of shape is an error
+ * all the same.
+ */
+#define NOWHERE UINT32_MAX
+
+struct section {
+	Elf64_Shdr h;
+	const char *name;
+	const uint8_t *bytes;
+	uint32_t at; /* in the body; NOWHERE: not part of it */
+};
+
+struct elf {
+	const uint8_t *p;
+	size_t len;
+	struct section *sections;
+	uint32_t section_count;
+	const uint8_t *syms;
+	uint32_t sym_count;
+	const char *names;
+	size_t names_len;
+	uint32_t text; /* the section that has the functions */
+};
+
+struct row {
+	uint32_t at, offset;
+};
+
+/* Code that a later object has taken the place of. */
+struct gone {
+	uint32_t from, to;
+};
+
+struct linker {
+	const struct job *job;
+	struct elf *elves;
+	size_t count;
+	uint8_t *body;
+	uint32_t code_len, rodata_len;
+	uint32_t *funcs, *entries; /* NOWHERE: not seen yet */
+	uint32_t own;
+	struct row *rows;
+	size_t row_count, row_cap;
+	struct gone *gones;
+	size_t gone_count;
+	bool failed;
+	char *why;
+	size_t cap;
+};
+
+__attribute__((format(printf, 2, 3))) static void fail(struct linker *l,
+	const char *fmt, ...)
+{
+	va_list ap;
+
+	if (l->failed)
+		return;
+	l->failed = true;
+	va_start(ap, fmt);
+	vsnprintf(l->why, l->cap, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- objects ---- */
+
+static bool inside(const struct elf *e, uint64_t off, uint64_t len)
+{
+	return off <= e->len && len <= e->len - off;
+}
+
+static void read_sections(struct linker *l, struct elf *e)
+{
+	Elf64_Ehdr h;
+
+	if (e->len < sizeof(h)) {
+		fail(l, "an object is cut off");
+		return;
+	}
+	memcpy(&h, e->p, sizeof(h));
+	if (memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 ||
+		!inside(e, h.e_shoff,
+			(uint64_t)h.e_shnum * sizeof(Elf64_Shdr)) ||
+		h.e_shstrndx >= h.e_shnum) {
+		fail(l, "an object is not ELF");
+		return;
+	}
+	e->sections = calloc(h.e_shnum, sizeof(*e->sections));
+	if (e->sections == NULL)
+		abort();
+	e->section_count = h.e_shnum;
+	for (uint32_t i = 0; i < h.e_shnum; i++) {
+		struct section *s = &e->sections[i];
+
+		memcpy(&s->h, e->p + h.e_shoff + i * sizeof(s->h),
+			sizeof(s->h));
+		s->at = NOWHERE;
+		if (s->h.sh_type != SHT_NOBITS &&
+			!inside(e, s->h.sh_offset, s->h.sh_size))
+			fail(l, "an object's section is cut off");
+		else
+			s->bytes = e->p + s->h.sh_offset;
+	}
+	for (uint32_t i = 0; i < h.e_shnum && !l->failed; i++) {
+		const struct section *names = &e->sections[h.e_shstrndx];
+
+		if (e->sections[i].h.sh_name >= names->h.sh_size)
+			fail(l, "an object's section has no name");
+		else
+			e->sections[i].name = (const char *)names->bytes +
+				e->sections[i].h.sh_name;
+	}
+}
+
+static void read_symbols(struct linker *l, struct elf *e)
+{
+	for (uint32_t i = 0; i < e->section_count && !l->failed; i++) {
+		const Elf64_Shdr *h = &e->sections[i].h;
+
+		if (h->sh_type != SHT_SYMTAB)
+			continue;
+		if (h->sh_link >= e->section_count) {
+			fail(l, "an object's symbols have no names");
+			return;
+		}
+		e->syms = e->sections[i].bytes;
+		e->sym_count = (uint32_t)(h->sh_size / sizeof(Elf64_Sym));
+		e->names = (const char *)e->sections[h->sh_link].bytes;
+		e->names_len = e->sections[h->sh_link].h.sh_size;
+	}
+}
+
+static Elf64_Sym symbol(const struct elf *e, uint32_t i, const char **ret_name)
+{
+	Elf64_Sym s = { 0 };
+
+	*ret_name = "";
+	if (i >= e->sym_count)
+		return s;
+	memcpy(&s, e->syms + i * sizeof(s), sizeof(s));
+	if (s.st_name < e->names_len)
+		*ret_name = e->names + s.st_name;
+	return s;
+}
+
+static bool is_code(const Elf64_Shdr *h)
+{
+	return h->sh_type == SHT_PROGBITS && (h->sh_flags & SHF_EXECINSTR) != 0;
+}
+
+static bool is_rodata(const Elf64_Shdr *h)
+{
+	return h->sh_type == SHT_PROGBITS && (h->sh_flags & SHF_ALLOC) != 0 &&
+		(h->sh_flags & (SHF_EXECINSTR | SHF_WRITE)) == 0;
+}
+
+static uint64_t place(struct linker *l, struct section *s, uint64_t at)
+{
+	uint64_t align = s->h.sh_addralign < 16 ? 16 : s->h.sh_addralign;
+
+	at = (at + align - 1) & ~(align - 1);
+	if (s->h.sh_size > DJ_NATIVE_MAX_CODE ||
+		at + s->h.sh_size > DJ_NATIVE_MAX_CODE) {
+		fail(l, "too much native code");
+		return 0;
+	}
+	s->at = (uint32_t)at;
+	return at + s->h.sh_size;
+}
+
+static void lay_out(struct linker *l)
+{
+	uint64_t at = 0, start;
+
+	for (size_t i = 0; i < l->count; i++)
+		for (uint32_t k = 0; k < l->elves[i].section_count; k++) {
+			struct section *s = &l->elves[i].sections[k];
+
+			if (!is_code(&s->h) || s->h.sh_size == 0)
+				continue;
+			at = place(l, s, at);
+			if (strcmp(s->name, ".text") == 0)
+				l->elves[i].text = k;
+		}
+	at = (at + DJ_NATIVE_PAGE - 1) & ~(uint64_t)(DJ_NATIVE_PAGE - 1);
+	l->code_len = (uint32_t)at;
+	start = at;
+	for (size_t i = 0; i < l->count; i++)
+		for (uint32_t k = 0; k < l->elves[i].section_count; k++) {
+			struct section *s = &l->elves[i].sections[k];
+
+			if (s->h.sh_size == 0 || is_code(&s->h))
+				continue;
+			if (is_rodata(&s->h))
+				at = place(l, s, at);
+			else if ((s->h.sh_flags & SHF_ALLOC) != 0)
+				fail(l, "the code has a section %s", s->name);
+		}
+	l->rodata_len = (uint32_t)(at - start);
+}
+
+static void copy_sections(struct linker *l)
+{
+	uint8_t fill = l->job->opt.isa == DJ_ISA_X86_64 ? 0xcc : 0;
+
+	l->body = malloc((size_t)l->code_len + l->rodata_len + 1);
+	if (l->body == NULL) {
+		fail(l, "out of memory");
+		return;
+	}
+	memset(l->body, fill, l->code_len);
+	memset(l->body + l->code_len, 0, l->rodata_len);
+	for (size_t i = 0; i < l->count; i++)
+		for (uint32_t k = 0; k < l->elves[i].section_count; k++) {
+			const struct section *s = &l->elves[i].sections[k];
+
+			if (s->at != NOWHERE)
+				memcpy(l->body + s->at, s->bytes, s->h.sh_size);
+		}
+}
+
+/* ---- symbols ---- */
+
+/* Where a name of ours is kept: f7, e7, l7; NULL: not ours. */
+static uint32_t *slot_of(struct linker *l, const char *name)
+{
+	char *end;
+	unsigned long i;
+
+	if (strchr("fel", name[0]) == NULL || name[0] == '\0' ||
+		name[1] < '0' || name[1] > '9')
+		return NULL;
+	i = strtoul(name + 1, &end, 10);
+	if (*end != '\0')
+		return NULL;
+	if (name[0] == 'f') {
+		i -= l->job->m->imported_funcs;
+		return i < l->own ? &l->funcs[i] : NULL;
+	}
+	if (i >= l->job->m->types.count)
+		return NULL;
+	return &l->entries[2 * i + (name[0] == 'l')];
+}
+
+static void bury(struct linker *l, uint32_t from, uint32_t to)
+{
+	l->gones = reallocarray(l->gones, l->gone_count + 1, sizeof(*l->gones));
+	if (l->gones == NULL)
+		abort();
+	l->gones[l->gone_count++] = (struct gone){ from, to };
+}
+
+/* Sizes of what was defined before are in `sizes`, by the same place. */
+static void define_symbols(struct linker *l, struct elf *e, uint32_t *sizes)
+{
+	for (uint32_t i = 0; i < e->sym_count && !l->failed; i++) {
+		const char *name;
+		Elf64_Sym s = symbol(e, i, &name);
+		uint32_t *slot = slot_of(l, name);
+
+		if (slot == NULL || s.st_shndx == SHN_UNDEF ||
+			s.st_shndx >= e->section_count ||
+			e->sections[s.st_shndx].at == NOWHERE)
+			continue;
+		if (name[0] == 'f') {
+			uint32_t *size = &sizes[slot - l->funcs];
+
+			if (*slot != NOWHERE)
+				bury(l, *slot, *slot + *size);
+			*size = (uint32_t)s.st_size;
+		}
+		*slot = e->sections[s.st_shndx].at + (uint32_t)s.st_value;
+	}
+}
+
+static void all_defined(struct linker *l)
+{
+	for (uint32_t i = 0; i < l->own; i++)
+		if (l->funcs[i] == NOWHERE)
+			fail(l, "function %u has no code",
+				l->job->m->imported_funcs + i);
+	for (uint32_t i = 0; i < 2 * l->job->m->types.count; i++)
+		if (l->entries[i] == NOWHERE &&
+			l->job->m->types.all[i / 2].form == DJ_WASM_FORM_FUNC)
+			fail(l, "type %u has no entry", i / 2);
+}
+
+/* ---- relocations ---- */
+
+static bool target(struct linker *l, const struct elf *e, uint32_t sym,
+	uint32_t *ret)
+{
+	const char *name;
+	Elf64_Sym s = symbol(e, sym, &name);
+	uint32_t *slot = slot_of(l, name);
+
+	if (slot != NULL && *slot != NOWHERE) {
+		*ret = *slot;
+		return true;
+	}
+	if (s.st_shndx != SHN_UNDEF && s.st_shndx < e->section_count &&
+		e->sections[s.st_shndx].at != NOWHERE) {
+		*ret = e->sections[s.st_shndx].at + (uint32_t)s.st_value;
+		return true;
+	}
+	fail(l, "the code needs the symbol %.60s", name);
+	return false;
+}
+
+static void put32(uint8_t *p, int64_t v)
+{
+	uint32_t w = (uint32_t)v;
+
+	memcpy(p, &w, 4);
+}
+
+static void relocate(struct linker *l, const struct elf *e,
+	const struct section *s, const Elf64_Rela *r)
+{
+	uint32_t to;
+	int64_t v;
+
+	if (r->r_offset + 4 > s->h.sh_size) {
+		fail(l, "a relocation is outside its section");
+		return;
+	}
+	if (!target(l, e, (uint32_t)ELF64_R_SYM(r->r_info), &to))
+		return;
+	v = (int64_t)to + r->r_addend - (int64_t)(s->at + r->r_offset);
+	if (l->job->opt.isa == DJ_ISA_X86_64 &&
+		(ELF64_R_TYPE(r->r_info) == R_X86_64_PC32 ||
+			ELF64_R_TYPE(r->r_info) == R_X86_64_PLT32))
+		put32(l->body + s->at + r->r_offset, v);
+	else
+		fail(l, "the code has a relocation of type %u",
+			(unsigned)ELF64_R_TYPE(r->r_info));
+}
+
+static void relocate_all(struct linker *l, const struct elf *e)
+{
+	for (uint32_t i = 0; i < e->section_count && !l->failed; i++) {
+		const struct section *s = &e->sections[i];
+		Elf64_Rela r;
+
+		if (s->h.sh_type != SHT_RELA ||
+			s->h.sh_info >= e->section_count ||
+			e->sections[s->h.sh_info].at == NOWHERE)
+			continue;
+		for (uint64_t k = 0; k + sizeof(r) <= s->h.sh_size;
+			k += sizeof(r)) {
+			memcpy(&r, s->bytes + k, sizeof(r));
+			relocate(l, e, &e->sections[s->h.sh_info], &r);
+		}
+	}
+}
+
+/* ---- lines, which are offsets in the module ---- */
+
+struct lines {
+	const uint8_t *p, *end, *start;
+	const uint8_t *relas;
+	uint64_t relas_len;
+	bool failed;
+};
+
+static uint64_t get(struct lines *d, unsigned n)
+{
+	uint64_t v = 0;
+
+	if ((size_t)(d->end - d->p) < n) {
+		d->failed = true;
+		return 0;
+	}
+	for (unsigned i = 0; i < n; i++)
+		v |= (uint64_t)*d->p++ << (8 * i);
+	return v;
+}
+
+static uint64_t uleb(struct lines *d)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; !d->failed; shift += 7) {
+		uint64_t b = get(d, 1);
+
+		if (shift < 64)
+			v |= (b & 0x7f) << shift;
+		if (b < 0x80)
+			break;
+	}
+	return v;
+}
+
+static int64_t sleb(struct lines *d)
+{
+	uint64_t v = 0, b = 0;
+	unsigned shift = 0;
+
+	do {
+		b = get(d, 1);
+		if (shift < 64)
+			v |= (b & 0x7f) << shift;
+		shift += 7;
+	} while (b >= 0x80 && !d->failed);
+	if (shift < 64 && (b & 0x40) != 0)
+		v |= ~(uint64_t)0 << shift;
+	return (int64_t)v;
+}
+
+/* The value that a relocation gives what stands at d->p: a section's offset. */
+static uint64_t relocated(const struct lines *d)
+{
+	uint64_t at = (uint64_t)(d->p - d->start);
+	Elf64_Rela r;
+
+	for (uint64_t k = 0; k + sizeof(r) <= d->relas_len; k += sizeof(r)) {
+		memcpy(&r, d->relas + k, sizeof(r));
+		if (r.r_offset == at)
+			return (uint64_t)r.r_addend;
+	}
+	return 0;
+}
+
+static bool is_gone(const struct linker *l, uint32_t at)
+{
+	for (size_t i = 0; i < l->gone_count; i++)
+		if (at >= l->gones[i].from && at < l->gones[i].to)
+			return true;
+	return false;
+}
+
+static void add_row(struct linker *l, uint32_t at, uint32_t line)
+{
+	if (line == 0 || is_gone(l, at))
+		return;
+	if (l->row_count == l->row_cap) {
+		l->row_cap = l->row_cap == 0 ? 4096 : l->row_cap * 2;
+		l->rows = reallocarray(l->rows, l->row_cap, sizeof(*l->rows));
+		if (l->rows == NULL)
+			abort();
+	}
+	l->rows[l->row_count++] = (struct row){ at, line };
+}
+
+struct line_head {
+	uint8_t min_insn, range, opcode_base;
+	int8_t base;
+	uint8_t lengths[256];
+};
+
+static void run_lines(struct linker *l, struct lines *d,
+	const struct line_head *h, uint32_t text)
+{
+	uint64_t at = 0, len;
+	int64_t line = 1;
+
+	while (d->p < d->end && !d->failed) {
+		unsigned op = (unsigned)get(d, 1);
+		const uint8_t *next;
+
+		if (op >= h->opcode_base) {
+			op -= h->opcode_base;
+			at += (uint64_t)(op / h->range) * h->min_insn;
+			line += h->base + (int)(op % h->range);
+			add_row(l, text + (uint32_t)at, (uint32_t)line);
+			continue;
+		}
+		switch (op) {
+		case 0:
+			len = uleb(d);
+			if (d->failed || len == 0 ||
+				len > (uint64_t)(d->end - d->p)) {
+				d->failed = true;
+				break;
+			}
+			next = d->p + len;
+			op = (unsigned)get(d, 1);
+			if (op == 1) {
+				at = 0;
+				line = 1;
+			} else if (op == 2) {
+				at = relocated(d);
+			}
+			d->p = next;
+			break;
+		case 1:
+			add_row(l, text + (uint32_t)at, (uint32_t)line);
+			break;
+		case 2:
+			at += uleb(d) * h->min_insn;
+			break;
+		case 3:
+			line += sleb(d);
+			break;
+		case 8:
+			at += (uint64_t)((255 - h->opcode_base) / h->range) *
+				h->min_insn;
+			break;
+		case 9:
+			at += get(d, 2);
+			break;
+		default:
+			for (unsigned i = 0; i < h->lengths[op]; i++)
+				(void)uleb(d);
+			break;
+		}
+	}
+}
+
+static void read_lines(struct linker *l, const struct elf *e)
+{
+	struct lines d = { 0 };
+	struct line_head h = { 0 };
+	uint64_t len;
+	const uint8_t *program;
+
+	for (uint32_t i = 0; i < e->section_count; i++) {
+		const struct section *s = &e->sections[i];
+
+		if (strcmp(s->name, ".debug_line") == 0) {
+			d.start = d.p = s->bytes;
+			d.end = d.p + s->h.sh_size;
+		} else if (strcmp(s->name, ".rela.debug_line") == 0) {
+			d.relas = s->bytes;
+			d.relas_len = s->h.sh_size;
+		}
+	}
+	if (d.p == NULL || d.p == d.end)
+		return;
+	(void)get(&d, 4);
+	if (get(&d, 2) != 4) {
+		fail(l, "line numbers of another version");
+		return;
+	}
+	len = get(&d, 4);
+	program = d.p + len;
+	h.min_insn = (uint8_t)get(&d, 1);
+	(void)get(&d, 2);
+	h.base = (int8_t)get(&d, 1);
+	h.range = (uint8_t)get(&d, 1);
+	h.opcode_base = (uint8_t)get(&d, 1);
+	for (unsigned i = 1; i < h.opcode_base; i++)
+		h.lengths[i] = (uint8_t)get(&d, 1);
+	if (d.failed || h.range == 0 || len > (uint64_t)(d.end - d.start)) {
+		fail(l, "line numbers are malformed");
+		return;
+	}
+	d.p = program;
+	run_lines(l, &d, &h, e->sections[e->text].at);
+	if (d.failed)
+		fail(l, "line numbers are cut off");
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return 0;
+}
+
+static size_t leb(uint8_t *p, uint32_t v)
+{
+	size_t n = 0;
+
+	while (v >= 0x80) {
+		p[n++] = (uint8_t)(v | 0x80);
+		v >>= 7;
+	}
+	p[n++] = (uint8_t)v;
+	return n;
+}
+
+/* The latest row of an address is the one that holds. */
+static uint8_t *make_sites(struct linker *l, uint32_t *ret_len)
+{
+	uint8_t *p = malloc(l->row_count * 10 + 1);
+	uint32_t at = 0, offset = 0;
+	size_t n = 0;
+
+	if (p == NULL)
+		abort();
+	if (l->row_count != 0)
+		qsort(l->rows, l->row_count, sizeof(*l->rows), by_address);
+	for (size_t i = 0; i < l->row_count; i++) {
+		const struct row *r = &l->rows[i];
+		int32_t step = (int32_t)(r->offset - offset);
+
+		if (step == 0 || (i + 1 < l->row_count && r[1].at == r->at))
+			continue;
+		n += leb(p + n, r->at - at);
+		n += leb(p + n, (uint32_t)step << 1 ^ (uint32_t)(step >> 31));
+		at = r->at;
+		offset = r->offset;
+	}
+	*ret_len = (uint32_t)n;
+	return p;
+}
+
+/* ---- the image ---- */
+
+static uint32_t owner_of(const struct linker *l, uint32_t at)
+{
+	uint32_t owner = l->own, best = 0;
+
+	for (uint32_t i = 0; i < l->own; i++)
+		if (l->funcs[i] <= at && l->funcs[i] >= best) {
+			owner = i;
+			best = l->funcs[i];
+		}
+	return owner;
+}
+
+static bool find_forbidden(const struct linker *l, uint8_t *bad)
+{
+	size_t at = 0;
+	bool any = false;
+
+	for (;;) {
+		size_t k = dj_native_forbidden(l->job->opt.isa, l->body + at,
+			l->code_len - at);
+
+		if (k == SIZE_MAX)
+			return any;
+		at += k;
+		bad[owner_of(l, (uint32_t)at)] = 1;
+		any = true;
+		at++;
+	}
+}
+
+static void be32(uint8_t *p, const uint32_t *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++, p += 4) {
+		p[0] = (uint8_t)(v[i] >> 24);
+		p[1] = (uint8_t)(v[i] >> 16);
+		p[2] = (uint8_t)(v[i] >> 8);
+		p[3] = (uint8_t)v[i];
+	}
+}
+
+static dj_status write_image(struct linker *l, uint8_t **ret, size_t *ret_len)
+{
+	uint32_t types = l->job->m->types.count;
+	uint8_t *funcs = malloc((size_t)l->own * 4 + 1);
+	uint8_t *entries = malloc((size_t)types * 8 + 1), *sites, *p;
+	struct dj_native n = {
+		.isa = l->job->opt.isa,
+		.bounds = l->job->opt.bounds,
+		.cpu_level = l->job->opt.cpu_level,
+		.flags = l->job->throws ? DJ_NATIVE_THROWS : 0,
+		.func_count = l->own,
+		.type_count = types,
+		.code_len = l->code_len,
+		.rodata_len = l->rodata_len,
+		.body = l->body,
+	};
+	dj_status st = DJ_E_NOMEM;
+
+	if (funcs == NULL || entries == NULL)
+		abort();
+	be32(funcs, l->funcs, l->own);
+	for (uint32_t i = 0; i < 2 * types; i++)
+		if (l->entries[i] == NOWHERE)
+			l->entries[i] = 0;
+	be32(entries, l->entries, 2 * types);
+	sites = make_sites(l, &n.sites_len);
+	n.funcs = funcs;
+	n.types = entries;
+	n.sites = sites;
+	*ret_len = dj_native_size(&n);
+	p = malloc(*ret_len);
+	if (p != NULL)
+		st = dj_native_write(&n, p, *ret_len);
+	if (st == DJ_OK)
+		*ret = p;
+	free(funcs);
+	free(entries);
+	free(sites);
+	return st;
+}
+
+static void link_all(struct linker *l, const struct object *objects)
+{
+	uint32_t *sizes = calloc((size_t)l->own + 1, sizeof(*sizes));
+	uint32_t types = l->job->m->types.count;
+
+	l->funcs = malloc(((size_t)l->own + 1) * 4);
+	l->entries = malloc(((size_t)types + 1) * 8);
+	if (sizes == NULL || l->funcs == NULL || l->entries == NULL)
+		abort();
+	memset(l->funcs, 0xff, ((size_t)l->own + 1) * 4);
+	memset(l->entries, 0xff, ((size_t)types + 1) * 8);
+	for (size_t i = 0; i < l->count && !l->failed; i++) {
+		l->elves[i].p = objects[i].bytes;
+		l->elves[i].len = objects[i].len;
+		read_sections(l, &l->elves[i]);
+		if (!l->failed)
+			read_symbols(l, &l->elves[i]);
+	}
+	if (!l->failed)
+		lay_out(l);
+	if (!l->failed)
+		copy_sections(l);
+	for (size_t i = 0; i < l->count && !l->failed; i++)
+		define_symbols(l, &l->elves[i], sizes);
+	if (!l->failed)
+		all_defined(l);
+	for (size_t i = 0; i < l->count && !l->failed; i++)
+		relocate_all(l, &l->elves[i]);
+	for (size_t i = 0; i < l->count && !l->failed; i++)
+		read_lines(l, &l->elves[i]);
+	for (size_t i = 0; i < l->gone_count && !l->failed; i++)
+		memset(l->body + l->gones[i].from,
+			l->job->opt.isa == DJ_ISA_X86_64 ? 0xcc : 0,
+			l->gones[i].to - l->gones[i].from);
+	free(sizes);
+}
+
+dj_status link_objects(const struct job *job, const struct object *objects,
+	size_t n, uint8_t **ret, size_t *ret_len, uint8_t *bad, char *why,
+	size_t cap)
+{
+	struct linker l = {
+		.job = job,
+		.count = n,
+		.own = job->m->func_count - job->m->imported_funcs,
+		.why = why,
+		.cap = cap,
+	};
+	dj_status st = DJ_E_SYS;
+
+	l.elves = calloc(n + 1, sizeof(*l.elves));
+	if (l.elves == NULL)
+		return DJ_E_NOMEM;
+	link_all(&l, objects);
+	if (!l.failed && find_forbidden(&l, bad))
+		st = DJ_E_STATE;
+	else if (!l.failed)
+		st = write_image(&l, ret, ret_len);
+	for (size_t i = 0; i < n; i++)
+		free(l.elves[i].sections);
+	free(l.elves);
+	free(l.body);
+	free(l.funcs);
+	free(l.entries);
+	free(l.rows);
+	free(l.gones);
+	return st;
+}
