@@ -102,9 +102,9 @@ static void record(struct dj_vm *vm, uintptr_t pc, uintptr_t fp)
 		const uintptr_t *frame;
 
 		n->frames[n->frame_count++] = pc;
-		if (!on_stack(vm, fp))
-			return;
 		frame = (const uintptr_t *)fp;
+		if (frame == NULL || !on_stack(vm, fp))
+			return;
 		/* The call is before where it returns to. */
 		pc = frame[1] - 1;
 		if (frame[0] <= fp && frame[0] != 0)
