@@ -123,7 +123,7 @@ $(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
 	$$(Q)$$(CC) $$(HOSTED_LD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) \
 		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -ljansson $(3)
 endef
-$(eval $(call test_tool,spectest,$(B)/aot.a $(call obj,tests/support/hostnative.c),-Wl,-u,dj_aot_compile $(LLVM_LD)))
+$(eval $(call test_tool,spectest,$(B)/aot.a $(call obj,tests/support/hostnative.c),-u dj_aot_compile $(LLVM_LD)))
 $(eval $(call test_tool,wasirun))
 # Modules with what they must do: run by wasirun, or by donjon in a Keep.
 $(eval $(call test_tool,wasitest))
