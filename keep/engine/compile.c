@@ -116,6 +116,9 @@ static void on_op(struct dj_compiler *c, uint32_t w)
 	case DJ_OP_REF_FUNC:
 		on_const(c, w);
 		break;
+	case DJ_OP_ADD128 ... DJ_OP_MUL_WIDE_U:
+		dj_compile_wide(c, w);
+		break;
 	case DJ_OP_REF_IS_NULL:
 		dj_compile_eqz(c, DJ_I_i64_eq_ss);
 		break;

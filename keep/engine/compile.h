@@ -181,6 +181,7 @@ void dj_compile_cond(struct dj_compiler *c, const struct dj_cond *k, bool sense,
 	bool back);
 void dj_compile_eqz(struct dj_compiler *c, enum dj_engine_op base);
 void dj_compile_numeric(struct dj_compiler *c, uint32_t w);
+void dj_compile_wide(struct dj_compiler *c, uint32_t w);
 
 /* compile_control.c: blocks, branches, calls, exceptions. */
 const uint8_t *dj_compile_skip_clauses(struct dj_wasm_rd *r,

@@ -434,3 +434,11 @@ void dj_compile_numeric(struct dj_compiler *c, uint32_t w)
 		break;
 	}
 }
+
+/* Two or four slots in a row, and the result in the first two. */
+void dj_compile_wide(struct dj_compiler *c, uint32_t w)
+{
+	dj_emit_rare(c, DJ_I_i64_add128 + (w - DJ_OP_ADD128),
+		w <= DJ_OP_SUB128 ? 4 : 2);
+	dj_emit_push_home(c, 2);
+}

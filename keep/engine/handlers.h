@@ -785,4 +785,39 @@ OP(table_size)
 	SET32(((struct dj_table *)PTR(2))->count);
 	NEXT(4);
 }
+
+/* Of 128 bits: two slots in a row, the lower half first. */
+#define WIDE128(lo, hi) ((unsigned __int128)(hi) << 64 | (lo))
+#define SET128(v)                                \
+	{                                        \
+		unsigned __int128 v_ = (v);      \
+		a[0].u64 = (uint64_t)v_;         \
+		a[1].u64 = (uint64_t)(v_ >> 64); \
+		NEXT(2);                         \
+	}
+OP(i64_add128)
+{
+	union dj_slot *a = &fp[pc[1]];
+
+	SET128(WIDE128(a[0].u64, a[1].u64) + WIDE128(a[2].u64, a[3].u64))
+}
+OP(i64_sub128)
+{
+	union dj_slot *a = &fp[pc[1]];
+
+	SET128(WIDE128(a[0].u64, a[1].u64) - WIDE128(a[2].u64, a[3].u64))
+}
+OP(i64_mul_wide_s)
+{
+	union dj_slot *a = &fp[pc[1]];
+
+	SET128((unsigned __int128)((__int128)a[0].i64 * a[1].i64))
+}
+OP(i64_mul_wide_u)
+{
+	union dj_slot *a = &fp[pc[1]];
+
+	SET128((unsigned __int128)a[0].u64 * a[1].u64)
+}
+
 #include "keep/engine/handlers_gc.h"

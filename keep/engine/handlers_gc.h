@@ -175,8 +175,8 @@ OP(array_len)
 OP(struct_new)
 MAKE(dj_struct, dj_struct_new(vm, pc[2], a, &o), 3)
 OP(struct_default)
-MAKE(dj_struct, dj_struct_default(vm, pc[2], &o), 3) OP(
-	array_new) MAKE(dj_array, dj_array_new(vm, pc[2], a, a[pc[3]].u32, &o),
+MAKE(dj_struct, dj_struct_default(vm, pc[2], &o), 3)
+OP(array_new) MAKE(dj_array, dj_array_new(vm, pc[2], a, a[pc[3]].u32, &o),
 	4) OP(array_default) MAKE(dj_array,
 	dj_array_default(vm, pc[2], a->u32, &o),
 	3) OP(array_fixed) MAKE(dj_array,

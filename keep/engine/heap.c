@@ -218,8 +218,10 @@ enum dj_trap dj_heap_alloc(struct dj_vm *vm, uint32_t type, uint64_t size,
 		h->hint = h->run_hint = 0; /* what was passed over */
 		o = allocate(s, size);
 	}
-	if (o == NULL)
+	if (o == NULL) {
+		h->made = h->due; /* another program may have let go of it */
 		return DJ_TRAP_LIMIT;
+	}
 	o->type = type;
 	*ret = o;
 	return DJ_TRAP_NONE;

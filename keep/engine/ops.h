@@ -177,6 +177,7 @@ enum {
 	DJ_FLOAT_FUSED(X, f32) DJ_FLOAT_FUSED(X, f64) DJ_STEPS(X) \
 	X(return_call) X(return_call_host) X(return_call_indirect) \
 	X(throw) X(throw_ref) X(memory) X(address64) X(index64) \
+	X(i64_add128) X(i64_sub128) X(i64_mul_wide_s) X(i64_mul_wide_u) \
 	DJ_REFERENCES(X) X(const128) X(global_get128) X(global_set128) X(v128_select) \
 	DJ_SIMD_NAMES(X)
 /* clang-format on */

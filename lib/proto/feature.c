@@ -22,6 +22,8 @@ const char *dj_feature_name(unsigned bit)
 		[DJ_FEATURE_FUNC_REFS] = "function-references",
 		[DJ_FEATURE_GC] = "gc",
 		[DJ_FEATURE_EXCEPTIONS] = "exceptions",
+		[DJ_FEATURE_LEGACY_EXCEPTIONS] = "legacy-exceptions",
+		[DJ_FEATURE_WIDE_ARITHMETIC] = "wide-arithmetic",
 	};
 
 	return bit < DJ_FEATURE_COUNT ? names[bit] : NULL;

@@ -23,7 +23,9 @@ enum dj_feature {
 	DJ_FEATURE_MEMORY64 = 12,
 	DJ_FEATURE_FUNC_REFS = 13, /* typed function references */
 	DJ_FEATURE_GC = 14,
-	DJ_FEATURE_EXCEPTIONS = 15, /* exnref, try_table */
+	DJ_FEATURE_EXCEPTIONS = 15,        /* exnref, try_table */
+	DJ_FEATURE_LEGACY_EXCEPTIONS = 16, /* try, catch, delegate, rethrow */
+	DJ_FEATURE_WIDE_ARITHMETIC = 17,
 	DJ_FEATURE_COUNT
 };
 

@@ -241,7 +241,7 @@ static uint32_t read_type_index(struct decoder *d)
 	return id;
 }
 
-/* Flags: 1 there is a maximum, 2 shared (threads), 4 of 64 bits. */
+/* Flags: 1 a maximum, 2 shared (threads), 4 of 64 bits, 8 a page size. */
 static struct dj_wasm_limits read_limits(struct decoder *d, uint64_t most,
 	uint64_t most64, const char *text)
 {
@@ -250,8 +250,10 @@ static struct dj_wasm_limits read_limits(struct decoder *d, uint64_t most,
 	uint8_t flags = dj_wasm_rd_u8(&d->r);
 	bool wide;
 
-	if (flags > 7)
+	if (flags > 15)
 		dj_wasm_rd_malformed(&d->r, malformed);
+	else if ((flags & 8) != 0)
+		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_PAGE_SIZES, malformed);
 	else if ((flags & 2) != 0)
 		(void)dj_wasm_rd_needs(&d->r, DJ_WASM_F_THREADS, malformed);
 	else if ((flags & 4) != 0)

@@ -25,7 +25,9 @@ enum dj_wasm_feature {
 	DJ_WASM_F_GC = 14,
 	DJ_WASM_F_EXCEPTIONS = 15,
 	DJ_WASM_F_LEGACY_EXCEPTIONS = 16,
-	DJ_WASM_F_THREADS = 63, /* not in an OFFER: for messages only */
+	DJ_WASM_F_WIDE_ARITHMETIC = 17,
+	DJ_WASM_F_PAGE_SIZES = 62, /* these are not in an OFFER: for */
+	DJ_WASM_F_THREADS = 63,    /* messages only */
 };
 
 #define DJ_WASM_BIT(f) ((uint64_t)1 << DJ_WASM_F_##f)
@@ -44,4 +46,6 @@ enum dj_wasm_feature {
 #define DJ_WASM_ANY (~(uint64_t)0)
 
 /* What lib/wasm takes. */
-#define DJ_WASM_HAVE (DJ_WASM_3_0 | DJ_WASM_BIT(LEGACY_EXCEPTIONS))
+#define DJ_WASM_HAVE                                    \
+	(DJ_WASM_3_0 | DJ_WASM_BIT(LEGACY_EXCEPTIONS) | \
+		DJ_WASM_BIT(WIDE_ARITHMETIC))

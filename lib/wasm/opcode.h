@@ -80,7 +80,11 @@ enum dj_wasm_opcode {
 	DJ_OP_TABLE_GROW = 0x10f,
 	DJ_OP_TABLE_SIZE = 0x110,
 	DJ_OP_TABLE_FILL = 0x111,
-	DJ_OP_MISC_COUNT = 0x12,
+	DJ_OP_ADD128 = 0x113,
+	DJ_OP_SUB128 = 0x114,
+	DJ_OP_MUL_WIDE_S = 0x115,
+	DJ_OP_MUL_WIDE_U = 0x116,
+	DJ_OP_MISC_COUNT = 0x17,
 	/* 0xfd and a number: 0x200 + the number. */
 	DJ_OP_SIMD = 0x200,
 	DJ_OP_V128_LOAD = 0x200,

@@ -57,6 +57,8 @@ static const char *const feature_names[] = {
 	[DJ_WASM_F_GC] = "garbage collection",
 	[DJ_WASM_F_EXCEPTIONS] = "exception handling",
 	[DJ_WASM_F_LEGACY_EXCEPTIONS] = "legacy exception handling",
+	[DJ_WASM_F_WIDE_ARITHMETIC] = "wide arithmetic",
+	[DJ_WASM_F_PAGE_SIZES] = "custom page sizes",
 	[DJ_WASM_F_THREADS] = "threads",
 };
 

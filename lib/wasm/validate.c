@@ -1295,9 +1295,23 @@ static void on_control(struct dj_wasm_validator *v, uint32_t op)
 	}
 }
 
+/* Numbers of 128 bits as two, the lower half first. */
+static void on_wide(struct dj_wasm_validator *v, uint32_t op)
+{
+	unsigned n = op == DJ_OP_ADD128 || op == DJ_OP_SUB128 ? 4 : 2;
+
+	while (n-- > 0)
+		pop_of(v, DJ_WASM_I64);
+	push(v, DJ_WASM_I64);
+	push(v, DJ_WASM_I64);
+}
+
 static void on_op(struct dj_wasm_validator *v, uint32_t op)
 {
 	switch (op) {
+	case DJ_OP_ADD128 ... DJ_OP_MUL_WIDE_U:
+		on_wide(v, op);
+		break;
 	case DJ_OP_DROP:
 		(void)pop(v);
 		break;

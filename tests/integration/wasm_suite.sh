@@ -29,8 +29,8 @@ result()
 }
 
 for group in 1.0 2.0/core 2.0/simd 3.0/core 3.0/bulk-memory 3.0/multi-memory \
-	3.0/memory64 3.0/relaxed-simd 3.0/simd 3.0/exceptions proposals-debian/tail-call \
-	proposals-debian/extended-const proposals-debian/exception-handling; do
+	3.0/memory64 3.0/relaxed-simd 3.0/simd 3.0/exceptions 3.0/gc \
+	proposals-debian proposals; do
 	build/spectest "$suite/$group" >"$out" 2>&1
 	result $? "$group"
 done

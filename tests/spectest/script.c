@@ -701,6 +701,7 @@ uint64_t spectest_version(const char *name, size_t len)
 	} versions[] = { { "1.0", DJ_WASM_1_0 }, { "2.0", DJ_WASM_2_0 },
 		{ "3.0", DJ_WASM_3_0 },
 		{ "tail-call", DJ_WASM_2_0 | DJ_WASM_BIT(TAIL_CALL) },
+		{ "threads", DJ_WASM_2_0 | DJ_WASM_BIT(THREADS) },
 		{ "extended-const",
 			DJ_WASM_2_0 | DJ_WASM_BIT(EXTENDED_CONST) } };
 

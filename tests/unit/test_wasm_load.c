@@ -144,7 +144,7 @@ static void each_rule_has_its_words(void)
 		{ "section size mismatch", 1, 2, { 0, 0 } },
 		{ "malformed section id", 14, 1, { 0 } },
 		{ "unknown type", 3, 2, { 1, 0 } },
-		{ "malformed limits flags", 5, 3, { 1, 8, 0 } },
+		{ "malformed limits flags", 5, 3, { 1, 16, 0 } },
 		{ "memory size must be at most 65536 pages (4GiB)", 5, 5,
 			{ 1, 0, 0x81, 0x80, 4 } },
 		{ "size minimum must not be greater than maximum", 5, 4,
