@@ -6,7 +6,8 @@ import os
 import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TESTS = ("test_wasm_load", "test_engine_run", "test_engine_fused", "test_engine_vector", "test_engine_3_0")
+TESTS = ("test_wasm_load", "test_engine_run", "test_engine_fused", "test_engine_vector", "test_engine_3_0",
+         "test_engine_gc", "test_engine_legacy")
 
 for name in TESTS:
     with open(os.path.join(ROOT, "tests", "unit", name + ".c")) as f:
