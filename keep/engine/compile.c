@@ -426,6 +426,7 @@ static enum dj_trap finish(struct dj_compiler *c)
 		memcpy(h, c->s->handlers.p, handlers);
 	f->handlers = h;
 	f->handler_count = c->handlers;
+	dj_pair(c);
 	memcpy(p, c->code, (size_t)c->len * 4);
 	f->code = p;
 	f->code_words = c->len;

@@ -64,6 +64,12 @@ struct dj_made {          /* an instruction in place */
 	bool wide; /* it makes a v128 */
 };
 
+struct dj_mark { /* where an instruction begins, for dj_pair() */
+	uint32_t at;
+	uint16_t op;
+	bool has_dst, is_label;
+};
+
 struct dj_compiler {
 	struct dj_store *s;
 	struct dj_func *f;
@@ -82,6 +88,7 @@ struct dj_compiler {
 	uint32_t locals; /* slots */
 
 	struct dj_made last, before[2];
+	uint32_t mark_count; /* in the store's buffer */
 	bool dead, failed;
 
 	uint32_t handlers;    /* in the store's buffer */
@@ -173,6 +180,9 @@ void dj_emit_unary(struct dj_compiler *c, enum dj_engine_op o);
 struct dj_entry dj_emit_pop_pinned(struct dj_compiler *c);
 /* Operands to consecutive slots, then [op, first slot]. */
 void dj_emit_rare(struct dj_compiler *c, enum dj_engine_op o, uint32_t n);
+
+/* pair.c: neighbours that have a common handler get it. */
+void dj_pair(struct dj_compiler *c);
 
 /* compile_num.c: numbers, compares and the branches made of them. */
 struct dj_cond dj_compile_pop_cond(struct dj_compiler *c);

@@ -34,8 +34,29 @@ void dj_emit_words(struct dj_compiler *c, const void *p)
 	dj_emit_word(c, (uint32_t)(v >> 32));
 }
 
+static void mark(struct dj_compiler *c, enum dj_engine_op o, bool has_dst)
+{
+	struct dj_buf *b = &c->s->marks;
+	struct dj_mark *m;
+
+	if (((size_t)c->mark_count + 1) * sizeof(*m) > b->cap &&
+		dj_buf_grow(c->s, b,
+			((size_t)c->mark_count + 1) * sizeof(*m)) != DJ_OK) {
+		c->failed = true;
+		return;
+	}
+	m = b->p;
+	m[c->mark_count++] = (struct dj_mark){
+		.at = c->len,
+		.op = (uint16_t)o,
+		.has_dst = has_dst,
+		.is_label = c->last.at == NONE,
+	};
+}
+
 void dj_emit_op(struct dj_compiler *c, enum dj_engine_op o, uint32_t dst)
 {
+	mark(c, o, dst != NONE);
 	c->before[1] = c->before[0];
 	c->before[0] = c->last;
 	c->last = (struct dj_made){ .at = c->len, .dst = dst, .op = o };
@@ -165,9 +186,14 @@ static void emit_const(struct dj_compiler *c, uint32_t dst, uint64_t value)
 /* Two moves in a row are one instruction. */
 static void emit_mov(struct dj_compiler *c, uint32_t dst, uint32_t src)
 {
+	struct dj_mark *m;
+
 	if (c->last.at != NONE && c->last.op == DJ_I_mov && !c->failed) {
 		c->code[c->last.at] = (uint32_t)c->s->ops[DJ_I_mov2];
 		c->last.op = DJ_I_mov2;
+		m = c->s->marks.p;
+		m[c->mark_count - 1].op = DJ_I_mov2;
+		m[c->mark_count - 1].has_dst = false;
 		c->last.dst = NONE;
 		dj_emit_word(c, dst);
 		dj_emit_word(c, src);
@@ -244,6 +270,8 @@ uint32_t dj_emit_take_last(struct dj_compiler *c,
 
 	memcpy(out, c->code + c->last.at, n * sizeof(*out));
 	c->len = c->last.at;
+	if (c->mark_count > 0)
+		c->mark_count--;
 	c->last = c->before[0];
 	c->before[0] = c->before[1];
 	c->before[1] = (struct dj_made){ .at = NONE, .dst = NONE };

@@ -483,16 +483,18 @@ OP(bk)
 	GOTO(1);
 	NEXT(0);
 }
+#define BR_TABLE(index)                     \
+	{                                   \
+		uint32_t i = (index);       \
+		if (i > pc[2])              \
+			i = pc[2];          \
+		if ((int32_t)pc[3 + i] < 0) \
+			EVENT();            \
+		GOTO(3 + i);                \
+		NEXT(0);                    \
+	}
 OP(br_table)
-{
-	uint32_t i = R32(1);
-	if (i > pc[2])
-		i = pc[2];
-	if ((int32_t)pc[3 + i] < 0)
-		EVENT();
-	GOTO(3 + i);
-	NEXT(0);
-}
+BR_TABLE(R32(1))
 
 #define RETURN()                                          \
 	{                                                 \
@@ -505,7 +507,7 @@ OP(br_table)
 		msz = mem->len;                           \
 		NEXT(0);                                  \
 	}
-OP(ret) RETURN() OP(ret1)
+	OP(ret) RETURN() OP(ret1)
 {
 	fp[0].u64 = R64(1);
 	RETURN()

@@ -45,16 +45,24 @@ typedef CONVENTION void handler(const uint32_t *, union dj_slot *, uint8_t *,
 		return;         \
 	} while (0)
 
-#define DECLARE(name) OP(name);
+#define DECLARE(name)      OP(name);
+#define DECLARE_PAIR(a, b) OP(a##__##b);
+#define DECLARE_LINK(a, b) OP(a##_to_##b);
 DJ_ENGINE_OPS(DECLARE)
+DJ_PAIRS(DECLARE_PAIR)
+DJ_LINKS(DECLARE_LINK)
 #undef DECLARE
 #include "keep/engine/handlers.h"
+#include "keep/engine/pair_handlers.h"
 
 const int32_t *dj_interp_ops(void)
 {
 	static int32_t offsets[DJ_ENGINE_OP_COUNT];
-#define ADDRESS(name) op_##name,
-	static handler *const all[] = { DJ_ENGINE_OPS(ADDRESS) };
+#define ADDRESS(name)      op_##name,
+#define ADDRESS_PAIR(a, b) op_##a##__##b,
+#define ADDRESS_LINK(a, b) op_##a##_to_##b,
+	static handler *const all[] = { DJ_ENGINE_OPS(ADDRESS)
+			DJ_PAIRS(ADDRESS_PAIR) DJ_LINKS(ADDRESS_LINK) };
 
 	for (unsigned i = 0; i < DJ_ENGINE_OP_COUNT; i++)
 		offsets[i] = (int32_t)((intptr_t)all[i] - (intptr_t)all[0]);
@@ -92,14 +100,18 @@ void dj_interp_run(struct dj_vm *vm, const uint32_t *pc, union dj_slot *fp,
 static const int32_t *run(struct dj_vm *vm, const uint32_t *pc,
 	union dj_slot *fp, uint8_t *m, uint64_t msz)
 {
-#define OFFSET(name) (int32_t)((char *)&&L_##name - (char *)&&L_compile),
-	static const int32_t offsets[] = { DJ_ENGINE_OPS(OFFSET) };
+#define OFFSET(name)      (int32_t)((char *)&&L_##name - (char *)&&L_compile),
+#define OFFSET_PAIR(a, b) OFFSET(a##__##b)
+#define OFFSET_LINK(a, b) OFFSET(a##_to_##b)
+	static const int32_t offsets[] = { DJ_ENGINE_OPS(OFFSET)
+			DJ_PAIRS(OFFSET_PAIR) DJ_LINKS(OFFSET_LINK) };
 	char *const base = (char *)&&L_compile;
 
 	if (vm == NULL)
 		return offsets;
 	NEXT(0);
 #include "keep/engine/handlers.h"
+#include "keep/engine/pair_handlers.h"
 }
 
 const int32_t *dj_interp_ops(void)

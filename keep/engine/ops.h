@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "keep/engine/pairs.h"
 #include "keep/engine/simd_ops.h"
 
 /*
@@ -182,8 +183,13 @@ enum {
 	DJ_SIMD_NAMES(X)
 /* clang-format on */
 
-#define DJ_ENUM(n) DJ_I_##n,
+#define DJ_ENUM(n)    DJ_I_##n,
+#define DJ_PAIR(a, b) DJ_I_##a##__##b,
+#define DJ_LINK(a, b) DJ_I_##a##_to_##b,
 enum dj_engine_op {
-	DJ_ENGINE_OPS(DJ_ENUM) DJ_ENGINE_OP_COUNT
+	DJ_ENGINE_OPS(DJ_ENUM)
+	DJ_PAIRS(DJ_PAIR) DJ_LINKS(DJ_LINK) DJ_ENGINE_OP_COUNT
 };
+#undef DJ_PAIR
+#undef DJ_LINK
 #undef DJ_ENUM

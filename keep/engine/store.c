@@ -139,6 +139,7 @@ void dj_store_done(struct dj_store *s)
 	dj_buf_free(s, &s->heads);
 	dj_buf_free(s, &s->map);
 	dj_buf_free(s, &s->handlers);
+	dj_buf_free(s, &s->marks);
 	release(s, s->vm.frames, s->vm.frames_len);
 	release(s, s->vm.stack, s->vm.stack_len);
 	s->memories = NULL;

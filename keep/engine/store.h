@@ -233,7 +233,7 @@ struct dj_store {
 	struct dj_memory no_memory;
 	struct dj_chunk *chunks;
 	/* The compiler's work space, kept from function to function. */
-	struct dj_buf code, entries, blocks, heads, map, handlers;
+	struct dj_buf code, entries, blocks, heads, map, handlers, marks;
 	uint32_t trapped; /* frames in place after a trap */
 };
 
