@@ -23,7 +23,8 @@ install: all $(MAN) $(COMPLETIONS)
 	install -D build/donjon $(DESTDIR)$(prefix)/bin/donjon
 	install -D build/donjond $(DESTDIR)$(prefix)/sbin/donjond
 	install -D -t $(DESTDIR)$(prefix)/libexec/donjon build/donjon-launch \
-		build/donjon-emu build/donjon-emu-init
+		build/donjon-emu build/donjon-emu-init build/donjon-emu-sgx \
+		build/donjon-sgx-sign
 	$(INST) -t $(DESTDIR)$(prefix)/lib/donjon/keep $(IMAGES)
 	$(INST) -t $(DESTDIR)$(unitdir) host/agent/donjond.service \
 		host/agent/donjond.socket

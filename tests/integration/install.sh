@@ -28,7 +28,8 @@ at=$work/there/opt/donjon
 check "make install DESTDIR= prefix= installs" make -C "$root" --no-print-directory \
 	install DESTDIR="$work/there" prefix=/opt/donjon
 for f in bin/donjon sbin/donjond libexec/donjon/donjon-launch libexec/donjon/donjon-emu \
-	libexec/donjon/donjon-emu-init lib/donjon/keep/process.elf lib/systemd/system/donjond.service \
+	libexec/donjon/donjon-emu-init libexec/donjon/donjon-emu-sgx lib/donjon/keep/process.elf \
+	lib/donjon/keep/sgx.elf lib/donjon/keep/sgx.sig lib/systemd/system/donjond.service \
 	lib/systemd/system/donjond.socket lib/sysusers.d/donjon.conf share/man/man1/donjon.1 \
 	share/man/man5/donjon-policy.5 share/man/man7/donjon-errors.7 share/man/man8/donjond.8 \
 	share/bash-completion/completions/donjon share/zsh/vendor-completions/_donjon \

@@ -24,9 +24,10 @@ BUILD = os.environ.get("DONJON_BUILD", os.path.join(ROOT, "build"))
 TEE = os.environ.get("DONJON_TEE", "process")
 FORMAT_PROCESS, TEE_PROCESS = 0x8001, 0x41
 FORMAT, TEE_NUMBER = {"process": (FORMAT_PROCESS, TEE_PROCESS), "kvm": (0x8002, 0x40),
-                      "snp-emu": (0x8102, 2)}[TEE]
+                      "snp-emu": (0x8102, 2), "sgx-emu": (0x8101, 1)}[TEE]
 TEE_NAME = TEE[:-4] if TEE.endswith("-emu") else TEE  # in the API and in policies
-DIGEST, DIGEST_HEX, ROOT_PEM = ("sha384", 96, "snp-root.pem") if TEE_NAME == "snp" else ("sha256", 64, "root.pem")
+DIGEST, DIGEST_HEX, ROOT_PEM = {"snp": ("sha384", 96, "snp-root.pem"), "sgx": ("mrenclave", 64, "sgx-root.pem")}.get(
+    TEE_NAME, ("sha256", 64, "root.pem"))
 
 
 def shared(*path):
@@ -214,6 +215,11 @@ def find_hex(o):
 def add_emulator(folder):
     """The keys of the emulated secure processor, in a folder that donjon-emu
     init made. They take seconds to make, so a build makes them once."""
+    if TEE == "sgx-emu":
+        subprocess.run([program("donjon-emu"), "add", "sgx", folder], check=True)
+        if os.environ.get("DONJON_SGX_MODE"):
+            with open(os.path.join(folder, "sgx.mode"), "w") as f:
+                f.write(os.environ["DONJON_SGX_MODE"])
     if TEE != "snp-emu":
         return
     made = os.path.join(BUILD, "tests", "emu-snp")
@@ -250,9 +256,11 @@ def descendants(pid):
 
 
 def is_keep(pid):
-    """The Keep itself: the process that runs the image, or its VM."""
+    """The Keep itself: the process that runs the image, its VM, or the
+    emulated processor that has its enclave."""
     try:
-        return "memfd:" in os.readlink("/proc/%d/exe" % pid) or any(
+        exe = os.readlink("/proc/%d/exe" % pid)
+        return "memfd:" in exe or exe.endswith("/donjon-emu-sgx") or any(
             "kvm-vcpu" in os.readlink(f.path) for f in os.scandir("/proc/%d/fd" % pid))
     except OSError:
         return False
@@ -376,7 +384,8 @@ def parse_evidence(b):
 
 def report_data(report):
     """Where the format has it."""
-    return report[0x50:0x90] if FORMAT == 0x8102 else report[72:136]
+    at = {0x8101: 48 + 320, 0x8102: 0x50}.get(FORMAT, 72)
+    return report[at:at + 64]
 
 
 def check_evidence(ref, b, report_data, root_pem, config_hash=None):
@@ -389,6 +398,8 @@ def check_evidence(ref, b, report_data, root_pem, config_hash=None):
     rep = items[1]
     if FORMAT == 0x8102:
         return check_snp(ref, fmt, items, report_data, root_pem, config_hash)
+    if FORMAT == 0x8101:
+        return check_sgx(ref, fmt, items, report_data, root_pem)
     if fmt != FORMAT or len(rep) != 240 or rep[:8] != b"DJPR\0\1" + TEE_NUMBER.to_bytes(2, "big"):
         raise ref.Reject("EVIDENCE")
     end = b"-----END CERTIFICATE-----\n"
@@ -432,6 +443,36 @@ def check_snp(ref, fmt, items, report_data, root_pem, config_hash):
     if config_hash is not None and rep[0xc0:0xe0] != config_hash:
         raise ref.Reject("EVIDENCE config")
     return rep[0x90:0xc0].hex()
+
+
+def check_sgx(ref, fmt, items, report_data, root_pem):
+    """A quote, version 3, under the chain in it. The configuration's hash is
+    in OFFER, which report_data binds."""
+    import hashlib
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+    q = items[1]
+
+    def verify(key, sig, data):
+        r, s = int.from_bytes(sig[:32], "big"), int.from_bytes(sig[32:], "big")
+        key.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
+    end = b"-----END CERTIFICATE-----\n"
+    n = 1014 + int.from_bytes(q[1012:1014], "little")
+    pck, ca, root = (x509.load_pem_x509_certificate(p + end) for p in q[n + 6:].split(end)[:3])
+    with open(root_pem, "rb") as f:
+        want = x509.load_pem_x509_certificate(f.read())
+    if fmt != FORMAT or q[:2] != b"\3\0" or root != want or q[n:n + 2] != b"\5\0":
+        raise ref.Reject("EVIDENCE root")
+    for cert, by in ((ca, root), (pck, ca)):
+        by.public_key().verify(cert.signature, cert.tbs_certificate_bytes, ec.ECDSA(cert.signature_hash_algorithm))
+    verify(pck.public_key(), q[948:1012], q[564:948])
+    if q[564 + 320:564 + 384] != hashlib.sha256(q[500:564] + q[1014:n]).digest() + bytes(32):
+        raise ref.Reject("EVIDENCE key")
+    verify(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\4" + q[500:564]), q[436:500], q[:432])
+    if q[48 + 320:48 + 384] != report_data:
+        raise ref.Reject("EVIDENCE report_data")
+    return q[48 + 64:48 + 96].hex()
 
 
 class RefClient:
