@@ -23,7 +23,8 @@ static struct {
 	struct extent *list;
 	size_t list_committed;
 	size_t count;
-	size_t last; /* the extent that grew last */
+	size_t last;        /* the extent that grew last */
+	struct extent code; /* what of it cannot be written now */
 } mem;
 
 dj_status dj_memory_begin(void)
@@ -32,6 +33,7 @@ dj_status dj_memory_begin(void)
 	mem.list_committed = 0;
 	mem.count = 0;
 	mem.last = 0;
+	mem.code = (struct extent){ 0 };
 	return mem.list == NULL ? DJ_E_NOMEM : DJ_OK;
 }
 
@@ -144,11 +146,33 @@ static void cut(size_t i, uint8_t *from, uint8_t *to)
 	}
 }
 
+dj_status dj_private_exec(void *p, size_t len)
+{
+	dj_status st;
+
+	if (mem.code.p != NULL)
+		return DJ_E_LIMIT;
+	st = dj_shim_exec(p, len);
+	if (st == DJ_OK)
+		mem.code = (struct extent){ .p = p, .len = len };
+	return st;
+}
+
+/* Before memory is wiped, code must be memory again. */
+static void unexec(void)
+{
+	if (mem.code.p != NULL)
+		dj_shim_unexec(mem.code.p, mem.code.len);
+	mem.code = (struct extent){ 0 };
+}
+
 void dj_private_release(void *p, size_t len)
 {
 	uint8_t *from = p;
 
 	len = pages(len);
+	if (mem.code.p >= from && mem.code.p < from + len)
+		unexec();
 	for (size_t i = mem.count; i > 0; i--)
 		cut(i - 1, from, from + len);
 	dj_shim_release(p, len);
@@ -156,6 +180,7 @@ void dj_private_release(void *p, size_t len)
 
 void dj_private_wipe(void)
 {
+	unexec();
 	for (size_t i = 0; i < mem.count; i++)
 		dj_wipe(mem.list[i].p, mem.list[i].len);
 	dj_wipe(mem.list, mem.list_committed);

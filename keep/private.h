@@ -16,6 +16,11 @@ dj_status dj_memory_begin(void);
 void *dj_private_reserve(size_t len);
 dj_status dj_private_commit(void *p, size_t len);
 void dj_private_release(void *p, size_t len);
+/*
+ * Makes committed memory code: one range at a time (else DJ_E_LIMIT), until it
+ * is released or wiped.
+ */
+dj_status dj_private_exec(void *p, size_t len);
 /* Wipes all that is committed, the list last. Nothing may be used after. */
 void dj_private_wipe(void);
 

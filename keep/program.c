@@ -18,6 +18,7 @@
 #include "lib/base/size.h"
 #include "lib/crypto/sha256.h"
 #include "lib/proto/begin.h"
+#include "lib/proto/knc.h"
 
 #define NO_DEADLINE     UINT64_MAX
 /* Output that no record is full of is sent every so many polls. */
@@ -57,6 +58,10 @@ struct run {
 	struct dj_store *store;
 	struct dj_wasi *wasi;
 	struct dj_instance *instance;
+	const uint8_t *wasm;
+	size_t wasm_len;
+	const uint8_t *image; /* native code; NULL: interpret */
+	size_t image_len;
 	uint32_t polls;
 };
 
@@ -279,7 +284,8 @@ static bool out_of_memory(void)
 
 static bool is_supported(void)
 {
-	if (prog.begin.format != DJ_MODULE_WASM)
+	if (prog.begin.format != DJ_MODULE_WASM &&
+		dj_shim_info.native_code == 0)
 		return refused("this Keep takes no native code", NULL, 0,
 			DJ_DIAG_NO_OFFSET);
 	return true;
@@ -303,6 +309,46 @@ static bool has_start(const struct dj_wasm_module *m)
 	return false;
 }
 
+static bool is_digest(const uint8_t *p, size_t len, const uint8_t want[32])
+{
+	uint8_t got[32];
+
+	dj_sha256(p, len, got);
+	return memcmp(got, want, sizeof(got)) == 0;
+}
+
+/* The parts of what MODULE brought: a Wasm module, and perhaps its code. */
+static bool split(struct run *r)
+{
+	struct dj_knc k = { 0 };
+	const char *why = "";
+
+	r->wasm = prog.module.p;
+	r->wasm_len = prog.module_len;
+	if (prog.begin.format == DJ_MODULE_WASM)
+		return true;
+	if (dj_knc_parse(prog.module.p, prog.module_len, &k, &why) != DJ_OK)
+		return refused(why, NULL, 0, DJ_DIAG_NO_OFFSET);
+	if (k.isa != dj_shim_info.isa)
+		why = "native code for another instruction set";
+	else if (k.cpu_level > dj_shim_info.cpu_level)
+		why = "native code for a later processor";
+	else if (k.bounds > dj_shim_info.bounds)
+		why = "native code without bounds checks, which this Keep "
+		      "needs";
+	else if (!is_digest(k.wasm, (size_t)k.wasm_len, k.wasm_hash))
+		why = "the digest of the module is not the envelope's";
+	else if (!is_digest(k.image, (size_t)k.image_len, k.image_hash))
+		why = "the digest of the native code is not the envelope's";
+	if (why[0] != '\0')
+		return refused(why, NULL, 0, DJ_DIAG_NO_OFFSET);
+	r->wasm = k.wasm;
+	r->wasm_len = (size_t)k.wasm_len;
+	r->image = k.image;
+	r->image_len = (size_t)k.image_len;
+	return true;
+}
+
 static bool load(struct run *r)
 {
 	struct dj_wasm_error err = { 0 };
@@ -312,7 +358,7 @@ static bool load(struct run *r)
 		ended(DJ_EXIT_STOPPED, 0);
 		return false;
 	}
-	if (!is_supported())
+	if (!is_supported() || !split(r))
 		return false;
 	if (!dj_size_align((size_t)dj_core.config.total_memory, DJ_ARENA_STEP,
 		    &r->arena_size))
@@ -321,8 +367,7 @@ static bool load(struct run *r)
 	if (r->arena_base == NULL)
 		return out_of_memory();
 	dj_arena_init(&r->arena, r->arena_base, r->arena_size, commit);
-	st = dj_wasm_load(prog.module.p, prog.module_len, &r->arena, &r->module,
-		&err);
+	st = dj_wasm_load(r->wasm, r->wasm_len, &r->arena, &r->module, &err);
 	if (st == DJ_E_NOMEM)
 		return out_of_memory();
 	if (st != DJ_OK)
@@ -344,6 +389,9 @@ static bool make_store(struct run *r)
 		.poll = poll,
 		.poll_ctx = r,
 		.fuel = prog.begin.limits.fuel,
+		.native = r->image != NULL,
+		.guard = r->image != NULL && dj_shim_info.bounds != 0,
+		.exec = dj_private_exec,
 	};
 
 	if (dj_store_init(&r->arena, &config, &r->store) != DJ_OK)
@@ -477,12 +525,21 @@ static bool went_on(struct run *r, enum dj_trap trap)
 
 static bool instantiate(struct run *r)
 {
+	const struct dj_native_target target = {
+		.isa = dj_shim_info.isa,
+		.cpu_level = (uint8_t)dj_shim_info.cpu_level,
+	};
 	struct dj_link_error err = { 0 };
 	const struct dj_wasm_import *import;
 	dj_status st;
 
-	st = dj_instance_new(r->store, r->module, dj_wasi_resolve, r->wasi,
-		&r->instance, &err);
+	if (r->image == NULL)
+		st = dj_instance_new(r->store, r->module, dj_wasi_resolve,
+			r->wasi, &r->instance, &err);
+	else
+		st = dj_instance_new_native(r->store, r->module, r->image,
+			r->image_len, &target, dj_wasi_resolve, r->wasi,
+			&r->instance, &err);
 	if (st == DJ_E_NOMEM)
 		return out_of_memory();
 	if (st == DJ_E_STATE)
@@ -600,6 +657,11 @@ void dj_program_go(void)
 	give_back(&r);
 	dj_flow_finish();
 	prog.phase = DJ_PHASE_EXITED;
+}
+
+void dj_keep_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
+{
+	dj_native_fault(pc, addr, fp);
 }
 
 /* ---- how it ended ---- */

@@ -69,10 +69,12 @@ dj_status dj_shim_commit(void *p, size_t len);
 void dj_shim_release(void *p, size_t len);
 /*
  * Committed memory becomes code: what was written there can be run, and not
- * be written any more, until it is released. DJ_E_UNSUPPORTED where
+ * be written any more. DJ_E_UNSUPPORTED where
  * dj_shim_info says that there is no native code.
  */
 dj_status dj_shim_exec(void *p, size_t len);
+/* The other way: what was made code by one call is memory again. */
+void dj_shim_unexec(void *p, size_t len);
 /* Bytes committed now, and the largest ever. */
 uint64_t dj_shim_committed(uint64_t *ret_peak);
 

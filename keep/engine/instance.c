@@ -501,8 +501,7 @@ static dj_status make_own(struct dj_instance *inst, struct cursor *c)
 			: dj_arena_new(s->arena, struct dj_global);
 		uint64_t init[2];
 
-		if (own == NULL ||
-			eval(inst, &g->init, init) != DJ_TRAP_NONE)
+		if (own == NULL || eval(inst, &g->init, init) != DJ_TRAP_NONE)
 			return DJ_E_NOMEM;
 		dj_global_init(s, own, dj_store_type(inst, g->type.type),
 			g->type.is_mutable, init);

@@ -34,7 +34,7 @@ CONFIG_BLOCK = b"KCF1" + bytes(36) + struct.pack(">II", 16, 1 << 20) + struct.pa
 CALLS = ["open", "openat", "socket", "fork", "clone", "clone3", "execve", "execveat", "ptrace", "kill",
          "process_vm_readv", "mmap writable and executable", "mmap executable", "mmap writable",
          "mmap of a descriptor", "mmap at a fixed place", "mprotect writable and executable",
-         "mprotect executable", "write to the host's eventfd", "write to stderr",
+         "mprotect executable alone", "write to the host's eventfd", "write to stderr",
          "write of another length", "write with the descriptor's high half set",
          "read from the wrong eventfd", "read from the region's descriptor", "dup", "close",
          "prctl", "seccomp", "ioctl", "getpid", "clock_gettime", "rt_sigreturn", "io_uring_setup",

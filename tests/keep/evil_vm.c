@@ -315,6 +315,14 @@ static void work(void)
 	dj_shim_halt(DJ_HALT_RELEASED);
 }
 
+/* No native code runs here: every fault is one. */
+void dj_keep_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
+{
+	(void)pc;
+	(void)addr;
+	(void)fp;
+}
+
 _Noreturn void dj_keep_main(void)
 {
 	uint64_t what[2];

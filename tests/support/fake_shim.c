@@ -335,6 +335,17 @@ dj_status dj_shim_commit(void *p, size_t len)
 	return DJ_OK;
 }
 
+dj_status dj_shim_exec(void *p, size_t len)
+{
+	return mprotect(p, len, PROT_READ | PROT_EXEC) == 0 ? DJ_OK : DJ_E_SYS;
+}
+
+void dj_shim_unexec(void *p, size_t len)
+{
+	must(mprotect(p, len, PROT_READ | PROT_WRITE) == 0,
+		"code of what was not reserved");
+}
+
 static void forget(struct range *list, size_t *count, const uint8_t *p,
 	size_t len, uint64_t *ret_dropped)
 {

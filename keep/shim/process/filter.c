@@ -3,8 +3,8 @@
 
 /*
  * The system call filter: what a Keep may ask of Linux once it runs, and
- * with which arguments; anything else kills the process. No memory can be
- * made executable at all, so neither can what was written be run.
+ * with which arguments; anything else kills the process. Memory is writable or
+ * executable and never both: mprotect takes these two and nothing else.
  *
  * Conditions compare both halves of a 64-bit argument. A block begins with
  * ON(nr, conditions), holds that many IS(argument, value) and ends in ALLOW.
@@ -48,6 +48,17 @@ struct insn {
 		0x15, 0, 6 * (n) + 1, (nr) \
 	}
 
+/* One of two values; ON(nr, 0) with as many more to pass over. */
+#define EITHER_SIZE 7
+#define EITHER(arg, a, b)                                        \
+	MUST(HIGH(arg), 0), LOAD(LOW(arg)), { 0x15, 2, 0, (a) }, \
+		{ 0x15, 1, 0, (b) }, KILL
+#define ON_EITHER(nr)                          \
+	LOAD(NR),                              \
+	{                                      \
+		0x15, 0, EITHER_SIZE + 1, (nr) \
+	}
+
 static const struct insn filter[] = {
 	MUST(ARCH, AUDIT_ARCH_X86_64),
 
@@ -59,8 +70,8 @@ static const struct insn filter[] = {
 	IS(0, FD_TO_HOST),
 	IS(2, 8),
 	ALLOW,
-	ON(SYS_MPROTECT, 1),
-	IS(2, PROT_RW),
+	ON_EITHER(SYS_MPROTECT),
+	EITHER(2, PROT_RW, PROT_RX),
 	ALLOW,
 	ON(SYS_MMAP, 3),
 	IS(0, 0),

@@ -79,6 +79,20 @@ dj_status dj_shim_commit(void *p, size_t len)
 	return DJ_OK;
 }
 
+dj_status dj_shim_exec(void *p, size_t len)
+{
+	(void)find((uintptr_t)p, len);
+	return sys3(SYS_MPROTECT, (uintptr_t)p, len, PROT_RX) == 0 ? DJ_OK
+								   : DJ_E_NOMEM;
+}
+
+void dj_shim_unexec(void *p, size_t len)
+{
+	(void)find((uintptr_t)p, len);
+	if (sys3(SYS_MPROTECT, (uintptr_t)p, len, PROT_RW) != 0)
+		dj_shim_halt(DJ_HALT_BUG);
+}
+
 void dj_shim_release(void *p, size_t len)
 {
 	struct reservation *r = find((uintptr_t)p, len);

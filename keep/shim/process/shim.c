@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
 #include "keep/shim.h"
 #include "keep/shim/mapped/mapped.h"
 #include "keep/shim/process/sys.h"
@@ -21,6 +23,7 @@
 #define SA_SIGINFO  4ul
 #define SA_RESTORER 0x04000000ul
 #define SA_ONSTACK  0x08000000ul
+#define SA_NODEFER  0x40000000ul
 
 #define SIGILL  4
 #define SIGTRAP 5
@@ -34,14 +37,14 @@ const struct dj_shim_info dj_shim_info = {
 	.tee = 0x41,
 	.isa = 1,
 	.bounds = 1,
-	.native_code = 0,
+	.native_code = 1,
 	.cpu_level = 2,
 };
 
 const uintptr_t dj_mapped_region = REGION;
 
 struct sigaction {
-	void (*handler)(int sig);
+	void (*handler)(int sig, const void *info, const void *context);
 	uint64_t flags;
 	void (*restorer)(void);
 	uint64_t mask;
@@ -108,9 +111,29 @@ static void unmap_the_rest(void)
 	(void)sys3(SYS_MUNMAP, end, USER_TOP - end, 0);
 }
 
-static void on_fault(int sig)
+/* siginfo_t and ucontext_t of the kernel's ABI. */
+#define INFO_ADDR   16
+#define CONTEXT_RBP 120
+#define CONTEXT_RIP 168
+
+static uint64_t word_at(const void *p, size_t off)
 {
-	(void)sig;
+	uint64_t v;
+
+	memcpy(&v, (const uint8_t *)p + off, sizeof(v));
+	return v;
+}
+
+/*
+ * Memory that is not there may be a trap of native code, which the core then
+ * leaves for good: so the signal is not blocked here, and nothing returns.
+ */
+static void on_fault(int sig, const void *info, const void *context)
+{
+	if (sig == SIGSEGV || sig == SIGBUS)
+		dj_keep_fault(word_at(context, CONTEXT_RIP),
+			word_at(info, INFO_ADDR),
+			word_at(context, CONTEXT_RBP));
 	dj_shim_halt(DJ_HALT_FAULT);
 }
 
@@ -121,9 +144,8 @@ static void catch_faults(void)
 	struct stack alt = { .addr = ALT, .size = ALT_SIZE };
 	struct sigaction act = {
 		.handler = on_fault,
-		.flags = SA_SIGINFO | SA_RESTORER | SA_ONSTACK,
+		.flags = SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER,
 		.restorer = dj_process_no_return,
-		.mask = UINT64_MAX,
 	};
 
 	must(sys3(SYS_SIGALTSTACK, (uintptr_t)&alt, 0, 0) == 0);

@@ -24,6 +24,7 @@
 
 #define PROT_NONE 0
 #define PROT_RW   3
+#define PROT_RX   5
 
 #define MAP_SHARED          0x01
 #define MAP_PRIVATE         0x02

@@ -219,6 +219,21 @@ dj_status dj_shim_commit(void *p, size_t len)
 	return DJ_OK;
 }
 
+/* No code comes after launch: what is executable was measured. */
+dj_status dj_shim_exec(void *p, size_t len)
+{
+	(void)p;
+	(void)len;
+	return DJ_E_UNSUPPORTED;
+}
+
+void dj_shim_unexec(void *p, size_t len)
+{
+	(void)p;
+	(void)len;
+	dj_shim_halt(DJ_HALT_BUG);
+}
+
 void dj_shim_release(void *p, size_t len)
 {
 	struct reservation *r = find((uint64_t)(uintptr_t)p, len);

@@ -96,6 +96,8 @@ dj_ring0_gate:
 	je map
 	cmpl $DJ_GATE_UNMAP, %eax
 	je unmap
+	cmpl $DJ_GATE_EXEC, %eax
+	je exec
 	cmpl $DJ_GATE_HALT, %eax
 	jne dj_ring0_own
 	movl %edi, %eax
@@ -105,6 +107,9 @@ map:
 	iretq
 unmap:
 	call dj_ring0_unmap
+	iretq
+exec:
+	call dj_ring0_exec
 	iretq
 
 // ---- the first instruction in 64-bit mode ----

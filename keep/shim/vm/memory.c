@@ -229,6 +229,34 @@ dj_status dj_shim_commit(void *p, size_t len)
 	return DJ_OK;
 }
 
+static void set_exec(void *p, size_t len, uint64_t on)
+{
+	uint64_t addr = (uint64_t)(uintptr_t)p, end = addr + len;
+
+	(void)find(addr, len);
+	while (addr < end) {
+		uint64_t n = (LARGE - addr % LARGE) / PAGE;
+
+		if (n > (end - addr) / PAGE)
+			n = (end - addr) / PAGE;
+		(void)dj_vm_gate(DJ_GATE_EXEC, addr, on, n);
+		addr += n * PAGE;
+	}
+}
+
+dj_status dj_shim_exec(void *p, size_t len)
+{
+	if (dj_shim_info.native_code == 0)
+		return DJ_E_UNSUPPORTED;
+	set_exec(p, len, 1);
+	return DJ_OK;
+}
+
+void dj_shim_unexec(void *p, size_t len)
+{
+	set_exec(p, len, 0);
+}
+
 void dj_shim_release(void *p, size_t len)
 {
 	struct reservation *r = find((uint64_t)(uintptr_t)p, len);

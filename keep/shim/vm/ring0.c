@@ -8,7 +8,7 @@
 /*
  * Page tables. Ring 3 asks with addresses of its own choice, so what can be
  * asked for is bounded here: memory of the window, backed by frames and by
- * nothing else, writable and never executable. Tables come from ring 0's own
+ * nothing else, writable or executable and never both. Tables come from ring 0's own
  * memory, are zero when new, and stay where they are once made.
  *
  * Built without vector registers, which hold the caller's values.
@@ -142,6 +142,43 @@ uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages)
 	gpa |= rw;
 	for (uint64_t i = 0; i < pages; i++, gpa += PAGE)
 		pt[i] = gpa;
+	return 0;
+}
+
+/* A large page as a table of small ones; NULL: none left. */
+static uint64_t *split(uint64_t *pde)
+{
+	uint64_t entry = *pde & ~(uint64_t)PTE_LARGE;
+	uint64_t *pt;
+
+	*pde = 0;
+	pt = below(pde, true);
+	for (uint64_t i = 0; pt != NULL && i < ENTRIES; i++, entry += PAGE)
+		pt[i] = entry;
+	return pt;
+}
+
+/* Only what is mapped; on: code, which is not writable; else data again. */
+uint64_t dj_ring0_exec(uint64_t addr, uint64_t on, uint64_t pages)
+{
+	uint64_t *pde, *pt;
+
+	check(addr, pages);
+	pde = directory(addr, false);
+	if (pde == NULL || *pde == 0)
+		dj_ring0_fatal();
+	pt = (*pde & PTE_LARGE) != 0 ? split(pde) : at(*pde);
+	if (pt == NULL)
+		dj_ring0_fatal();
+	pt += (addr >> 12) % ENTRIES;
+	for (uint64_t i = 0; i < pages; i++) {
+		if ((pt[i] & PTE_P) == 0)
+			dj_ring0_fatal();
+		pt[i] &= ~(PTE_W | PTE_NX);
+		if (on == 0)
+			pt[i] |= PTE_W | PTE_NX;
+	}
+	__asm__ volatile("movq %0, %%cr3" : : "r"(dj_ring0_pml4) : "memory");
 	return 0;
 }
 

@@ -20,6 +20,8 @@
 #define DJ_GATE_UNMAP 0x444a0005 /* a: address, c: pages */
 #define DJ_GATE_ASK   0x444a0006 /* SNP: the message in DJ_VM_REQUEST */
 
+#define DJ_GATE_EXEC 0x444a0007 /* a: address, b: 1 code, 0 data, c: pages */
+
 /* Segments: null, code and data of ring 0, data and code of ring 3, TSS. */
 #define SEL_CODE0 0x08
 #define SEL_DATA0 0x10
@@ -86,6 +88,7 @@ uint64_t dj_ring0_features(void);
 void dj_ring0_boot(void);
 void dj_ring0_flush(void);
 uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages);
+uint64_t dj_ring0_exec(uint64_t addr, uint64_t on, uint64_t pages);
 uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages);
 _Noreturn void dj_ring0_fatal(void);
 _Noreturn void dj_vm_main(void);
