@@ -160,7 +160,12 @@ $(EVIL_VM): build/keep-test/tests/keep/evil_vm.c.o keep/shim/kvm/image.ld keep/s
 		$(filter-out $(patsubst %,build/keep/kvm.o/%.o,$(KEEP_SRC) $(wildcard lib/wasm/*.c)),$(KEEP_OBJ_kvm))
 	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/kvm/image.ld -o $@ \
 		$(filter %.o,$^)
-TEST_TOOLS += $(EVIL_VM)
+EVIL_SNP := build/keep-test/snp.elf
+$(EVIL_SNP): build/keep-test/tests/keep/evil_vm.c.o keep/shim/snp/image.ld keep/shim/vm/image.ld \
+		$(filter-out $(patsubst %,build/keep/snp.o/%.o,$(KEEP_SRC) $(wildcard lib/wasm/*.c)),$(KEEP_OBJ_snp))
+	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/snp/image.ld -o $@ \
+		$(filter %.o,$^)
+TEST_TOOLS += $(EVIL_VM) $(EVIL_SNP)
 -include build/keep-test/tests/keep/evil_vm.c.d
 
 # The image and the client with a log of each (key, nonce) around their AEAD

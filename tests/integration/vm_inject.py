@@ -16,6 +16,7 @@ if not os.access("/dev/kvm", os.R_OK | os.W_OK):
 t = Tap()
 COUNT = os.environ.get("INJECT_COUNT", "20")
 GOOD = os.path.join(BUILD, "keep-test", "kvm.elf")
+SNP = os.path.join(BUILD, "keep-test", "snp.elf")
 INT_80 = 32 + 12  # its place in the tool's list
 
 
@@ -24,11 +25,13 @@ def inject(image, *args):
     return r.returncode, r.stdout
 
 
-code, out = inject(GOOD, COUNT)
-t.ok(code == 0 and out.count("\nok") == 52, "the right result or a fault, for 52 vectors at %s instants each" % COUNT, out)
-for line in out.splitlines():
-    if line.startswith("# "):
-        print(line)
+for image, what in ((GOOD, "kvm"), (SNP, "snp (emulated)")):
+    code, out = inject(image, COUNT)
+    t.ok(code == 0 and out.count("\nok") == 52,
+         "%s: the right result or a fault, for 52 vectors at %s instants each" % (what, COUNT), out)
+    for line in out.splitlines():
+        if line.startswith("# "):
+            print(line)
 
 # Ring 0's data is the first segment, its IDT the fourth page; its code the
 # second, with room at the end: inc eax, inc rdx, iretq.
