@@ -22,6 +22,7 @@
 	{ "env", 'e', "NAME=VALUE", "a variable of the program" }, \
 	{ "env-file", 0, "FILE", "variables, one a line" }, \
 	{ "dir", 0, "HOST::GUEST", "a folder that comes back; :ro to be read" }, \
+	{ "no-tmp", 0, NULL, "no empty /tmp in memory" }, \
 	{ "stream", 0, "NAME=FILE", "FILE as /stream/NAME, to be read" }, \
 	{ "stream-out", 0, "NAME=FILE", "/stream/NAME, written, as FILE" }, \
 	{ "argv0", 0, "NAME", "the program's name, if not the file's" }, \
@@ -143,6 +144,7 @@ static bool load_program(struct invocation *r, struct dj_err *err)
 	o.env_file_count = r->env_file_count;
 	o.dirs = (const char *const *)r->dirs;
 	o.dir_count = r->dir_count;
+	o.no_tmp = dj_cli_has(cli, "no-tmp");
 	o.streams_in = (const char *const *)r->ins;
 	o.stream_in_count = r->in_count;
 	o.streams_out = (const char *const *)r->outs;

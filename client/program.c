@@ -300,7 +300,8 @@ static bool write_begin(struct dj_program *p,
 		if (!add_dir(p, &w, o->dirs[i], err))
 			return false;
 	}
-	dj_begin_write_preopen(&w, DJ_PREOPEN_MEMORY, 0, 0, "/tmp", 4);
+	if (!o->no_tmp)
+		dj_begin_write_preopen(&w, DJ_PREOPEN_MEMORY, 0, 0, "/tmp", 4);
 	if (!add_streams(p, &w, o, err))
 		return false;
 	if (o->fuel != 0 || o->time_ms != 0)

@@ -26,6 +26,7 @@ struct dj_program_options {
 	size_t env_file_count;
 	const char *const *dirs; /* HOST::GUEST or HOST::GUEST:ro */
 	size_t dir_count;
+	bool no_tmp; /* else there is an empty /tmp in memory */
 	const char *const *streams_in; /* NAME=FILE */
 	size_t stream_in_count;
 	const char *const *streams_out;
@@ -51,7 +52,7 @@ struct dj_program {
 
 /*
  * module.*, input.file, output.write, dir.*, usage.value. Release with dj_program_done() in
- * any case. An empty in-memory /tmp is always there for the program.
+ * any case.
  */
 DJ_NODISCARD bool dj_program_load(struct dj_program *p,
 	const struct dj_program_options *o, struct dj_err *err);

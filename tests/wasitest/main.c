@@ -75,13 +75,18 @@ static bool make_links(struct test *t)
 	return true;
 }
 
+/* What a Keep's program has unless it is told not to. */
+static bool is_tmp(const struct wasitest_dir *d)
+{
+	return d->host == NULL && strcmp(d->guest, "/tmp") == 0;
+}
+
 static bool add_folder(struct test *t, size_t i)
 {
 	const struct wasitest_dir *d = &t->spec.dirs[i];
 	char host[PATH_MAX], copy[PATH_MAX], empty[32];
 
-	/* A Keep's program always has an empty /tmp. */
-	if (d->host == NULL && all.keep && strcmp(d->guest, "/tmp") == 0)
+	if (all.keep && is_tmp(d))
 		return true;
 	join(copy, t->scratch, "copy");
 	if (d->host != NULL) {
@@ -100,12 +105,17 @@ static bool add_folder(struct test *t, size_t i)
 static bool build_command(struct test *t)
 {
 	const char *name;
+	bool has_tmp = false;
 	json_t *v;
 	size_t i;
 
 	arg(t, all.runner, "", "");
 	if (all.keep)
 		arg(t, "run", "", "");
+	for (i = 0; i < t->spec.dir_count; i++)
+		has_tmp = has_tmp || is_tmp(&t->spec.dirs[i]);
+	if (all.keep && !has_tmp)
+		arg(t, "--no-tmp", "", "");
 	if (t->spec.arg0 != NULL) {
 		arg(t, all.keep ? "--argv0" : "--arg0", "", "");
 		arg(t, t->spec.arg0, "", "");
