@@ -41,10 +41,13 @@ static void print_line(const json_t *j)
 	const char *said = text_of(says, "state");
 
 	dj_clean(shown, sizeof(shown), said, strlen(said));
-	dj_cli_print("%-20s %-10s %-8s %-20s %s%s%s\n", text_of(j, "name"),
+	dj_cli_print("%-20s %-10s %-8s %-20s %s%s%s%s\n", text_of(j, "name"),
 		text_of(j, "state"), text_of(j, "tee"), text_of(j, "started"),
 		text_of(j, "host"), says == NULL ? "" : "; the host says ",
-		says == NULL ? "" : shown);
+		says == NULL ? "" : shown,
+		json_object_get(says, "adversary") == NULL
+			? ""
+			: "; ADVERSARY: attacked, for a test");
 }
 
 static bool is_over(const json_t *j)

@@ -204,6 +204,15 @@ void dj_cli_banner(const struct dj_visit *v)
 
 	if (line != NULL)
 		fprintf(stderr, "donjon: %s\n", line);
+	dj_cli_adversary(v);
+}
+
+void dj_cli_adversary(const struct dj_visit *v)
+{
+	if (v->adversary[0] != '\0')
+		fprintf(stderr,
+			"donjon: ADVERSARY: this host says that it attacks this keep, for a test: %s\n",
+			v->adversary);
 }
 
 /* ret: where it was saved, "" if it could not be. */
@@ -238,6 +247,7 @@ int dj_cli_refused(const struct dj_cli *cli, const struct dj_visit *v,
 	struct dj_err e = *err;
 
 	dj_cli_quiet_line();
+	dj_cli_adversary(v);
 	if (!v->has_verdict || v->verdict.good)
 		return dj_cli_fail(cli, err);
 	save_bundle(v, path);

@@ -36,6 +36,8 @@ void dj_cli_quiet_line(void);
 
 /* The line that says a Keep is not protected, also with -q. */
 void dj_cli_banner(const struct dj_visit *v);
+/* The line that says that a host plays an adversary; the banner has it. */
+void dj_cli_adversary(const struct dj_visit *v);
 
 /*
  * After dj_visit_keep() failed: prints the error and, for refused evidence,

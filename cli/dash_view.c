@@ -225,7 +225,12 @@ static void put_host(FILE *out, const struct dj_dash_said *s)
 	(void)fprintf(out, ", room for %lld of %lld keeps, ",
 		number_of(c, "free"), number_of(c, "keeps"));
 	dj_dash_size(out, (uint64_t)number_of(c, "memory_free"));
-	(void)fputs(" free</p><p>", out);
+	(void)fputs(" free</p>", out);
+	if (json_object_get(s->agent, "adversary") != NULL)
+		(void)fputs("<p class=\"no\">ADVERSARY: it attacks every keep, "
+			    "for tests</p>",
+			out);
+	(void)fputs("<p>", out);
 	put_tees(out, json_object_get(s->agent, "tees"));
 	(void)fputs("</p></article>\n", out);
 }

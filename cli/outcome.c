@@ -171,6 +171,9 @@ static json_t *outcome_json(const struct dj_visit *v,
 		json_string(dj_tee_name(v->verdict.tee)));
 	(void)json_object_set_new(j, "protection",
 		json_string(v->verdict.hardware ? "hardware" : "none"));
+	if (v->adversary[0] != '\0')
+		(void)json_object_set_new(j, "adversary",
+			json_string(v->adversary));
 	(void)json_object_set_new(j, "exit", exit_json(o, told));
 	(void)json_object_set_new(j, "status", json_integer(status));
 	part = json_object();

@@ -265,6 +265,16 @@ static json_t *request_body(const struct dj_visit *v, const uint8_t *block,
 }
 
 /* The host's name of a Keep becomes a path: letters, digits and - only. */
+/* A host that only plays says so (donjond --adversary). */
+static void take_adversary(struct dj_visit *v, const json_t *keep)
+{
+	const json_t *plan = json_object_get(keep, "adversary");
+
+	if (json_is_string(plan))
+		dj_clean(v->adversary, sizeof(v->adversary),
+			json_string_value(plan), json_string_length(plan));
+}
+
 static bool take_name(struct dj_visit *v, const json_t *keep,
 	struct dj_err *err)
 {
@@ -277,6 +287,7 @@ static bool take_name(struct dj_visit *v, const json_t *keep,
 			"asking %s for a Keep: its answer names none",
 			dj_host_name(v->host));
 	memcpy(v->keep, id, len + 1);
+	take_adversary(v, keep);
 	return true;
 }
 
@@ -503,6 +514,8 @@ static bool attest(struct dj_visit *v, struct dj_err *err)
 bool dj_visit_return(struct dj_visit *v, struct dj_err *err)
 {
 	struct dj_host_options ho = v->o->host;
+	struct dj_err ignored = { 0 };
+	json_t *keep = NULL;
 	char text[400];
 
 	phase_begin(v, DJ_VISIT_KEEP);
@@ -511,6 +524,11 @@ bool dj_visit_return(struct dj_visit *v, struct dj_err *err)
 	v->host = dj_host_open(&ho, err);
 	if (v->host == NULL)
 		return false;
+	/* What it says of itself; that it says nothing stops nothing. */
+	(void)snprintf(text, sizeof(text), "/v1/keeps/%.79s", v->keep);
+	if (dj_host_request(v->host, "GET", text, NULL, &keep, &ignored))
+		take_adversary(v, keep);
+	json_decref(keep);
 	(void)snprintf(text, sizeof(text), "%s on %s as %s, once more",
 		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
 	phase_end(v, text);

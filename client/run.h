@@ -71,7 +71,8 @@ struct dj_visit {
 	EVP_PKEY *owner;
 	uint8_t config_hash[32];
 
-	char keep[80]; /* the host's name for it; "": none */
+	char keep[80];       /* the host's name for it; "": none */
+	char adversary[256]; /* the host says that it attacks it, so; "" */
 	struct dj_session session;
 	struct dj_verdict verdict;
 	bool has_verdict;

@@ -8,7 +8,7 @@ EVIL_BREAKS := 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15
 EVIL_BREAK_SRC := $(shell grep -lE 'DJ_BREAK.[0-9]' keep/*.c lib/*/*.c client/*.c \
 	attest/*.c 2>/dev/null)
 EVIL_OBJ := $(patsubst %,build/fuzz/o/%.o,$(wildcard tests/evil/*.c) \
-	$(filter-out %/ksp_client.c %/nonce_log.c,$(TEST_SUPPORT)))
+	$(filter-out %/ksp_client.c %/nonce_log.c %/sgx.c,$(TEST_SUPPORT)))
 EVIL_LIB := $(patsubst %,build/fuzz/o/%.o,$(LIB_SRC) $(KEEP_SRC) $(ATTEST_SRC) \
 	$(CLIENT_SRC) host/agent/plan.c host/agent/tap.c)
 EVIL_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,poll clock_gettime RAND_bytes \

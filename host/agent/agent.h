@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/queue.h>
 
+#include "host/agent/adversary.h"
 #include "host/agent/cgroup.h"
 #include "host/agent/events.h"
 #include "host/agent/http.h"
@@ -47,6 +48,7 @@ struct dj_agent {
 	struct dj_rates rates;
 	struct dj_cgroup cgroup;
 	struct dj_events events;
+	struct dj_adversary_setup adversary;
 
 	/* metrics.c */
 	uint64_t created[8]; /* by dj_tee_kinds' order */

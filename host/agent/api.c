@@ -82,6 +82,9 @@ const char *dj_api_unavailable(const struct dj_agent *a,
 		snprintf(text, 256, "no keep image %.200s", path);
 	else if (access(a->launcher, X_OK) != 0)
 		snprintf(text, 256, "no launcher %.200s", a->launcher);
+	else if (a->adversary.is_on && !emulated && kind->format != 0)
+		snprintf(text, 256,
+			"this host agent plays an adversary (--adversary): development Keeps only");
 	else if (!emulated && kind->format == 0)
 		snprintf(text, 256, "%s has no hardware form", kind->name);
 	else if ((!emulated || (kind->format == 0 && kind->device != NULL)) &&
@@ -157,9 +160,10 @@ static void on_agent(struct dj_call *call)
 			tee_json(a, &dj_tee_kinds[i], true));
 	}
 	dj_api_json(call, 200,
-		json_pack("{s:s,s:s,s:[s],s:o,s:o}", "schema", "donjon.agent/1",
-			"version", DJ_VERSION, "sessions", "donjon-session/1",
-			"tees", tees, "capacity", capacity),
+		json_pack("{s:s,s:s,s:[s],s:o,s:o,s:s*}", "schema",
+			"donjon.agent/1", "version", DJ_VERSION, "sessions",
+			"donjon-session/1", "tees", tees, "capacity", capacity,
+			"adversary", a->opt.adversary),
 		NULL);
 }
 

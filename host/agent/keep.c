@@ -75,6 +75,8 @@ static void kick(struct dj_keep *k)
 	k->has_frames = false;
 	k->has_room = false;
 	event_del(k->ev_deadline);
+	dj_adversary_line(k, k->answered);
+	k->answered = DJ_POINT_WAIT;
 	/* A full counter is a kick that has not been taken yet. */
 	do
 		n = write(k->to_keep, &one, sizeof(one));
@@ -158,6 +160,7 @@ static void over(struct dj_keep *k, enum dj_ending ending, const char *reason)
 		"keep.ended", "keep", k->id, "how", dj_ending_name(ending),
 		"reason", reason, NULL);
 	dj_relay_end(k, DJ_ERROR_KEEP_GONE, reason);
+	dj_adversary_over(k);
 	let_go(k);
 	dj_keep_save(k);
 	dj_event_emit(k,
@@ -195,11 +198,13 @@ void dj_keep_kill(struct dj_keep *k, const char *reason)
 
 /* Calls. */
 
-static void reply(struct dj_keep *k, const struct dj_serve_reply *rep)
+static void reply(struct dj_keep *k, enum dj_plan_point point,
+	const struct dj_serve_reply *rep)
 {
 	bool has_frames = k->has_frames;
 
 	dj_serve_reply(&k->serve, rep);
+	k->answered = point;
 	kick(k);
 	/*
 	 * The Keep wakes for its answer and may sleep again without a look at
@@ -240,7 +245,7 @@ static void on_own_report(struct dj_keep *k, uint32_t len)
 	k->agent->reports_good++;
 	if (k->purpose != 0)
 		pack_evidence(k, report, len);
-	reply(k, &(struct dj_serve_reply){ 0 });
+	reply(k, DJ_POINT_REPORT, &(struct dj_serve_reply){ 0 });
 }
 
 static void ask_launcher(struct dj_keep *k, uint32_t type, const void *p,
@@ -262,7 +267,8 @@ static void on_call_report(struct dj_keep *k, uint64_t arg)
 		if (is_sgx)
 			ask_launcher(k, DJ_LAUNCH_TARGET, NULL, 0);
 		else
-			reply(k, &(struct dj_serve_reply){ .error = ENOSYS });
+			reply(k, DJ_POINT_REPORT,
+				&(struct dj_serve_reply){ .error = ENOSYS });
 		return;
 	}
 	dj_serve_report_data(&k->serve, data);
@@ -324,7 +330,7 @@ static void on_call(struct dj_keep *k, const struct dj_serve_seen *seen)
 		on_call_report(k, seen->arg);
 		return;
 	case DJ_HC_CLOCK:
-		reply(k,
+		reply(k, DJ_POINT_CLOCK,
 			&(struct dj_serve_reply){
 				.value = clock_ns(seen->arg == 0
 						? CLOCK_REALTIME
@@ -493,18 +499,21 @@ static void on_reported(struct dj_keep *k, uint32_t err, const uint8_t *p,
 			strerror((int)err), NULL);
 		if (k->purpose != 0 && !k->is_target)
 			dj_relay_no_evidence(k);
-		reply(k, &(struct dj_serve_reply){ .error = err });
+		reply(k, DJ_POINT_REPORT,
+			&(struct dj_serve_reply){ .error = err });
 		return;
 	}
 	if (k->is_target) {
 		dj_serve_target(&k->serve, p, len);
-		reply(k, &(struct dj_serve_reply){ .len = len });
+		reply(k, DJ_POINT_REPORT,
+			&(struct dj_serve_reply){ .len = len });
 		return;
 	}
 	k->agent->reports_good++;
 	if (k->purpose != 0)
 		pack_evidence(k, p, len);
-	reply(k, &(struct dj_serve_reply){ .bytes = p, .len = len });
+	reply(k, DJ_POINT_REPORT,
+		&(struct dj_serve_reply){ .bytes = p, .len = len });
 }
 
 static void on_started(struct dj_keep *k, const uint8_t *p, uint32_t len)
@@ -735,8 +744,10 @@ dj_status dj_keep_new(struct dj_agent *a, const struct dj_tee_kind *kind,
 	k->created = time(NULL);
 	snprintf(k->owner, sizeof(k->owner), "%s", owner);
 	snprintf(text, 256, "no randomness or memory");
+	k->answered = DJ_POINT_WAIT;
 	k->ev_end = event_new(a->base, -1, 0, on_end, k);
 	if (k->ev_end == NULL || !make_id(k) ||
+		dj_adversary_begin(k) != DJ_OK ||
 		dj_keep_spawn(k, text) != DJ_OK || !make_events(k)) {
 		k->ask.labels = NULL; /* the caller's again */
 		k->phase = DJ_PHASE_GONE;
@@ -774,6 +785,7 @@ void dj_keep_free(struct dj_keep *k)
 	drop_fd(&k->console_fd);
 	dj_console_end(k);
 	dj_keep_leave_cgroup(k);
+	dj_adversary_end(k);
 	for (size_t i = 0; i < DJ_CONSOLE_LINES; i++)
 		free(k->console[i]);
 	dj_blob_set(&k->hello, NULL, 0);

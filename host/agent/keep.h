@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "host/agent/http.h"
+#include "host/agent/plan.h"
 #include "host/agent/request.h"
 #include "host/agent/serve.h"
 #include "host/agent/tees.h"
@@ -53,6 +54,7 @@ enum dj_ending {
 #define DJ_KEEP_REASON_MAX  160
 
 struct dj_agent;
+struct dj_adversary;
 
 struct dj_blob {
 	uint8_t *p; /* malloc'd, NULL: none */
@@ -96,13 +98,15 @@ struct dj_keep {
 	bool is_killed;
 	bool has_cgroup;
 
+	struct dj_adversary *adversary; /* NULL: an honest host */
 	struct dj_serve serve;
 	bool is_waiting;   /* a WAIT stands, and nobody has kicked since */
 	bool is_reporting; /* the launcher is making a report */
 	bool is_target;    /* ... or fetches for whom it is to be (SGX) */
-	bool has_frames;   /* since the last kick: frames put in its ring ... */
-	bool has_room;     /* ... its full ring drained to a quarter */
-	uint16_t purpose;  /* of that report; 0: no EVIDENCE is wanted */
+	enum dj_plan_point answered; /* by the next kick */
+	bool has_frames;  /* since the last kick: frames put in its ring ... */
+	bool has_room;    /* ... its full ring drained to a quarter */
+	uint16_t purpose; /* of that report; 0: no EVIDENCE is wanted */
 
 	/* relay.c */
 	struct dj_http_conn *link; /* NULL: no client */
@@ -173,6 +177,8 @@ uint16_t dj_report_purpose(const uint8_t data[static 64]);
 
 /* relay.c: a link after its 101, and what it needs to hear. */
 void dj_relay_open(struct dj_keep *k, struct dj_http_conn *c);
+/* Ends the link without a word. */
+void dj_relay_cut(struct dj_keep *k);
 /* Ends the link with an ERROR frame, after all that was sent before. */
 void dj_relay_end(struct dj_keep *k, uint16_t code, const char *text);
 void dj_relay_to_keep(struct dj_keep *k);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "host/agent/adversary.h"
 #include "host/agent/keep.h"
 #include "lib/proto/evidence.h"
 #include "lib/proto/hostcall.h"
@@ -165,6 +166,9 @@ json_t *dj_keep_json(const struct dj_keep *k)
 			json_string(dj_ending_name(k->ending)));
 		json_object_set_new(j, "reason", json_string(k->reason));
 	}
+	if (dj_adversary_text(k) != NULL)
+		json_object_set_new(j, "adversary",
+			json_string(dj_adversary_text(k)));
 	json_object_set_new(j, "traffic", traffic_json(&k->traffic));
 	return j;
 }

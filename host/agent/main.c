@@ -350,6 +350,7 @@ static void tear_down(struct dj_agent *a, struct event *evs[EVENTS])
 		LIST_REMOVE(g, next);
 		free(g);
 	}
+	dj_adversary_setup_done(&a->adversary);
 	dj_events_done(a);
 	dj_cgroup_done(&a->cgroup);
 	dj_http_done(&a->http);
@@ -379,7 +380,12 @@ static int serve(struct dj_agent *a)
 	dj_status st = DJ_E_SYS;
 
 	if (setup_loop(a, evs)) {
-		st = setup_tls(a, err);
+		st = a->opt.adversary == NULL
+			? DJ_OK
+			: dj_adversary_read(a->opt.adversary, &a->adversary,
+				  err);
+		if (st == DJ_OK)
+			st = setup_tls(a, err);
 		if (st == DJ_OK)
 			st = setup_files(a, err);
 		if (st == DJ_OK)
@@ -395,6 +401,10 @@ static int serve(struct dj_agent *a)
 	}
 	if (dj_sd_notify(getenv("NOTIFY_SOCKET"), "READY=1") != DJ_OK)
 		dj_log(DJ_LOG_WARN, "agent.notify_failed", NULL);
+	if (a->adversary.is_on)
+		dj_log(DJ_LOG_WARN, "agent.ADVERSARY", "plan", a->opt.adversary,
+			"meaning", "every Keep here is attacked, for tests",
+			NULL);
 	dj_log(DJ_LOG_INFO, "agent.ready", "version", DJ_VERSION, "images",
 		a->image_dir, "emulation",
 		a->opt.emulation == NULL ? "off" : a->opt.emulation, NULL);

@@ -36,6 +36,8 @@ static const struct row {
 	{ "max-ttl", "SECONDS", 4, "the longest that a Keep may stay" },
 	{ "max-waiting", "N", 5, "connections without a request, 256" },
 	{ "max-rate", "N", 6, "requests a second of one caller, 2000" },
+	{ "adversary", "SEED|PLAN", 'a',
+		"TESTS ONLY: attack every Keep, development ones only" },
 	{ "cgroup", "self|PATH", 7, "control group for groups of Keeps" },
 	{ "trace-frames", "FILE", 'T', "one JSON line a relayed frame" },
 	{ "log-format", "text|json", 'f', "form of the log on stderr" },
@@ -243,6 +245,9 @@ static dj_status set(struct dj_options *o, int id, char *arg,
 	case 5:
 	case 6:
 		return set_limit(o, id, arg, err);
+	case 'a':
+		o->adversary = arg;
+		return DJ_OK;
 	case 'f':
 		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0) {
 			snprintf(err, 256,
@@ -286,6 +291,8 @@ static dj_status judge(const struct dj_options *o, char err[static 256])
 		why = "--listen needs --client-ca or --token-file, or anybody could start Keeps";
 	else if (o->private_fd >= 0 && (o->socket != NULL || o->listen != NULL))
 		why = "--private-fd goes with no other socket";
+	else if (o->adversary != NULL && o->emulation == NULL)
+		why = "--adversary needs --emulation: it is for development Keeps only";
 	else if (o->max_keeps == 0)
 		why = "--max-keeps must be at least 1";
 	else if (o->max_waiting < 4 || o->max_rate == 0)

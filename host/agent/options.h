@@ -22,7 +22,8 @@ struct dj_options {
 	const char *emulation; /* NULL: no emulated TEE */
 	const char *state_dir;
 	const char *trace_frames;
-	const char *cgroup; /* NULL: none */
+	const char *cgroup;    /* NULL: none */
+	const char *adversary; /* SEED or a plan; NULL: none */
 	uint32_t max_keeps;
 	uint32_t max_caller_keeps;  /* 0: max_keeps is the only limit */
 	uint64_t memory;            /* of all Keeps; see has_memory */

@@ -9,7 +9,7 @@
 
 /*
  * What an evil host does, as text. A plan says all, so that it can be played
- * again. tests/evil plays them; the agent itself does not yet.
+ * again. tests/evil plays them in one process, donjond --adversary on real Keeps.
  *
  *   # a comment
  *   seed 7

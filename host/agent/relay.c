@@ -65,12 +65,13 @@ static void drop_link(struct dj_keep *k)
 	k->link = NULL;
 	k->bev = NULL;
 	begin_clearing(k);
+	dj_adversary_link_over(k);
 	dj_blob_set(&k->pending, NULL, 0);
 	dj_log(DJ_LOG_INFO, "link.closed", "keep", k->id, NULL);
 	dj_event_emit(k, DJ_EVENT_DETACHED, NULL);
 }
 
-static void link_ended(struct dj_keep *k)
+void dj_relay_cut(struct dj_keep *k)
 {
 	struct dj_http_conn *c = k->link;
 
@@ -96,7 +97,7 @@ static void on_link_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
 	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
-		link_ended(arg);
+		dj_relay_cut(arg);
 }
 
 /* Room behind what waits: where, and how much. */
@@ -126,7 +127,7 @@ static void on_link_fd(evutil_socket_t fd, short what, void *arg)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		link_ended(k);
+		dj_relay_cut(k);
 		return;
 	}
 	k->in_len += (uint32_t)n;
@@ -204,6 +205,20 @@ static void note(struct dj_keep *k, enum dj_way way, const struct dj_frame *f,
 			first, seen < f->len ? seen : f->len);
 }
 
+static void send_by_adversary(struct dj_keep *k,
+	const uint8_t head[static DJ_FRAME_HEADER], const uint8_t *payload,
+	size_t len)
+{
+	uint8_t *whole = malloc(DJ_FRAME_HEADER + len);
+
+	if (whole == NULL)
+		return;
+	memcpy(whole, head, DJ_FRAME_HEADER);
+	memcpy(whole + DJ_FRAME_HEADER, payload, len);
+	dj_adversary_to_client(k, whole, DJ_FRAME_HEADER + len);
+	free(whole);
+}
+
 /* A frame of our own making, to the client. */
 static void send_frame(struct dj_keep *k, enum dj_frame_type type,
 	const uint8_t *payload, size_t len)
@@ -213,8 +228,12 @@ static void send_frame(struct dj_keep *k, enum dj_frame_type type,
 	uint8_t head[DJ_FRAME_HEADER];
 
 	dj_frame_write(head, type, f.len);
-	evbuffer_add(out, head, sizeof(head));
-	evbuffer_add(out, payload, len);
+	if (k->adversary != NULL) {
+		send_by_adversary(k, head, payload, len);
+	} else {
+		evbuffer_add(out, head, sizeof(head));
+		evbuffer_add(out, payload, len);
+	}
 	note(k, DJ_WAY_K2C, &f, payload, len);
 }
 
@@ -278,11 +297,31 @@ static void fill_ring(struct dj_keep *k, const uint8_t *p, uint32_t len)
 	dj_serve_publish_in(&k->serve, len);
 }
 
+/* An adversary may send two for one. */
+static uint32_t ring_room(const struct dj_keep *k)
+{
+	uint32_t room = dj_serve_in_space(&k->serve);
+
+	return k->adversary == NULL ? room : room / 4;
+}
+
+/* One at a time, for each may become something else. */
+static void pass_by_adversary(struct dj_keep *k, const uint8_t *p, uint32_t len)
+{
+	struct dj_frame f;
+
+	for (uint32_t at = 0; at < len; at += DJ_FRAME_HEADER + f.len) {
+		if (dj_frame_parse(p + at, DJ_FRAMES_TO_KEEP, &f) != DJ_OK)
+			return;
+		dj_adversary_to_keep(k, p + at, DJ_FRAME_HEADER + f.len);
+	}
+}
+
 /* All whole frames that the ring has room for. True: some were passed on. */
 static bool pass_frames(struct dj_keep *k, enum took *ret_took)
 {
 	const uint8_t *p = k->in + k->in_at;
-	uint32_t room = dj_serve_in_space(&k->serve);
+	uint32_t room = ring_room(k);
 	uint32_t batch = 0;
 	uint32_t n = 0;
 	bool pass = true;
@@ -294,7 +333,9 @@ static bool pass_frames(struct dj_keep *k, enum took *ret_took)
 			break;
 		batch += n;
 	}
-	if (batch != 0)
+	if (batch != 0 && k->adversary != NULL)
+		pass_by_adversary(k, p, batch);
+	else if (batch != 0)
 		fill_ring(k, p, batch);
 	k->in_at += batch;
 	k->in_len -= batch;
@@ -443,7 +484,9 @@ static bool move_run(struct dj_keep *k, uint32_t len)
 	note_phase(k, buf);
 	if (offer != NULL)
 		dj_blob_set(&k->offer, offer, offer_len);
-	if (send && v.iov_base != NULL) {
+	if (send && k->adversary != NULL) {
+		dj_adversary_to_client(k, buf, run);
+	} else if (send && v.iov_base != NULL) {
 		v.iov_len = run;
 		evbuffer_commit_space(bufferevent_get_output(k->bev), &v, 1);
 	}

@@ -67,8 +67,12 @@ static bool make_region(struct dj_keep *k, struct parts *p)
 		k->region = NULL;
 		return false;
 	}
-	return dj_serve_init(&k->serve, k->region, k->ask.block,
-		       k->ask.block_len) == DJ_OK;
+	if (dj_serve_init(&k->serve, k->region, k->ask.block,
+		    k->ask.block_len) != DJ_OK)
+		return false;
+	dj_adversary_block(k, k->region + DJ_HC_CONFIG_OFF + 4,
+		k->ask.block_len);
+	return true;
 }
 
 /* ours is non-blocking, theirs blocks. */
@@ -191,6 +195,7 @@ static int start_launcher(struct dj_keep *k, const struct parts *p)
 
 	snprintf(image, sizeof(image), "%s/%s.elf", k->agent->image_dir,
 		k->kind->name);
+	dj_adversary_image(k, image, sizeof(image));
 	return start(p, gifts, sizeof(gifts) / sizeof(gifts[0]), argv,
 		&k->launcher);
 }
