@@ -87,12 +87,13 @@ bench: all $(BENCH_WASM) $(BENCH_NATIVE) build/bench/aead
 build/bench/wasirun: $(P)/wasirun build/keep/process.elf
 	@mkdir -p $(@D)
 	$(Q)clang-19 -no-pie -o $@ $(call obj,$(wildcard tests/wasirun/*.c) \
-		tests/support/hostmem.c) $(patsubst %,build/keep/process.o/%.o, \
+		tests/support/hostmem.c tests/support/hostnative.c) \
+		$(patsubst %,build/keep/process.o/%.o, \
 		$(wildcard keep/engine/*.c lib/wasm/*.c)) -Wl,--start-group \
 		$(patsubst %,$(B)/%.a,client keep lib bearssl) \
 		-Wl,--end-group -ljansson
 BENCH_ENGINE ?=
-bench-engine: build/bench/wasirun
+bench-engine: build/bench/wasirun $(P)/benchaot
 	@tools/bench-engine $(BENCH_ENGINE)
 
 # Lint: include rules, clang-tidy on everything, gcc's analyzer on what is
@@ -124,7 +125,9 @@ $(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
 		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -ljansson $(3)
 endef
 $(eval $(call test_tool,spectest,$(B)/aot.a $(call obj,tests/support/hostnative.c),-u dj_aot_compile $(LLVM_LD)))
-$(eval $(call test_tool,wasirun))
+$(eval $(call test_tool,wasirun,$(call obj,tests/support/hostnative.c)))
+# The native compiler as a program, for bench-engine.
+$(eval $(call test_tool,benchaot,$(B)/aot.a,$(LLVM_LD)))
 # Modules with what they must do: run by wasirun, or by donjon in a Keep.
 $(eval $(call test_tool,wasitest))
 TEST_TOOLS += $(P)/spectest $(P)/wasirun $(P)/wasitest

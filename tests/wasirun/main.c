@@ -10,6 +10,7 @@
 #include "keep/wasi/wasi.h"
 #include "lib/wasm/module.h"
 #include "tests/support/hostmem.h"
+#include "tests/support/hostnative.h"
 #include "tests/wasirun/wasirun.h"
 
 #define ARENA_SIZE ((size_t)8 << 30)
@@ -23,7 +24,8 @@ static struct {
 	struct dj_wasi_preopen preopens[LIST_MAX];
 	size_t arg_count, env_count, preopen_count;
 	uint64_t file_bytes, fuel;
-	const char *get_guest, *get_host;
+	const char *get_guest, *get_host, *image;
+	bool guard;
 } opt = { .file_bytes = UINT64_C(4) << 30 };
 
 static const char usage[] =
@@ -32,7 +34,9 @@ static const char usage[] =
 	"  --ro HOST::GUEST     the same, read-only\n"
 	"  --tmp GUEST          an empty folder in memory\n"
 	"  --env NAME=VALUE     --arg0 NAME     --files BYTES     --fuel N\n"
-	"  --get GUEST=HOST     copies a file out of a preopen after the run\n";
+	"  --get GUEST=HOST     copies a file out of a preopen after the run\n"
+	"  --guard FILE, --checks FILE   the module's native image, as its\n"
+	"                       bounds are; else it is interpreted\n";
 
 static _Noreturn void die(const char *what, const char *why)
 {
@@ -112,6 +116,10 @@ static bool option(const char *name, char *value)
 		opt.file_bytes = strtoull(value, NULL, 10);
 	} else if (strcmp(name, "--fuel") == 0) {
 		opt.fuel = strtoull(value, NULL, 10);
+	} else if (strcmp(name, "--guard") == 0 ||
+		strcmp(name, "--checks") == 0) {
+		opt.image = value;
+		opt.guard = strcmp(name, "--guard") == 0;
 	} else if (strcmp(name, "--get") == 0) {
 		opt.get_guest = value;
 		opt.get_host = strchr(value, '=');
@@ -243,12 +251,30 @@ static void copy_out(struct dj_wasi *w)
 	fclose(f);
 }
 
+static dj_status make_instance(struct dj_store *s, struct dj_wasi *w,
+	const struct dj_wasm_module *m, struct dj_instance **ret,
+	struct dj_link_error *err)
+{
+	uint8_t *image;
+	size_t len;
+
+	if (opt.image == NULL)
+		return dj_instance_new(s, m, dj_wasi_resolve, w, ret, err);
+	hostnative_begin();
+	image = read_file(opt.image, &len);
+	return dj_instance_new_native(s, m, image, len, &hostnative_target,
+		dj_wasi_resolve, w, ret, err);
+}
+
 static enum dj_trap run(struct dj_arena *arena, struct dj_wasi *w,
 	struct dj_store **ret)
 {
 	const struct dj_store_config config = { .mem = hostmem,
 		.max_memory_pages = 65536,
-		.fuel = opt.fuel };
+		.fuel = opt.fuel,
+		.native = opt.image != NULL,
+		.guard = opt.guard,
+		.exec = hostnative_exec };
 	struct dj_wasm_error err = { .text = "" };
 	struct dj_link_error link = { .what = "" };
 	struct dj_wasm_module *m;
@@ -264,8 +290,7 @@ static enum dj_trap run(struct dj_arena *arena, struct dj_wasi *w,
 	if (dj_store_init(arena, &config, ret) != DJ_OK)
 		die(opt.module, "no memory");
 	dj_wasi_set_store(w, *ret);
-	if (dj_instance_new(*ret, m, dj_wasi_resolve, w, &inst, &link) !=
-		DJ_OK) {
+	if (make_instance(*ret, w, m, &inst, &link) != DJ_OK) {
 		fprintf(stderr, "wasirun: import %u\n", link.import_index);
 		die(opt.module, link.what);
 	}
