@@ -204,17 +204,22 @@ static dj_status instantiate_native(struct script *s, struct unit *u,
 		.threads = 1,
 	};
 	static char why[256];
+	dj_status st = DJ_OK;
 
 	if (dj_aot_compile == NULL) {
 		err->what = "native code: no compiler in this program";
 		return DJ_E_UNSUPPORTED;
 	}
-	if (u->image == NULL &&
-		dj_aot_compile(m, &options, &u->image, &u->image_len, why,
-			sizeof(why)) != DJ_OK) {
-		err->what = why;
+	if (u->image == NULL)
+		st = dj_aot_compile(m, &options, &u->image, &u->image_len, why,
+			sizeof(why));
+	if (st != DJ_OK) {
+		/* Which function it is does not matter to the count. */
+		err->what = strstr(why, "instruction");
+		if (st != DJ_E_UNSUPPORTED || err->what == NULL)
+			err->what = why;
 		err->import_index = UINT32_MAX;
-		return DJ_E_SYS;
+		return st;
 	}
 	return dj_instance_new_native(s->store, m, u->image, u->image_len,
 		&hostnative_target, resolve, s, ret, err);

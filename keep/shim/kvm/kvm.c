@@ -8,7 +8,7 @@ const struct dj_shim_info dj_shim_info = {
 	.tee = 0x40,
 	.isa = 1,
 	.bounds = 1,
-	.native_code = 0,
+	.native_code = 1,
 	.cpu_level = 2,
 };
 

@@ -30,7 +30,8 @@ dj_ring0_pd:
 	.quad DJ_VM_REGION + RING3_DATA
 	.fill 503, 8, 0
 
-// Every vector ends the Keep, but the breakpoint that is the gate.
+// Every vector ends the Keep, but the breakpoint that is the gate, and a page
+// fault of ring 3, which ring 3 is told.
 #define GATE(dpl, at)                     \
 	.word (at) & 0xffff, SEL_CODE0;   \
 	.byte 0, 0x8e + ((dpl) << 5);     \
@@ -41,7 +42,11 @@ idt:
 	GATE(0, RING0_FATAL)
 	.endr
 	GATE(3, RING0_GATE)
-	.rept 252
+	.rept 10
+	GATE(0, RING0_FATAL)
+	.endr
+	GATE(0, RING0_FAULT)
+	.rept 241
 	GATE(0, RING0_FATAL)
 	.endr
 
@@ -81,6 +86,8 @@ boot_stack_end:
 dj_ring0_fatal:
 	movb $6, %al // DJ_HALT_FAULT
 	jmp dj_ring0_end
+	.org RING0_FAULT - RING0_CODE
+	jmp fault
 	.org RING0_GATE - RING0_CODE
 	.globl dj_ring0_gate
 dj_ring0_gate:
@@ -102,6 +109,18 @@ dj_ring0_gate:
 	jne dj_ring0_own
 	movl %edi, %eax
 	jmp dj_ring0_end
+// Error code, then rip, cs, flags, rsp, ss. What ring 3's registers held is
+// given up but for rbp: it never goes on where it was.
+fault:
+	testb $3, 16(%rsp)
+	je dj_ring0_fatal
+	addq $8, %rsp
+	movq (%rsp), %rdi
+	movq %cr2, %rsi
+	movq %rbp, %rdx
+	movq $dj_vm_fault, (%rsp)
+	movq $dj_vm_fault_stack + DJ_VM_FAULT_STACK, 24(%rsp)
+	iretq
 map:
 	call dj_ring0_map
 	iretq
@@ -151,6 +170,14 @@ dj_ring0_entry:
 dj_vm_start:
 	xorl %ebp, %ebp
 	call dj_vm_main
+	ud2
+
+	.section .text.dj_vm_fault, "ax", @progbits
+	.type dj_vm_fault, @function
+dj_vm_fault:
+	cld
+	xorl %ebp, %ebp
+	call dj_vm_on_fault
 	ud2
 
 // uint64_t dj_vm_gate(call, a, b, c)

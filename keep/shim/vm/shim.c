@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdbool.h>
+
 #include "keep/shim.h"
 #include "keep/shim/mapped/mapped.h"
 #include "keep/shim/vm/vm.h"
@@ -11,6 +13,20 @@ _Noreturn void dj_vm_main(void)
 {
 	dj_crypto_cpu(dj_vm_begin());
 	dj_keep_main();
+}
+
+_Alignas(16) uint8_t dj_vm_fault_stack[DJ_VM_FAULT_STACK];
+
+/* Once: the core leaves it for good, or the Keep ends. */
+_Noreturn void dj_vm_on_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
+{
+	static bool is_second;
+
+	if (!is_second) {
+		is_second = true;
+		dj_keep_fault(pc, addr, fp);
+	}
+	dj_shim_halt(DJ_HALT_FAULT);
 }
 
 void dj_shim_kick(void)

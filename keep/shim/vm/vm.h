@@ -32,6 +32,7 @@
 /* Fixed places in ring 0's code, so that the IDT is a constant. */
 #define RING0_CODE  0x00105000 /* after five pages of its data */
 #define RING0_FATAL RING0_CODE
+#define RING0_FAULT (RING0_CODE + 8)
 #define RING0_GATE  (RING0_CODE + 0x10)
 #define RING0_STACK (DJ_VM_TABLES + DJ_VM_TABLES_SIZE)
 
@@ -41,6 +42,8 @@
  */
 #define WINDOW     0x40000000
 #define WINDOW_END 0x8000000000
+
+#define DJ_VM_FAULT_STACK 0x4000
 
 /* Page table entries, with accessed and dirty set: the processor never
  * writes to one. */
@@ -91,5 +94,8 @@ uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages);
 uint64_t dj_ring0_exec(uint64_t addr, uint64_t on, uint64_t pages);
 uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages);
 _Noreturn void dj_ring0_fatal(void);
+extern uint8_t dj_vm_fault_stack[DJ_VM_FAULT_STACK];
 _Noreturn void dj_vm_main(void);
+/* Ring 3's end of a page fault of its own, on a stack for that. */
+_Noreturn void dj_vm_on_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp);
 #endif
