@@ -137,8 +137,7 @@ static void check_tee(struct dj_cli *cli, struct report *r,
 
 static void check_others(struct report *r)
 {
-	static const char *const names[] = { "snp", "tdx", "sgx", "sanctum",
-		"pef" };
+	static const char *const names[] = { "tdx", "sgx", "sanctum", "pef" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct row *row = add(r, names[i], false);
@@ -224,6 +223,8 @@ static int run(struct dj_cli *cli)
 	check_programs(r);
 	check_tee(cli, r, &s, "process");
 	check_tee(cli, r, &s, "kvm");
+	check_tee(cli, r, &s, "snp");
+	check_tee(cli, r, &s, "snp-emu");
 	check_others(r);
 	/* A TEE that is not in this build is an answer here, not an error. */
 	status = r->best != NULL &&
