@@ -89,12 +89,14 @@ static bool is_range(uint64_t offset, uint64_t len)
 static int create(const struct sgx_enclave_create *arg)
 {
 	struct dj_emu_cpu *c = &dj_emu_cpu;
-	struct dj_rd r = dj_rd_of((const void *)(uintptr_t)arg->src, PAGE);
-	uint64_t size = dj_rd_u64le(&r);
-	uint64_t base = dj_rd_u64le(&r);
+	uint64_t size, base;
+	struct dj_rd r;
 
 	if (c->is_created)
 		return fail(EINVAL);
+	r = dj_rd_of((const void *)(uintptr_t)arg->src, PAGE);
+	size = dj_rd_u64le(&r);
+	base = dj_rd_u64le(&r);
 	c->ssa_pages = dj_rd_u32le(&r);
 	c->misc = dj_rd_u32le(&r);
 	dj_rd_zero(&r, 24);

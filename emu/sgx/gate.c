@@ -242,9 +242,9 @@ static bool is_enclu(const struct dj_emu_regs *r, bool is_in)
 {
 	uint16_t e;
 
+	/* It was fetched, so it can be read. */
 	if (!is_in)
-		return r->rip > (uintptr_t)dj_emu_aep &&
-			r->rip < (uintptr_t)dj_emu_fault_here &&
+		return r->rip % 4096 <= 4096 - 3 &&
 			memcmp((const void *)(uintptr_t)r->rip, site, 3) == 0;
 	e = *dj_emu_page(r->rip - DJ_SGX_BASE);
 	return (e & DJ_SGX_X) != 0 && (e & DJ_SGX_R) != 0 &&

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "emu/sgx/cpu.h"
+#include "host/launch/sgx.h"
+#include "lib/base/wr.h"
+#include "lib/evidence/sgx.h"
+#include "lib/proto/hostcall.h"
+#include "tests/tap.h"
+
+/*
+ * The SGX image itself, built/keep/sgx.elf, in the emulated processor, under a
+ * host that enters it in every way: what of a host's registers gets in, and
+ * what of the Keep's gets out. Each test is a process of its own, for there is
+ * one processor in each.
+ */
+#define PAGE      4096
+#define ALLOWED   0x202ull /* RFLAGS at exit: nothing but IF */
+#define FLAG_BITS 10
+
+static struct dj_sgx_machine machine = { .control = dj_emu_control,
+	.map = dj_emu_map,
+	.protect = dj_emu_protect,
+	.enter = dj_emu_enter };
+static uint8_t image_file[1 << 20];
+static size_t image_len;
+static uint8_t sigstruct[DJ_SGX_SIGSTRUCT];
+static struct dj_image img;
+static uint64_t tcs;
+static bool patched;
+
+/* The whole register file, for the assembly below. */
+struct file {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp; /* 0 .. 48 */
+	uint64_t r[8];                              /* 56: R8 .. R15 */
+	uint64_t flags, rsp;                        /* 120, 128 */
+	uint8_t pad[8];
+	uint8_t fx[512] __attribute__((aligned(16))); /* 144 */
+} __attribute__((aligned(16)));
+
+static struct file in, out;
+uint64_t probe_rsp, probe_in, probe_out, probe_patched;
+void probe_enter(void);
+void dj_emu_gate(void);
+
+__asm__(".text\n"
+	".globl probe_enter\n"
+	"probe_enter:\n"
+	"	endbr64\n"
+	"	pushq %rbx\n	pushq %rbp\n	pushq %r12\n"
+	"	pushq %r13\n	pushq %r14\n	pushq %r15\n"
+	"	movq %rsp, probe_rsp(%rip)\n"
+	"	movq probe_in(%rip), %rax\n"
+	"	fxrstor64 144(%rax)\n"
+	"	movq 8(%rax), %rbx\n	movq 16(%rax), %rcx\n"
+	"	movq 24(%rax), %rdx\n	movq 32(%rax), %rsi\n"
+	"	movq 40(%rax), %rdi\n	movq 48(%rax), %rbp\n"
+	"	movq 56(%rax), %r8\n	movq 64(%rax), %r9\n"
+	"	movq 72(%rax), %r10\n	movq 80(%rax), %r11\n"
+	"	movq 88(%rax), %r12\n	movq 96(%rax), %r13\n"
+	"	movq 104(%rax), %r14\n	movq 112(%rax), %r15\n"
+	"	cmpb $0, probe_patched(%rip)\n"
+	"	pushq 120(%rax)\n"
+	"	movq (%rax), %rax\n"
+	"	jne 1f\n"
+	"	popfq\n"
+	"	.byte 0x0f, 0x01, 0xd7\n"
+	"	jmp 2f\n"
+	"1:	popfq\n"
+	"	call dj_emu_gate\n"
+	"2:	pushfq\n"
+	"	pushq %rax\n"
+	"	movq probe_out(%rip), %rax\n"
+	"	fxsave64 144(%rax)\n"
+	"	movq %rbx, 8(%rax)\n	movq %rcx, 16(%rax)\n"
+	"	movq %rdx, 24(%rax)\n	movq %rsi, 32(%rax)\n"
+	"	movq %rdi, 40(%rax)\n	movq %rbp, 48(%rax)\n"
+	"	movq %r8, 56(%rax)\n	movq %r9, 64(%rax)\n"
+	"	movq %r10, 72(%rax)\n	movq %r11, 80(%rax)\n"
+	"	movq %r12, 88(%rax)\n	movq %r13, 96(%rax)\n"
+	"	movq %r14, 104(%rax)\n	movq %r15, 112(%rax)\n"
+	"	popq (%rax)\n"
+	"	popq 120(%rax)\n"
+	"	movq %rsp, 128(%rax)\n"
+	"	movq probe_rsp(%rip), %rsp\n"
+	"	pushq $2\n	popfq\n"
+	"	popq %r15\n	popq %r14\n	popq %r13\n"
+	"	popq %r12\n	popq %rbp\n	popq %rbx\n"
+	"	ret\n");
+
+static uint64_t rnd(void)
+{
+	static uint64_t s = 88172645463325252ull;
+
+	s ^= s << 13;
+	s ^= s >> 7;
+	s ^= s << 17;
+	return s;
+}
+
+static bool slurp(const char *path, void *dst, size_t cap, size_t *ret)
+{
+	FILE *f = fopen(path, "rb");
+
+	*ret = f == NULL ? 0 : fread(dst, 1, cap, f);
+	return f != NULL && fclose(f) == 0;
+}
+
+static void map_region(void)
+{
+	struct dj_hc_host line = { .magic = DJ_HC_MAGIC };
+	void *p = mmap((void *)(uintptr_t)DJ_SGX_REGION, DJ_HC_REGION_SIZE,
+		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		-1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	memcpy((uint8_t *)p + DJ_HC_HOST_OFF, &line, sizeof(line));
+}
+
+/* An enclave that was never entered; false, with what failed said. */
+static bool build(void)
+{
+	const char *wrong;
+	uint8_t offline[32];
+
+	memset(dj_emu_cpu.fuses, 7, 32);
+	dj_emu_cpu.is_patched = patched;
+	probe_patched = patched;
+	if (!ok(dj_emu_gate_init()))
+		return false;
+	map_region();
+	wrong = dj_sgx_build(&machine, &img, sigstruct);
+	if (wrong != NULL)
+		printf("# %s: %s\n", wrong, strerror(errno));
+	tcs = dj_sgx_tcs_addr(&img);
+	eq_u64(dj_sgx_measure(&img, offline), DJ_OK);
+	eq_mem(dj_emu_cpu.mrenclave, offline, 32);
+	return ok(wrong == NULL);
+}
+
+/* The machine's clean state, to change single things of. */
+static void quiet(void)
+{
+	static const uint32_t mxcsr = 0x1f80;
+	static const uint16_t fcw = 0x37f;
+
+	memset(&in, 0, sizeof(in));
+	in.rax = DJ_SGX_EENTER;
+	in.rbx = tcs;
+	in.rcx = 0x1234000; /* AEP: only told back */
+	in.flags = 2;
+	memcpy(in.fx, &fcw, 2);
+	memcpy(in.fx + 24, &mxcsr, 4);
+	probe_in = (uintptr_t)&in;
+	probe_out = (uintptr_t)&out;
+}
+
+/* Nothing but what the call needs came out. */
+static bool is_clean(void)
+{
+	static const uint8_t zero[256];
+	uint32_t mxcsr;
+	uint16_t fcw;
+	uint64_t any = 0;
+
+	for (int i = 1; i < 8; i++)
+		any |= out.r[i];
+	memcpy(&mxcsr, out.fx + 24, 4);
+	memcpy(&fcw, out.fx, 2);
+	return ok(out.rax == DJ_SGX_EEXIT) & ok(out.rcx == in.rcx) &
+		ok(out.rbp == in.rbp) & ok(out.rsp == probe_rsp) &
+		ok(any == 0) & ok((out.flags & ~0x200ull) == 2) &
+		ok(mxcsr == 0x1f80) & ok(fcw == 0x37f) & ok(out.fx[4] == 0) &
+		ok(memcmp(out.fx + 160, zero, 256) == 0) &
+		ok(out.rdi == DJ_SGX_CALL_KICK || out.rdi == DJ_SGX_CALL_WAIT) &
+		ok(out.rsi == 0 && out.rdx == 0 && out.r[0] == 0);
+}
+
+/* Runs it in a process of its own; its checks count here. */
+static void alone(bool is_patched, void (*fn)(void))
+{
+	int status = 0;
+	pid_t pid;
+
+#ifdef __SANITIZE_ADDRESS__
+	skip("an enclave's addresses are the sanitizer's own");
+	return;
+#endif
+	fflush(stdout);
+	patched = is_patched;
+	pid = fork();
+	if (pid == 0) {
+		tap_bad = 0;
+		if (build())
+			fn();
+		fflush(stdout);
+		_exit(tap_bad > 99 ? 99 : tap_bad);
+	}
+	eq_u64(waitpid(pid, &status, 0), pid);
+	eq_u64(status, 0);
+}
+
+static void flags(void)
+{
+	static const uint64_t bits[FLAG_BITS] = { 1, 4, 0x10, 0x40, 0x80, 0x400,
+		0x800, 0x4000, 0x40000, 0x200000 };
+	bool good = true;
+
+	quiet();
+	for (uint32_t set = 0; set < 1u << FLAG_BITS && good; set++) {
+		in.flags = 2;
+		for (int i = 0; i < FLAG_BITS; i++)
+			in.flags |= (set >> i & 1) != 0 ? bits[i] : 0;
+		probe_enter();
+		good = is_clean();
+	}
+}
+
+static void registers(void)
+{
+	bool good = true;
+
+	quiet();
+	for (int n = 0; n < 256 && good; n++) {
+		uint64_t *g[] = { &in.rdx, &in.rsi, &in.rbp };
+
+		for (size_t i = 0; i < 3; i++)
+			*g[i] = rnd();
+		/* The answer of a call; at the first entry the hint. */
+		in.rdi = n == 0 ? 0 : rnd();
+		for (int i = 0; i < 8; i++)
+			in.r[i] = rnd();
+		for (size_t i = 160; i < 416; i++)
+			in.fx[i] = (uint8_t)rnd();
+		for (size_t i = 32; i < 160; i++)
+			in.fx[i] = (i - 32) % 16 < 10 ? (uint8_t)rnd() : 0;
+		in.fx[0] = (uint8_t)rnd();
+		in.fx[1] = (uint8_t)(rnd() & 0x0f);
+		in.fx[4] = (uint8_t)rnd();
+		in.fx[24] = (uint8_t)rnd() & 0x40; /* DAZ, no flags up */
+		in.fx[25] = (uint8_t)(rnd() | 0x1f) & 0xff;
+		in.fx[24] |= 0x80;
+		/* All exceptions masked here: they would be the host's own. */
+		in.fx[0] |= 0x3f;
+		in.flags = 2 | (rnd() & 0x244cd5);
+		probe_enter();
+		good = is_clean();
+	}
+}
+
+static void faults_at(uint64_t where, unsigned function, uint16_t vector)
+{
+	struct sgx_enclave_run run = { .tcs = where };
+	struct dj_sgx_left left;
+
+	eq_u64(dj_sgx_enter(machine.enter, 0, function, &run, &left), -EFAULT);
+	eq_u64(run.function, function);
+	eq_u64(run.exception_vector, vector);
+}
+
+static void wrong_tcs(void)
+{
+	faults_at(tcs + 8, DJ_SGX_EENTER, 13);
+	faults_at(tcs + PAGE, DJ_SGX_EENTER, 14);
+	faults_at(DJ_SGX_BASE, DJ_SGX_EENTER, 14);
+	faults_at(DJ_SGX_BASE - PAGE, DJ_SGX_EENTER, 14);
+	faults_at((uint64_t)DJ_SGX_BASE + DJ_SGX_SIZE, DJ_SGX_EENTER, 14);
+	faults_at(0, DJ_SGX_EENTER, 14);
+	/* Nothing was interrupted. */
+	faults_at(tcs, DJ_SGX_ERESUME, 13);
+	quiet();
+	probe_enter();
+	ok(is_clean());
+	/* Out by a call is not interrupted either. */
+	faults_at(tcs, DJ_SGX_ERESUME, 13);
+}
+
+/* Until it sleeps: what it does next is to look at the region. */
+static void enter_and_take_its_region(void)
+{
+	quiet();
+	do {
+		probe_enter();
+		ok(is_clean());
+	} while (tap_bad == 0 && out.rdi != DJ_SGX_CALL_WAIT);
+	munmap((void *)(uintptr_t)DJ_SGX_REGION, DJ_HC_REGION_SIZE);
+}
+
+static void fault_inside(void)
+{
+	struct sgx_enclave_run run = { .tcs = tcs };
+	struct dj_sgx_left left;
+	struct dj_hc_keep line;
+
+	enter_and_take_its_region();
+	eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_EENTER, &run, &left),
+		-EFAULT);
+	eq_u64(run.function, DJ_SGX_ERESUME);
+	eq_u64(run.exception_vector, 14);
+	eq_u64(run.exception_addr & 0xfff, 0);
+	/* Nor is there anything of the Keep in the registers. */
+	eq_u64(dj_emu_cpu.tcs[0].cssa, 1);
+	map_region();
+	quiet();
+	probe_enter();
+	eq_u64(out.rdi, DJ_SGX_CALL_HALT);
+	eq_u64(out.rsi, DJ_HALT_FAULT);
+	eq_u64(out.rdx | out.r[0] | out.r[1] | out.r[7], 0);
+	memcpy(&line, (void *)(uintptr_t)(DJ_SGX_REGION + DJ_HC_KEEP_OFF),
+		sizeof(line));
+	eq_u64(line.op, DJ_HC_HALT);
+	eq_u64(line.arg, DJ_HALT_FAULT);
+	/* It says so again, and resumed it gets nowhere. */
+	probe_enter();
+	eq_u64(out.rdi, DJ_SGX_CALL_HALT);
+	for (int i = 0; i < 3; i++) {
+		eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_ERESUME, &run,
+			       &left),
+			-EFAULT);
+		eq_u64(run.exception_vector, 6);
+	}
+}
+
+static void fault_in_the_handler(void)
+{
+	enter_and_take_its_region();
+	for (int i = 0; i < 2; i++) {
+		struct sgx_enclave_run run = { .tcs = tcs };
+		struct dj_sgx_left left;
+
+		eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_EENTER, &run,
+			       &left),
+			-EFAULT);
+		eq_u64(run.function, DJ_SGX_ERESUME);
+	}
+	eq_u64(dj_emu_cpu.tcs[0].cssa, 2);
+	/* No frame is left. */
+	faults_at(tcs, DJ_SGX_EENTER, 13);
+}
+
+static void interrupts(void)
+{
+	const struct itimerval often = { { 0, 53 }, { 0, 53 } };
+	const struct itimerval never = { 0 };
+	uint64_t before = dj_emu_cpu.exits;
+	bool good = true;
+
+	quiet();
+	setitimer(ITIMER_REAL, &often, NULL);
+	/* By the loader's way in: AEP has to be one. */
+	for (int i = 0; i < 20000 && good; i++) {
+		struct sgx_enclave_run run = { .tcs = tcs };
+		struct dj_sgx_left left;
+
+		good = ok(dj_sgx_enter(machine.enter, 0, DJ_SGX_EENTER, &run,
+				  &left) == 0) &&
+			ok(left.rdi == DJ_SGX_CALL_KICK ||
+				left.rdi == DJ_SGX_CALL_WAIT);
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	ok(dj_emu_cpu.exits > before);
+	eq_u64(dj_emu_cpu.tcs[0].cssa, 0);
+}
+
+static int control(unsigned long request, void *arg)
+{
+	errno = 0;
+	return dj_emu_control(NULL, request, arg) == 0 ? 0 : errno;
+}
+
+static void driver(void)
+{
+	struct sgx_enclave_create c = { 0 };
+	struct sgx_enclave_init i = { 0 };
+	uint8_t page[PAGE] __attribute__((aligned(PAGE))) = { 0 };
+	uint64_t secinfo[8] = { DJ_SGX_REG | DJ_SGX_R | DJ_SGX_W };
+	struct sgx_enclave_add_pages a = { .src = (uintptr_t)page,
+		.offset = DJ_SGX_WINDOW,
+		.length = PAGE,
+		.secinfo = (uintptr_t)secinfo };
+	struct sgx_enclave_remove_pages r = { .length = PAGE };
+	struct sgx_enclave_modify_types t = { .offset = DJ_SGX_WINDOW,
+		.length = PAGE,
+		.page_type = 4 };
+
+	eq_u64(control(SGX_IOC_ENCLAVE_CREATE, &c), EINVAL);
+	eq_u64(control(SGX_IOC_ENCLAVE_INIT, &i), EINVAL);
+	eq_u64(control(SGX_IOC_ENCLAVE_ADD_PAGES, &a), EINVAL);
+	/* No page goes that the enclave has not let go. */
+	eq_u64(control(SGX_IOC_ENCLAVE_REMOVE_PAGES, &r), EPERM);
+	eq_u64(control(SGX_IOC_ENCLAVE_MODIFY_TYPES, &t), EFAULT);
+	eq_u64(control(0, NULL), ENOTTY);
+	/* No page gets more than it was measured with. */
+	ok(!dj_emu_map(NULL, DJ_SGX_BASE, PAGE, PROT_READ | PROT_WRITE));
+	ok(!dj_emu_map(NULL, tcs, PAGE, PROT_READ | PROT_EXEC));
+	ok(!dj_emu_map(NULL, DJ_SGX_BASE - PAGE, PAGE, PROT_READ));
+}
+
+/* EGETKEY as the enclave would do it, with operands in its own data. */
+static uint64_t get_key(const struct dj_sgx_keyrequest *q, uint8_t ret[16])
+{
+	uint64_t at = img.segments[img.segment_count - 1].addr + PAGE;
+	struct dj_emu_regs r = { .rax = DJ_SGX_EGETKEY,
+		.rbx = at,
+		.rcx = at + 512,
+		.rip = img.entry };
+
+	dj_sgx_keyrequest_write(q, (uint8_t *)(uintptr_t)at);
+	memset((void *)(uintptr_t)(at + 512), 0, 16);
+	dj_emu_cpu.inside = &dj_emu_cpu.tcs[0];
+	dj_emu_enclu(&r, 3);
+	dj_emu_cpu.inside = NULL;
+	memcpy(ret, (void *)(uintptr_t)(at + 512), 16);
+	return r.rax;
+}
+
+static bool same(const struct dj_sgx_keyrequest *q, const uint8_t want[16])
+{
+	uint8_t key[16];
+
+	return get_key(q, key) == 0 && memcmp(key, want, 16) == 0;
+}
+
+static void sealing(void)
+{
+	struct dj_sgx_keyrequest q = { .name = DJ_SGX_KEY_SEAL,
+		.policy = DJ_SGX_POLICY_MRENCLAVE,
+		.flags_mask = UINT64_MAX,
+		.xfrm_mask = UINT64_MAX,
+		.miscmask = UINT32_MAX,
+		.isvsvn = 1 };
+	struct dj_emu_cpu *c = &dj_emu_cpu;
+	struct dj_sgx_keyrequest by_signer = q, other;
+	uint8_t mine[16], signers[16], key[16];
+
+	by_signer.policy = DJ_SGX_POLICY_MRSIGNER;
+	eq_u64(get_key(&q, mine), 0);
+	eq_u64(get_key(&by_signer, signers), 0);
+	ok(memcmp(mine, signers, 16) != 0);
+	ok(same(&q, mine));
+	/* Another image, of the same signer. */
+	c->mrenclave[0] ^= 1;
+	ok(!same(&q, mine) && same(&by_signer, signers));
+	c->mrenclave[0] ^= 1;
+	/* The same image, of another signer. */
+	c->mrsigner[0] ^= 1;
+	ok(same(&q, mine) && !same(&by_signer, signers));
+	c->mrsigner[0] ^= 1;
+	/* A debug enclave, another processor, another purpose. */
+	c->flags ^= DJ_SGX_ATTR(DJ_SGX_ATTR_DEBUG);
+	ok(!same(&q, mine) && !same(&by_signer, signers));
+	c->flags ^= DJ_SGX_ATTR(DJ_SGX_ATTR_DEBUG);
+	c->fuses[31] ^= 1;
+	ok(!same(&q, mine) && !same(&by_signer, signers));
+	c->fuses[31] ^= 1;
+	other = q;
+	other.keyid[0] = 1;
+	ok(!same(&other, mine));
+	/* Older ones of its own, never newer ones. */
+	other = q;
+	other.isvsvn = 0;
+	eq_u64(get_key(&other, key), 0);
+	ok(memcmp(key, mine, 16) != 0);
+	other.isvsvn = 2;
+	eq_u64(get_key(&other, key), 64);
+	other = q;
+	other.cpusvn[15] = 2;
+	eq_u64(get_key(&other, key), 32);
+	other = q;
+	other.name = DJ_SGX_KEY_PROVISION;
+	eq_u64(get_key(&other, key), 2);
+	other.name = 9;
+	eq_u64(get_key(&other, key), 256);
+	ok(same(&q, mine));
+}
+
+/* Nothing that anybody changed in the enclave starts. */
+static void unsigned_(void)
+{
+	int status = 0;
+	pid_t pid;
+
+	for (int what = 0; what < 3; what++) {
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0) {
+			const char *wrong;
+
+			/* A bit of code, of the signature, of what is signed. */
+			image_file[img.segments[1].file_off + 100] ^= what == 0;
+			sigstruct[600] ^= what == 1;
+			sigstruct[960] ^= what == 2;
+			map_region();
+			wrong = dj_sgx_build(&machine, &img, sigstruct);
+			_exit(wrong != NULL && errno == EPERM ? 0 : 1);
+		}
+		eq_u64(waitpid(pid, &status, 0), pid);
+		eq_u64(status, 0);
+	}
+}
+
+#define BOTH(name, sentence)                   \
+	static void sentence##_by_faults(void) \
+	{                                      \
+		alone(false, name);            \
+	}                                      \
+	static void sentence##_by_calls(void)  \
+	{                                      \
+		alone(true, name);             \
+	}
+BOTH(flags, no_flag_of_the_host_matters)
+BOTH(registers, no_register_of_a_host_gets_in_and_none_of_ours_out)
+BOTH(wrong_tcs, only_the_tcs_is_entered_and_only_what_was_interrupted_resumed)
+BOTH(fault_inside, a_keep_that_faulted_says_so_and_never_runs_on)
+BOTH(fault_in_the_handler, a_fault_in_the_handler_leaves_no_way_in)
+BOTH(interrupts, interrupts_change_nothing)
+BOTH(driver, the_driver_refuses_what_the_kernel_refuses)
+BOTH(sealing, a_sealing_key_is_for_whom_its_policy_names)
+
+static void what_was_changed_or_not_signed_does_not_start(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	skip("an enclave's addresses are the sanitizer's own");
+#else
+	unsigned_();
+#endif
+}
+
+int main(void)
+{
+	size_t n;
+
+	dj_image_use_cpu();
+	if (!slurp("build/keep/sgx.elf", image_file, sizeof(image_file),
+		    &image_len) ||
+		!slurp("build/keep/sgx.sig", sigstruct, sizeof(sigstruct),
+			&n) ||
+		dj_image_parse(image_file, image_len, &img) != DJ_OK) {
+		printf("1..0 # SKIP no build/keep/sgx.elf and its signature\n");
+		return 1;
+	}
+	RUN(no_flag_of_the_host_matters_by_faults);
+	RUN(no_flag_of_the_host_matters_by_calls);
+	RUN(no_register_of_a_host_gets_in_and_none_of_ours_out_by_faults);
+	RUN(no_register_of_a_host_gets_in_and_none_of_ours_out_by_calls);
+	RUN(only_the_tcs_is_entered_and_only_what_was_interrupted_resumed_by_faults);
+	RUN(only_the_tcs_is_entered_and_only_what_was_interrupted_resumed_by_calls);
+	RUN(a_keep_that_faulted_says_so_and_never_runs_on_by_faults);
+	RUN(a_keep_that_faulted_says_so_and_never_runs_on_by_calls);
+	RUN(a_fault_in_the_handler_leaves_no_way_in_by_faults);
+	RUN(a_fault_in_the_handler_leaves_no_way_in_by_calls);
+	RUN(interrupts_change_nothing_by_faults);
+	RUN(interrupts_change_nothing_by_calls);
+	RUN(the_driver_refuses_what_the_kernel_refuses_by_faults);
+	RUN(the_driver_refuses_what_the_kernel_refuses_by_calls);
+	RUN(a_sealing_key_is_for_whom_its_policy_names_by_faults);
+	RUN(a_sealing_key_is_for_whom_its_policy_names_by_calls);
+	RUN(what_was_changed_or_not_signed_does_not_start);
+	return done();
+}
