@@ -163,6 +163,8 @@ uint8_t dj_sgx_run(const struct dj_sgx_keep *k)
 	struct dj_sgx_left left;
 	uint8_t code;
 
+	/* One call for both: a Keep that is resumed leaves with the stack it was
+	 * entered with, whose frame must be this one again. */
 	for (;;) {
 		int r = dj_sgx_enter(k->machine->enter, answer, function, &run,
 			&left);

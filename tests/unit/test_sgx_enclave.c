@@ -48,6 +48,7 @@ struct file {
 static struct file in, out;
 uint64_t probe_rsp, probe_in, probe_out, probe_patched;
 void probe_enter(void);
+void probe_back(void);
 void dj_emu_gate(void);
 
 __asm__(".text\n"
@@ -75,6 +76,8 @@ __asm__(".text\n"
 	"	jmp 2f\n"
 	"1:	popfq\n"
 	"	call dj_emu_gate\n"
+	".globl probe_back\n"
+	"probe_back:\n"
 	"2:	pushfq\n"
 	"	pushq %rax\n"
 	"	movq probe_out(%rip), %rax\n"
@@ -224,35 +227,102 @@ static void flags(void)
 	}
 }
 
+/* Everything that a host can choose, but for where it is to go back to. */
+static void dirty(bool is_first)
+{
+	in.rdx = rnd();
+	in.rsi = rnd();
+	in.rbp = rnd();
+	/* The answer of a call; at the first entry the hint. */
+	in.rdi = is_first ? 0 : rnd();
+	for (int i = 0; i < 8; i++)
+		in.r[i] = rnd();
+	for (size_t i = 160; i < 416; i++)
+		in.fx[i] = (uint8_t)rnd();
+	for (size_t i = 32; i < 160; i++)
+		in.fx[i] = (i - 32) % 16 < 10 ? (uint8_t)rnd() : 0;
+	in.fx[0] = (uint8_t)rnd();
+	in.fx[1] = (uint8_t)(rnd() & 0x0f);
+	in.fx[4] = (uint8_t)rnd();
+	in.fx[24] = (uint8_t)rnd() & 0x40; /* DAZ, no flags up */
+	in.fx[25] = (uint8_t)(rnd() | 0x1f) & 0xff;
+	in.fx[24] |= 0x80;
+	/* All exceptions masked here: they would be the host's own. */
+	in.fx[0] |= 0x3f;
+	in.flags = 2 | (rnd() & 0x244cd5);
+}
+
 static void registers(void)
 {
 	bool good = true;
 
 	quiet();
 	for (int n = 0; n < 256 && good; n++) {
-		uint64_t *g[] = { &in.rdx, &in.rsi, &in.rbp };
-
-		for (size_t i = 0; i < 3; i++)
-			*g[i] = rnd();
-		/* The answer of a call; at the first entry the hint. */
-		in.rdi = n == 0 ? 0 : rnd();
-		for (int i = 0; i < 8; i++)
-			in.r[i] = rnd();
-		for (size_t i = 160; i < 416; i++)
-			in.fx[i] = (uint8_t)rnd();
-		for (size_t i = 32; i < 160; i++)
-			in.fx[i] = (i - 32) % 16 < 10 ? (uint8_t)rnd() : 0;
-		in.fx[0] = (uint8_t)rnd();
-		in.fx[1] = (uint8_t)(rnd() & 0x0f);
-		in.fx[4] = (uint8_t)rnd();
-		in.fx[24] = (uint8_t)rnd() & 0x40; /* DAZ, no flags up */
-		in.fx[25] = (uint8_t)(rnd() | 0x1f) & 0xff;
-		in.fx[24] |= 0x80;
-		/* All exceptions masked here: they would be the host's own. */
-		in.fx[0] |= 0x3f;
-		in.flags = 2 | (rnd() & 0x244cd5);
+		dirty(n == 0);
 		probe_enter();
 		good = is_clean();
+	}
+}
+
+/* The state at the first look at the region, which SSA has: is anything of
+ * the host's in it? */
+static bool is_ours(void)
+{
+	const uint8_t *frame = (const uint8_t *)(uintptr_t)(DJ_SGX_BASE +
+		dj_emu_cpu.tcs[0].is.ossa);
+	uint64_t gpr[18];
+	uint32_t mxcsr;
+	uint16_t fcw;
+	bool good = true;
+
+	memcpy(gpr, frame + PAGE - 184, sizeof(gpr));
+	for (int i = 0; i < 16; i++) {
+		good &= ok(gpr[i] != in.rdx) & ok(gpr[i] != in.rsi) &
+			ok(gpr[i] != in.rbp) & ok(gpr[i] != in.rdi);
+		for (int k = 0; k < 8; k++)
+			good &= ok(gpr[i] != in.r[k]);
+	}
+	memcpy(&mxcsr, frame + 24, 4);
+	memcpy(&fcw, frame, 2);
+	for (size_t i = 0; i < 256; i += 8)
+		for (size_t k = 0; k < 256; k += 8)
+			good &= memcmp(frame + 160 + i, in.fx + 160 + k, 8) !=
+				0;
+	return ok(good) & ok((gpr[16] & 0x244500) == 0) & ok(mxcsr == 0x1f80) &
+		ok(fcw == 0x37f) & ok(frame[4] == 0);
+}
+
+static void inside(void)
+{
+	void *region = (void *)(uintptr_t)DJ_SGX_REGION;
+	static uint64_t frame[64];
+	bool good = true;
+
+	quiet();
+	for (int n = 0; n < 256 && good; n++) {
+		struct sgx_enclave_run run = { .tcs = tcs };
+
+		/* Asleep, it looks at the region first when it wakes. */
+		in.rax = DJ_SGX_EENTER;
+		in.rdi = 0;
+		do
+			probe_enter();
+		while (out.rdi == DJ_SGX_CALL_KICK);
+		dirty(false);
+		/* A frame of dj_emu_enter()'s, which tells of the fault. */
+		in.rbp = (uintptr_t)&frame[40];
+		frame[41] = (uintptr_t)probe_back;
+		frame[42] = (uintptr_t)&run;
+		(void)mprotect(region, DJ_HC_REGION_SIZE, PROT_NONE);
+		probe_enter();
+		(void)mprotect(region, DJ_HC_REGION_SIZE,
+			PROT_READ | PROT_WRITE);
+		good = ok(run.exception_vector == 14) & is_ours();
+		/* From the very frame that entered: that is where it goes. */
+		in.rax = DJ_SGX_ERESUME;
+		probe_enter();
+		good &= ok(out.rdi == DJ_SGX_CALL_KICK ||
+			out.rdi == DJ_SGX_CALL_WAIT);
 	}
 }
 
@@ -518,6 +588,7 @@ static void unsigned_(void)
 	}
 BOTH(flags, no_flag_of_the_host_matters)
 BOTH(registers, no_register_of_a_host_gets_in_and_none_of_ours_out)
+BOTH(inside, inside_nothing_of_the_host_is_left)
 BOTH(wrong_tcs, only_the_tcs_is_entered_and_only_what_was_interrupted_resumed)
 BOTH(fault_inside, a_keep_that_faulted_says_so_and_never_runs_on)
 BOTH(fault_in_the_handler, a_fault_in_the_handler_leaves_no_way_in)
@@ -551,6 +622,8 @@ int main(void)
 	RUN(no_flag_of_the_host_matters_by_calls);
 	RUN(no_register_of_a_host_gets_in_and_none_of_ours_out_by_faults);
 	RUN(no_register_of_a_host_gets_in_and_none_of_ours_out_by_calls);
+	RUN(inside_nothing_of_the_host_is_left_by_faults);
+	RUN(inside_nothing_of_the_host_is_left_by_calls);
 	RUN(only_the_tcs_is_entered_and_only_what_was_interrupted_resumed_by_faults);
 	RUN(only_the_tcs_is_entered_and_only_what_was_interrupted_resumed_by_calls);
 	RUN(a_keep_that_faulted_says_so_and_never_runs_on_by_faults);
