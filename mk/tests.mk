@@ -151,6 +151,8 @@ $(P)/tests/unit/test_vmm $(P)/tests/unit/test_vmm_snp: $(B)/host/vmm/exit.c.o \
 
 # The enclave in the emulated processor, by the loader.
 $(P)/tests/unit/test_sgx_enclave: $(call obj,$(SGX_LOADER_SRC)) | build/keep/sgx.sig
+$(P)/tests/unit/test_sgx_loader: $(call obj,$(SGX_LOADER_SRC) host/launch/sgx_device.c) \
+		| build/keep/sgx.sig
 
 # What a host can force into a VM, in our own VMM.
 build/tests/vm_inject: build/host/tests/vm_inject/main.c.o build/host/host/vmm/vmm.c.o \
