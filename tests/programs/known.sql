@@ -1,0 +1,22 @@
+CREATE TABLE t(id INTEGER PRIMARY KEY, k TEXT, v REAL);
+CREATE INDEX tk ON t(k, v);
+BEGIN;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+INSERT INTO t SELECT i, printf('key-%05d', (i * 7919) % 20011), (i * 31 % 1009) / 8.0 FROM n;
+COMMIT;
+SELECT count(*), sum(v), min(k), max(k) FROM t;
+BEGIN;
+DELETE FROM t WHERE id % 2 = 0;
+SELECT count(*) FROM t;
+ROLLBACK;
+SELECT count(*) FROM t;
+UPDATE t SET v = v + 0.5 WHERE k LIKE 'key-1%';
+SELECT k, v FROM t WHERE k BETWEEN 'key-10000' AND 'key-10020' ORDER BY v DESC, k LIMIT 7;
+CREATE TABLE u AS SELECT id % 10 AS g, avg(v) AS a, count(*) AS c FROM t GROUP BY g;
+SELECT t.id, u.g, round(u.a, 6) FROM t JOIN u ON t.id % 10 = u.g WHERE t.id < 5 ORDER BY t.id;
+SELECT group_concat(substr(k, 5), ' ') FROM (SELECT k FROM t ORDER BY k LIMIT 10);
+SELECT i, sum(i) OVER (ORDER BY i ROWS 2 PRECEDING) FROM (SELECT 1 AS i UNION SELECT 2 UNION SELECT 3 UNION SELECT 4);
+SELECT json_extract('{"a":[1,2,{"b":"c"}]}', '$.a[2].b'), hex(zeroblob(4)), upper('straße'), strftime('%Y-%m-%d', 86400 * 365, 'unixepoch');
+PRAGMA integrity_check;
+VACUUM;
+SELECT count(*) FROM t;
