@@ -220,7 +220,7 @@ static size_t write_info(uint8_t dst[static DJ_OFFER_INFO_SIZE])
 		.features = engine_features(),
 		.native_isa = dj_shim_info.isa,
 		.native_bounds = dj_shim_info.bounds,
-		.native_accepted = 0,
+		.native_accepted = dj_shim_info.native_code,
 		.cpu_level = dj_shim_info.cpu_level,
 	};
 	size_t len;
