@@ -37,13 +37,14 @@ static const char *text_of(const json_t *j, const char *key)
 static void print_line(const json_t *j)
 {
 	const json_t *says = json_object_get(j, "host_says");
-	char shown[40];
+	char shown[40], tee[40];
 	const char *said = text_of(says, "state");
 
 	dj_clean(shown, sizeof(shown), said, strlen(said));
 	dj_cli_print("%-20s %-10s %-8s %-20s %s%s%s%s\n", text_of(j, "name"),
-		text_of(j, "state"), text_of(j, "tee"), text_of(j, "started"),
-		text_of(j, "host"), says == NULL ? "" : "; the host says ",
+		text_of(j, "state"), dj_keep_tee(j, tee, sizeof(tee)),
+		text_of(j, "started"), text_of(j, "host"),
+		says == NULL ? "" : "; the host says ",
 		says == NULL ? "" : shown,
 		json_object_get(says, "adversary") == NULL
 			? ""

@@ -493,6 +493,7 @@ static void put_facts(FILE *out, const json_t *j)
 	const json_t *module = json_object_get(j, "module");
 	const json_t *result = json_object_get(j, "result");
 	const json_t *e = json_object_get(result, "exit");
+	char tee[40];
 
 	(void)fputs("<dl class=\"facts\"><dt>State</dt><dd>", out);
 	dj_dash_state(out, text_of(j, "state"));
@@ -503,7 +504,7 @@ static void put_facts(FILE *out, const json_t *j)
 	(void)fputs("</dd>", out);
 	put_fact(out, "Host", text_of(j, "host"));
 	put_fact(out, "Its name there", text_of(j, "id"));
-	put_fact(out, "TEE", text_of(j, "tee"));
+	put_fact(out, "TEE", dj_keep_tee(j, tee, sizeof(tee)));
 	put_fact(out, "Started", text_of(j, "started"));
 	put_fact(out, "Program (SHA-256)", text_of(module, "sha256"));
 	put_fact(out, "Output", text_of(j, "out"));

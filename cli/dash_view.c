@@ -317,7 +317,8 @@ static void put_digest(FILE *out, const char *hex)
 static void put_row(struct view *w, FILE *out, const struct dj_record *r,
 	const json_t *j)
 {
-	const char *tee = text_of(j, "tee"), *state = text_of(j, "state");
+	const char *state = text_of(j, "state");
+	char tee[40];
 	bool is_bare = strcmp(text_of(j, "protection"), "hardware") != 0;
 	const json_t *says = json_object_get(j, "host_says");
 	struct dj_dash_judged g;
@@ -338,7 +339,7 @@ static void put_row(struct view *w, FILE *out, const struct dj_record *r,
 		dj_html_str(out, text_of(says, "state"));
 	}
 	(void)fputs("</td><td>", out);
-	dj_html_str(out, tee);
+	dj_html_str(out, dj_keep_tee(j, tee, sizeof(tee)));
 	if (is_bare)
 		(void)fputs("<br><span class=\"tag bad\">no protection</span>",
 			out);

@@ -23,6 +23,22 @@ json_t *dj_keep_result(const struct dj_record *r)
 	return j;
 }
 
+const char *dj_keep_tee(const json_t *keep, char *buf, size_t cap)
+{
+	const char *tee = json_string_value(json_object_get(keep, "tee"));
+	const char *protection =
+		json_string_value(json_object_get(keep, "protection"));
+	bool is_bare = protection != NULL && strcmp(protection, "none") == 0;
+	uint8_t number = tee == NULL ? 0 : dj_tee_number(tee);
+
+	/* Those two have no other form. */
+	if (number == DJ_TEE_PROCESS || number == DJ_TEE_KVM)
+		is_bare = false;
+	(void)snprintf(buf, cap, "%s%s", tee == NULL ? "-" : tee,
+		is_bare && tee != NULL ? " (emulated)" : "");
+	return buf;
+}
+
 static const char *said(const json_t *host_says)
 {
 	const char *s = json_string_value(json_object_get(host_says, "state"));

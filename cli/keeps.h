@@ -17,6 +17,9 @@ json_t *dj_keep_json(const struct dj_record *r, json_t *host_says);
 void dj_keep_state(const struct dj_record *r, const struct dj_ticket_file *t,
 	bool has_ticket, const json_t *host_says, char *dst, size_t cap);
 
+/* "process", "snp (emulated)": the TEE of a donjon.keep/1, for people. */
+const char *dj_keep_tee(const json_t *keep, char *buf, size_t cap);
+
 /* The result as it was recorded, NULL: none yet. */
 json_t *dj_keep_result(const struct dj_record *r);
 

@@ -31,7 +31,7 @@ echo = put("echo.wasm", echo_module())
 
 
 # A client waits two minutes before it gives a silent host up.
-PATIENCE = 140 if os.environ.get("DONJON_LONG") else 10
+PATIENCE = 140 if os.environ.get("DONJON_LONG") else 20
 
 
 def run(agent, *more, data=DATA):
