@@ -7,6 +7,7 @@
 #include "cli/common.h"
 #include "cli/verbs.h"
 #include "client/paths.h"
+#include "client/sgx_here.h"
 
 /*
  * What works here is found by doing it: the same functions that run uses,
@@ -135,9 +136,24 @@ static void check_tee(struct dj_cli *cli, struct report *r,
 	free(v);
 }
 
+/* No Keep of SGX can be attested yet: what is in the way on this machine. */
+static void check_sgx(struct report *r)
+{
+	struct row *row = add(r, "sgx", false);
+	char why[256], help[256];
+	struct dj_sgx_here h;
+
+	row->is_tee = true;
+	dj_sgx_here_look(&h);
+	(void)dj_sgx_here_explain(&h, why, sizeof(why), help, sizeof(help));
+	/* A hint is a command; this is nothing that one could do. */
+	(void)snprintf(row->text, sizeof(row->text), "%s%s%s", why,
+		help[0] == '\0' ? "" : "; needs: ", help);
+}
+
 static void check_others(struct report *r)
 {
-	static const char *const names[] = { "tdx", "sgx", "sanctum", "pef" };
+	static const char *const names[] = { "tdx", "sanctum", "pef" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct row *row = add(r, names[i], false);
@@ -225,6 +241,8 @@ static int run(struct dj_cli *cli)
 	check_tee(cli, r, &s, "kvm");
 	check_tee(cli, r, &s, "snp");
 	check_tee(cli, r, &s, "snp-emu");
+	check_sgx(r);
+	check_tee(cli, r, &s, "sgx-emu");
 	check_others(r);
 	/* A TEE that is not in this build is an answer here, not an error. */
 	status = r->best != NULL &&

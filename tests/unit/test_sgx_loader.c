@@ -17,7 +17,7 @@
  * given, and an enclave that leaves with what the test says. In the place of
  * hardware, on which it has never run.
  */
-#define PAGE 4096
+#define PAGE UINT64_C(4096)
 
 static uint8_t image_file[1 << 20];
 static struct dj_image img;
