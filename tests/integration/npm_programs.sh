@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Programs that nobody here wrote, as npm has them, unchanged in a Keep:
-# flite (C), esbuild (Go), yosys (C++), with known answers. They are fetched
+# flite (C), esbuild (Go), yosys (C++), pandoc (Haskell), with known answers. They are fetched
 # by name, version and digest into build/npm and not stored. Without
 # DONJON_LONG only esbuild, the smallest to fetch.
 set -u
@@ -100,6 +100,20 @@ if [ -n "${DONJON_LONG:-}" ] && fetch @yowasp/yosys@0.55.944 \
 	check "$?" 0 "yosys makes a circuit"
 	check "$(sha 16 <"$work/v/o.txt")" 1ac9278bf075fc43 \
 		"and its figures come back as they are elsewhere"
+fi
+
+# Haskell's compiler wants the legacy exceptions.
+if [ -n "${DONJON_LONG:-}" ] && fetch pandoc-wasm@1.1.0 \
+	IoWBsC/cbSZe71rcRtxXUxG+Auf8aGDHKYOQZA6OdwmUL2xdpQaqrSGhPa+6zfLdSar7cnyAmTWt6KU9n5kBjQ==; then
+	mkdir -p "$work/md"
+	printf '%s\n' '# Title' '' \
+		"Some *text* with \`code\`, a [link](http://example.org) and a list:" '' \
+		'1. one' '2. two' '' '| a | b |' '|---|---|' '| 1 | 2 |' >"$work/md/in.md"
+	check "$(sha 16 <"$work/md/in.md")" 52fecc0a09b4e2cc "the text is what it was"
+	keep --dir "$work/md::/:ro" "$package/src/pandoc.wasm" \
+		-f markdown -t html /in.md >"$work/out" 2>"$work/err"
+	check "$?" 0 "pandoc converts"
+	check "$(sha 16 <"$work/out")" dd8ca13240886d38 "and prints what it prints elsewhere"
 fi
 echo "1..$n"
 exit $bad
