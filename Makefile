@@ -50,7 +50,7 @@ ATTEST_SRC := $(wildcard attest/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/*.c))
 # Needs llvm-19-dev, which only `make check` installs: in no goal of `all`.
-AOT_SRC := $(wildcard client/aot/*.c)
+AOT_SRC := $(filter-out client/aot/main.c,$(wildcard client/aot/*.c))
 EMU_SRC := $(filter-out emu/main.c emu/main_init.c emu/sgx/main.c,$(wildcard emu/*.c emu/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 LAUNCH_SRC := $(wildcard host/launch/*.c host/vmm/*.c)
@@ -118,6 +118,11 @@ P := $(if $(filter 1,$(SAN)),build/san,build)
 $(call obj,cli/dash_files.c): $(wildcard cli/dash/*)
 $(P)/donjon: $(call obj,$(CLI_SRC)) $(B)/client.a $(B)/attest.a $(B)/lib.a $(B)/bearssl.a
 	$(link) -ljansson -lcrypto -levent_core -levent_extra -lpthread
+# The compiler for native code, where LLVM is. Not in `make demo`.
+HAVE_LLVM := $(wildcard $(LLVM_INC)/llvm-c/Core.h)
+$(P)/donjon-aot: $(call obj,client/aot/main.c) $(B)/aot.a $(B)/client.a \
+		$(B)/attest.a $(B)/lib.a $(B)/bearssl.a
+	$(link) $(LLVM_LD) -ljansson -lcrypto
 $(P)/donjond: $(call obj,host/agent/main.c) $(B)/host.a $(B)/lib.a
 	$(link) -levent -levent_openssl -ljansson -lssl -lcrypto
 # Static, and for fixed addresses: both stay as long as a Keep does, and pages
@@ -136,8 +141,10 @@ $(P)/donjon-sgx-sign: $(call obj,host/sign/main.c) $(B)/lib.a $(B)/bearssl.a
 $(P)/donjon-emu-init: $(call obj,emu/main_init.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
 	$(link) -lcrypto
 
-.PHONY: all images
-all: $(PROGRAMS) $(IMAGES)
+.PHONY: all images no-llvm
+all: $(PROGRAMS) $(IMAGES) $(if $(HAVE_LLVM),$(P)/donjon-aot,no-llvm)
+no-llvm:
+	@echo "donjon-aot is left out: no LLVM 19 (package llvm-19-dev)"
 images: $(IMAGES)
 
 # Tests: a program per file. Unit tests link everything but the mains.

@@ -9,6 +9,7 @@
 
 #include "cli/common.h"
 #include "cli/keeps.h"
+#include "cli/native.h"
 #include "cli/outcome.h"
 #include "cli/verbs.h"
 #include "client/program.h"
@@ -28,6 +29,7 @@
 	{ "argv0", 0, "NAME", "the program's name, if not the file's" }, \
 	{ "memory", 'm', "SIZE", "all memory of the keep, 256MiB" }, \
 	{ "time", 't', "TIME", "end it after so long, such as 10min" }, \
+	{ "engine", 0, "interp|aot", "aot: native code, compiled here first" }, \
 	{ "clock", 0, "POLICY", "host, client, counting, fixed:TIME" }, \
 	{ "fuel", 0, "N", "end it after so many steps" }, \
 	{ "owner", 0, "FILE", "P-256 key: the keep serves nobody else" }, \
@@ -293,13 +295,15 @@ static bool prepare(struct invocation *r, struct dj_err *err)
 		!dj_cli_number(r->cli, "again", 1, 1000000, &again, err) ||
 		!dj_cli_number(r->cli, "steady", 1, DJ_STEADY_MAX_MS, &steady,
 			err) ||
-		!load_program(r, err))
+		!dj_cli_engine(&r->settings, err) || !load_program(r, err))
 		return false;
 	r->job.again_ms = (uint32_t)again * 1000;
 	r->job.steady_ms = (uint32_t)steady;
 	dj_program_job(&r->program, &r->job);
 	r->job.returned_max = r->visit_options.memory * DJ_RETURN_FACTOR;
-	r->visit_options.module_max = r->program.module_len;
+	/* How much native code there will be is not known yet. */
+	r->visit_options.module_max =
+		dj_cli_is_native(&r->settings) ? 0 : r->program.module_len;
 	r->visit_options.receipts = dj_cli_has(r->cli, "receipt");
 	if (strcmp(dj_settings_get(&r->settings, DJ_SET_STDIN), "null") == 0)
 		r->job.in_fd = -1;
@@ -369,6 +373,16 @@ static int over(struct invocation *r, bool good, struct dj_err *err)
 	return status;
 }
 
+/* What the Keep takes is known now: native code is made for it. */
+static bool make_native(struct invocation *r, struct dj_err *err)
+{
+	if (!dj_cli_make_native(r->cli, &r->settings, &r->visit, &r->program,
+		    err))
+		return false;
+	dj_program_job(&r->program, &r->job);
+	return true;
+}
+
 static int walk(struct invocation *r)
 {
 	struct dj_err err = { 0 };
@@ -382,7 +396,7 @@ static int walk(struct invocation *r)
 	}
 	dj_cli_quiet_line();
 	dj_cli_banner(&r->visit);
-	good = begin_stay(r, &err) &&
+	good = make_native(r, &err) && begin_stay(r, &err) &&
 		dj_visit_run(&r->visit, &r->job, &r->outcome, &err);
 	dj_cli_quiet_line();
 	return over(r, good, &err);

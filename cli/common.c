@@ -25,6 +25,7 @@ static const struct {
 	{ "time", DJ_SET_TIME },
 	{ "clock", DJ_SET_CLOCK },
 	{ "owner", DJ_SET_OWNER },
+	{ "engine", DJ_SET_ENGINE },
 	{ "ca", DJ_SET_CA },
 	{ "cert", DJ_SET_CERT },
 	{ "key", DJ_SET_KEY },

@@ -44,6 +44,7 @@ const struct dj_verb *const dj_verbs[] = {
 	&dj_verb_receipt,
 	&dj_verb_key,
 	&dj_verb_ear,
+	&dj_verb_build,
 	&dj_verb_show,
 	&dj_verb_init,
 	&dj_verb_dash,

@@ -373,6 +373,27 @@ const struct dj_err_info dj_errs[] = {
 	"The module uses a WebAssembly feature beyond those of this engine; "
 	"the text names it.",
 	"donjon help show" },
+{ "native.compiler", 69, 125,
+	"the compiler for native code is not here",
+	"--engine aot and donjon build need the program donjon-aot: beside "
+	"donjon, in libexec, or on PATH. On Debian it is the package "
+	"donjon-aot.",
+	"donjon help build" },
+{ "native.failed", 70, 126,
+	"native code could not be made",
+	"donjon-aot said why. The module may still run with --engine interp.",
+	"donjon help build" },
+{ "native.invalid", 65, 126,
+	"the file of native code is damaged",
+	"It begins as native code, but its parts or its digests do not hold. "
+	"Make it again from the module.",
+	"donjon help build" },
+{ "native.unfit", 65, 126,
+	"the native code is not for this Keep",
+	"The Keep said what it takes: whether native code at all, for which "
+	"instruction set and processor, with or without guard pages. Nothing "
+	"was sent.",
+	"donjon help build" },
 { "offer.config", 1, 123,
 	"the Keep runs with another configuration than was asked for",
 	"Memory, owner and sizes are in the launch configuration block; the "

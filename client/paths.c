@@ -36,6 +36,11 @@ bool dj_path_state(char ret[static DJ_PATH_MAX], const char *name)
 	return below(ret, "XDG_STATE_HOME", ".local/state", name);
 }
 
+bool dj_path_cache(char ret[static DJ_PATH_MAX], const char *name)
+{
+	return below(ret, "XDG_CACHE_HOME", ".cache", name);
+}
+
 bool dj_state_make(struct dj_err *err)
 {
 	char path[DJ_PATH_MAX];

@@ -10,11 +10,12 @@
 #define DJ_PATH_MAX 4096
 
 /*
- * $XDG_CONFIG_HOME/donjon/NAME and $XDG_STATE_HOME/donjon/NAME (or below
- * ~/.config, ~/.local/state). False: no home and no variable, or too long.
+ * $XDG_CONFIG_HOME/donjon/NAME, $XDG_STATE_HOME/donjon/NAME and
+ * $XDG_CACHE_HOME/donjon/NAME (or below ~/.config, ~/.local/state, ~/.cache). False: no home and no variable, or too long.
  */
 bool dj_path_config(char ret[static DJ_PATH_MAX], const char *name);
 bool dj_path_state(char ret[static DJ_PATH_MAX], const char *name);
+bool dj_path_cache(char ret[static DJ_PATH_MAX], const char *name);
 
 /*
  * Makes the state folder and its parents, mode 0700. state.write: it cannot

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "attest/policy.h"
+#include "client/file.h"
 #include "lib/base/status.h"
 
 /*
@@ -16,8 +17,3 @@
  */
 dj_status dj_policy_load(const char *path, struct dj_policy *ret,
 	struct dj_toml_error *err);
-
-/* The file's bytes and a NUL after them, to be freed; at most max bytes, else
- * DJ_E_LIMIT. Only regular files and pipes; "-" is standard input. */
-dj_status dj_file_read(const char *path, size_t max, char **ret,
-	size_t *ret_len);

@@ -10,6 +10,7 @@
 
 #include "client/apply.h"
 #include "client/module.h"
+#include "client/native.h"
 #include "client/policy_file.h"
 #include "client/record.h"
 #include "lib/base/secret.h"
@@ -100,12 +101,34 @@ static bool read_env_file(struct list *l, const char *path, struct dj_err *err)
 	return good;
 }
 
+/* A file of native code has the module in it. */
+static bool find_wasm(struct dj_program *p, const char *shown,
+	const uint8_t **ret, size_t *ret_len, struct dj_err *err)
+{
+	struct dj_knc packed;
+	const char *why;
+
+	*ret = p->module;
+	*ret_len = p->module_len;
+	p->is_native = dj_native_is(p->module, p->module_len);
+	if (!p->is_native)
+		return true;
+	if (!dj_native_open(p->module, p->module_len, &packed, &why))
+		return dj_err_set(err, "native.invalid",
+			"reading native code from %s: %s", shown, why);
+	*ret = packed.wasm;
+	*ret_len = (size_t)packed.wasm_len;
+	return true;
+}
+
 static bool load_module(struct dj_program *p,
 	const struct dj_program_options *o, struct dj_err *err)
 {
 	struct dj_module_view view;
 	const char *name = "module.read";
 	char shown[512], hex[65];
+	const uint8_t *wasm;
+	size_t wasm_len;
 	char *bytes;
 	bool good;
 
@@ -120,7 +143,9 @@ static bool load_module(struct dj_program *p,
 			strerror(errno));
 	}
 	p->module = (uint8_t *)bytes;
-	good = dj_module_view(&view, o->module, p->module, p->module_len, err);
+	if (!find_wasm(p, shown, &wasm, &wasm_len, err))
+		return false;
+	good = dj_module_view(&view, o->module, wasm, wasm_len, err);
 	dj_module_view_done(&view);
 	if (!good)
 		return false;
@@ -290,7 +315,8 @@ static bool write_begin(struct dj_program *p,
 	struct dj_limits limits = { .fuel = o->fuel, .wall_ms = o->time_ms };
 	const char *argv0 = o->argv0 != NULL ? o->argv0 : file_name(o->module);
 
-	dj_begin_write_head(&w, p->module_len, p->module_hash, DJ_MODULE_WASM);
+	dj_begin_write_head(&w, p->module_len, p->module_hash,
+		p->is_native ? DJ_MODULE_NATIVE : DJ_MODULE_WASM);
 	dj_begin_write_arg(&w, argv0, strlen(argv0));
 	for (size_t i = 0; i < o->arg_count; i++)
 		dj_begin_write_arg(&w, o->args[i], strlen(o->args[i]));
@@ -355,6 +381,20 @@ void dj_program_done(struct dj_program *p)
 			close(p->named[i].out_fd);
 	}
 	*p = (struct dj_program){ .returned_fd = -1 };
+}
+
+void dj_program_replace(struct dj_program *p, uint8_t *bytes, size_t len,
+	const uint8_t hash[static 32])
+{
+	struct dj_wr w = dj_wr_of(p->begin, DJ_BEGIN_HEAD);
+
+	dj_wipe(p->module, p->module_len);
+	free(p->module);
+	p->module = bytes;
+	p->module_len = len;
+	p->is_native = true;
+	memcpy(p->module_hash, hash, sizeof(p->module_hash));
+	dj_begin_write_head(&w, len, hash, DJ_MODULE_NATIVE);
 }
 
 void dj_program_job(const struct dj_program *p, struct dj_job *ret)

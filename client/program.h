@@ -36,7 +36,8 @@ struct dj_program_options {
 };
 
 struct dj_program {
-	uint8_t *module;
+	uint8_t *module; /* Wasm, or KNC1 if is_native */
+	bool is_native;
 	size_t module_len;
 	uint8_t module_hash[32];
 	uint8_t *begin;
@@ -57,6 +58,13 @@ struct dj_program {
 DJ_NODISCARD bool dj_program_load(struct dj_program *p,
 	const struct dj_program_options *o, struct dj_err *err);
 void dj_program_done(struct dj_program *p);
+
+/*
+ * What is sent becomes native code of the module: takes the bytes, as
+ * dj_native_make() made them. hash is of all of them.
+ */
+void dj_program_replace(struct dj_program *p, uint8_t *bytes, size_t len,
+	const uint8_t hash[static 32]);
 
 /* Copies what a job needs; the program must outlive it. */
 void dj_program_job(const struct dj_program *p, struct dj_job *ret);

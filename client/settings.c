@@ -41,7 +41,8 @@ static const struct {
 	[DJ_SET_MEMORY] = { "keep.memory", FORM_NUMBER, "DONJON_MEMORY",
 		"256MiB" },
 	[DJ_SET_TIME] = { "keep.time", FORM_NUMBER, "DONJON_TIME", NULL },
-	[DJ_SET_ENGINE] = { "keep.engine", FORM_TEXT, NULL, "interp" },
+	[DJ_SET_ENGINE] = { "keep.engine", FORM_TEXT, "DONJON_ENGINE",
+		"interp" },
 	[DJ_SET_CLOCK] = { "keep.clock", FORM_TEXT, NULL, "host" },
 	[DJ_SET_OWNER] = { "keep.owner", FORM_PATH, "DONJON_OWNER", NULL },
 	[DJ_SET_HOST] = { "host.url", FORM_URLS, "DONJON_HOST", NULL },
@@ -499,17 +500,6 @@ static bool load_variables(struct dj_settings *s, struct dj_err *err)
 	return true;
 }
 
-static bool check_engine(const struct dj_settings *s, struct dj_err *err)
-{
-	const char *engine = dj_settings_get(s, DJ_SET_ENGINE);
-
-	if (strcmp(engine, "interp") == 0)
-		return true;
-	return dj_err_set(err, "config.value",
-		"%s: keep.engine must be \"interp\": this build has no other",
-		s->v[DJ_SET_ENGINE].origin);
-}
-
 bool dj_settings_load(struct dj_settings *s, const char *file,
 	struct dj_err *err)
 {
@@ -535,7 +525,7 @@ bool dj_settings_load(struct dj_settings *s, const char *file,
 	} else if (!load_file(s, "./Enarx.toml", false, err)) {
 		return false;
 	}
-	return load_variables(s, err) && check_engine(s, err);
+	return load_variables(s, err);
 }
 
 /* ---- units ---- */

@@ -24,7 +24,7 @@ install: all $(MAN) $(COMPLETIONS)
 	install -D build/donjond $(DESTDIR)$(prefix)/sbin/donjond
 	install -D -t $(DESTDIR)$(prefix)/libexec/donjon build/donjon-launch \
 		build/donjon-emu build/donjon-emu-init build/donjon-emu-sgx \
-		build/donjon-sgx-sign
+		build/donjon-sgx-sign $(if $(HAVE_LLVM),build/donjon-aot)
 	$(INST) -t $(DESTDIR)$(prefix)/lib/donjon/keep $(IMAGES)
 	$(INST) -t $(DESTDIR)$(unitdir) host/agent/donjond.service \
 		host/agent/donjond.socket

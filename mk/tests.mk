@@ -5,6 +5,7 @@ JOBS := $(shell nproc)
 SCRIPTS := $(wildcard tests/integration/*.sh tests/integration/*.py)
 TEST_TOOLS :=
 
+TEST_TOOLS += $(P)/donjon-aot
 include mk/break.mk
 include mk/cross.mk
 # The canary test's scanner, and its tap into the agent's shared regions.
