@@ -155,6 +155,9 @@ $(P)/tests/unit/test_sgx_enclave: $(call obj,$(SGX_LOADER_SRC)) | build/keep/sgx
 $(P)/tests/unit/test_sgx_loader: $(call obj,$(SGX_LOADER_SRC) host/launch/sgx_device.c) \
 		| build/keep/sgx.sig
 
+# The SNP shim itself, ring 3's part.
+$(P)/tests/unit/test_snp_shim: $(B)/keep/arch/x86_64/cpu.c.o
+
 # What a host can force into a VM, in our own VMM.
 build/tests/vm_inject: build/host/tests/vm_inject/main.c.o build/host/host/vmm/vmm.c.o \
 		build/host/host/vmm/exit.c.o build/host/host/vmm/ghcb.c.o \
