@@ -151,7 +151,12 @@ static void unknown_calls_and_arguments_are_refused(void)
 	} calls[] = {
 		{ DJ_HC_NONE, 0, DJ_E_INPUT },
 		{ DJ_HC_REPORT, 1, DJ_OK },
-		{ DJ_HC_REPORT, 2, DJ_E_INPUT },
+		{ DJ_HC_REPORT, 2, DJ_E_INPUT }, /* its own, of no length */
+		{ DJ_HC_REPORT, 2 | 1 << 8, DJ_OK },
+		{ DJ_HC_REPORT, 2 | DJ_HC_OWN_MAX << 8, DJ_OK },
+		{ DJ_HC_REPORT, 2 | (DJ_HC_OWN_MAX + 1) << 8, DJ_E_INPUT },
+		{ DJ_HC_REPORT, UINT64_MAX << 8 | 2, DJ_E_INPUT },
+		{ DJ_HC_REPORT, 3 | 1 << 8, DJ_E_INPUT },
 		{ DJ_HC_CLOCK, 1, DJ_OK },
 		{ DJ_HC_CLOCK, 2, DJ_E_INPUT },
 		{ DJ_HC_CLOCK, UINT64_MAX, DJ_E_INPUT },
