@@ -8,6 +8,7 @@
 #include "cli/verbs.h"
 #include "client/paths.h"
 #include "client/sgx_here.h"
+#include "client/tees.h"
 
 /*
  * What works here is found by doing it: the same functions that run uses,
@@ -219,6 +220,23 @@ static int say_json(const struct dj_cli *cli, const struct report *r,
 	return dj_cli_json(cli, o, status);
 }
 
+/* One of those that were asked for? */
+static bool one_works(const struct report *r, const struct dj_judge_tee *wanted,
+	size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *word =
+			dj_tee_word(wanted[i].tee, wanted[i].emulated);
+
+		for (size_t k = 0; k < r->count; k++) {
+			if (r->rows[k].is_tee && r->rows[k].good &&
+				strcmp(r->rows[k].name, word) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int run(struct dj_cli *cli)
 {
 	struct report *r = calloc(1, sizeof(*r));
@@ -248,7 +266,8 @@ static int run(struct dj_cli *cli)
 	status = r->best != NULL &&
 			dj_tee_choose(
 				(const char *const *)s.v[DJ_SET_TEE].items,
-				s.v[DJ_SET_TEE].count, wanted, 8, &n, &err)
+				s.v[DJ_SET_TEE].count, wanted, 8, &n, &err) &&
+			one_works(r, wanted, n)
 		? 0
 		: 1;
 	if (err.info != NULL && strcmp(err.info->name, "tee.unknown") == 0)

@@ -128,7 +128,10 @@ refused(126, "module.invalid", "a module that does not validate", "run", invalid
 refused(65, "module.invalid", "the same by show", "show", invalid, part=b"at byte ")
 refused(126, "module.refused", "an import that no Keep has", "run", imports, part=b"no_such_thing")
 refused(64, "tee.unknown", "a TEE that is none", "run", "--tee", "proces", echo, part=b"did you mean process?")
-for tee in ("snp", "tdx", "sgx", "snp-emu"):
+for tee, device in (("snp", "/dev/sev"), ("sgx", "/dev/sgx_enclave")):
+    if not os.path.exists(device):
+        refused(125, "host.tee", "no weaker TEE in the place of %s" % tee, "run", "--tee", tee, echo)
+for tee in ("tdx", "tdx-emu", "pef"):
     refused(125, "tee.unsupported", "no weaker TEE in the place of %s" % tee, "run", "--tee", tee, echo)
 refused(78, "policy.read", "a policy that is not there", "-p", "none.toml", "run", echo)
 put("bad.toml", 'schema = 1\nname = "bad"\n[keep]\nmesurement = []\n')
@@ -326,7 +329,7 @@ p.wait()
 
 # --------------------------------------------------------------------- JSON
 for want, args, code in (("donjon.version/1", ["version"], 0), ("donjon.config/1", ["config"], 0), ("donjon.doctor/1", ["doctor"], 0),
-                         ("donjon.doctor/1", ["doctor", "--tee", "snp"], 1), ("donjon.errors/1", ["help", "errors"], 0),
+                         ("donjon.doctor/1", ["doctor", "--tee", "tdx"], 1), ("donjon.errors/1", ["help", "errors"], 0),
                          ("donjon.module/1", ["show", echo], 0), ("donjon.measure/1", ["measure"], 0),
                          ("donjon.verdict/1", ["evidence", "-o", work + "/saved"], 0), ("donjon.error/1", ["show", invalid], 65),
                          ("donjon.file/1", ["init"], 0)):
