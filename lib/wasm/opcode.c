@@ -233,11 +233,11 @@ static uint32_t read_misc(struct dj_wasm_rd *r)
 	uint32_t op = dj_wasm_rd_u32(r);
 	enum dj_wasm_feature f = DJ_WASM_F_REF_TYPES; /* table.grow and on */
 
-	op += op < DJ_OP_MISC_COUNT ? 0x100 : 0;
-	if (op < 0x100 || (op > DJ_OP_TABLE_FILL && op < DJ_OP_ADD128)) {
+	if (op >= DJ_OP_MISC_COUNT || op + 0x100 == DJ_OP_TABLE_FILL + 1) {
 		dj_wasm_rd_malformed(r, "illegal opcode");
 		return 0;
 	}
+	op += 0x100;
 	if (op <= DJ_OP_TRUNC_SAT_LAST)
 		f = DJ_WASM_F_SAT_TRUNC;
 	else if (op <= DJ_OP_TABLE_COPY)

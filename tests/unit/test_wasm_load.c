@@ -197,6 +197,10 @@ static void bodies_are_judged(void)
 		{ "unknown label", 4, { 0, 0x0c, 1, 0x0b }, DJ_E_INPUT },
 		{ "unknown memory", 6, { 0, 0x3f, 0, 0x1a, 0x0b }, DJ_E_INPUT },
 		{ "illegal opcode", 3, { 0, 0x27, 0x0b }, DJ_E_INPUT },
+		/* 0xfc: one past the last, a hole, and what looks like 0x300. */
+		{ "illegal opcode", 4, { 0, 0xfc, 23, 0x0b }, DJ_E_INPUT },
+		{ "illegal opcode", 4, { 0, 0xfc, 18, 0x0b }, DJ_E_INPUT },
+		{ "illegal opcode", 5, { 0, 0xfc, 0xfb, 6, 0x0b }, DJ_E_INPUT },
 		{ "unexpected end", 5, { 0, 0xfd, 12, 0, 0x0b }, DJ_E_INPUT },
 		{ NULL, 4, { 1, 1, 0x7b, 0x0b }, DJ_OK },
 		/* A hole in the numbers; a lane too many. */
