@@ -3,7 +3,7 @@
 #
 # The examples, each built by the command that its first comment gives, run in
 # a Keep with a known answer. A language whose compiler is not here is
-# skipped by name; AssemblyScript's is fetched from npm with DONJON_LONG.
+# skipped by name (Go's is in bookworm-backports); AssemblyScript's is fetched from npm with DONJON_LONG.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
@@ -22,7 +22,7 @@ skip()
 build()
 {
 	cp "$1" "$work/" || return 1
-	command=$(sed -nE 's#^( \*|//!?) +((clang|rustc|npx asc).*)#\2#p' "$1")
+	command=$(sed -nE 's#^( \*|//!?)[[:space:]]+((clang|rustc|npx asc|GOOS=).*)#\2#p' "$1")
 	(cd "$work" && eval "$command") >"$work/err" 2>&1
 }
 # example NAME WANT: what the last run printed.
@@ -65,6 +65,19 @@ elif build examples/rust/totals.rs; then
 	example "Rust: totals" "$(printf 'a 4\nb 6.5\nrows 2')"
 else
 	example "Rust: totals is built" built
+fi
+# wasip1 is in Go since 1.21; Debian 12 itself has 1.19.
+go=$(command -v /usr/lib/go-1.23/bin/go || command -v go)
+if [ -z "$go" ] || [ "$(GOOS=wasip1 GOARCH=wasm "$go" env GOOS 2>/dev/null)" != wasip1 ] ||
+	! "$go" tool dist list 2>/dev/null | grep -qx wasip1/wasm; then
+	skip "Go: tally" "no Go with the target wasip1"
+elif PATH=$(dirname "$go"):$PATH GOCACHE=${GOCACHE:-$work/go} build examples/go/tally.go; then
+	printf 'the lock of the keep\n' >"$work/d/text2"
+	keep --memory 512MiB --dir "$work/d::/data:ro" "$work/tally.wasm" /data/text /data/text2 </dev/null
+	example "Go: tally" "$(printf '4 the\n2 keep\n1 is')"
+	rm "$work/d/text2"
+else
+	example "Go: tally is built" built
 fi
 # Both packages and nothing that they would run.
 if [ -n "${DONJON_LONG:-}" ] && [ ! -d build/npm/as/node_modules ] &&
