@@ -23,7 +23,7 @@ const struct dj_shim_info dj_shim_info = {
 	.tee = 2,
 	.isa = 1,
 	.bounds = 1,
-	.native_code = 0,
+	.native_code = 1,
 	.cpu_level = 2,
 };
 

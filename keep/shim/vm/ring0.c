@@ -178,7 +178,7 @@ uint64_t dj_ring0_exec(uint64_t addr, uint64_t on, uint64_t pages)
 		if (on == 0)
 			pt[i] |= PTE_W | PTE_NX;
 	}
-	__asm__ volatile("movq %0, %%cr3" : : "r"(dj_ring0_pml4) : "memory");
+	dj_ring0_flush();
 	return 0;
 }
 
