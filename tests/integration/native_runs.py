@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Native code by the real compiler, in process Keeps: programs do the same as
+interpreted, down to the trap, its backtrace and the fuel (but LACKING); what was tampered
+with is refused by name."""
+import hashlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import donjonlib as lib  # noqa: E402
+
+if not os.path.exists(lib.program("donjon-aot")):
+    lib.skip_all("no donjon-aot: no LLVM 19 here when this was built")
+t = lib.Tap()
+tmp = tempfile.TemporaryDirectory(prefix="donjon-native-")
+env = dict(os.environ, XDG_CACHE_HOME=os.path.join(tmp.name, "cache"))
+env.pop("DONJON_ENGINE", None)
+
+
+def donjon(*args):
+    return subprocess.run([lib.program("donjon")] + list(args), capture_output=True, env=env, stdin=subprocess.DEVNULL)
+
+
+def run(engine, *args):
+    e = os.path.join(tmp.name, "exit.json")
+    if os.path.exists(e):
+        os.unlink(e)
+    r = donjon("-q", "run", "--tee", "process", "--engine", engine, "--exit-file", e, *args)
+    out = {}
+    if os.path.exists(e):
+        with open(e) as f:
+            out = json.load(f)
+    return r, out
+
+
+def leb(n):
+    out = b""
+    while True:
+        out += bytes([n & 0x7f | (0x80 if n > 0x7f else 0)])
+        n >>= 7
+        if not n:
+            return out
+
+
+def module(body, extra=b""):
+    """_start calls f, whose body this is; one page of memory; names."""
+    def section(k, b):
+        return bytes([k]) + leb(len(b)) + b
+    code = b"\0" + body + b"\x0b"
+    names = b"\4name" + b"\1" + leb(11) + b"\2\0\5inner\1\1s"
+    return (b"\0asm\1\0\0\0" + section(1, b"\1\x60\0\0") + section(3, b"\2\0\0") + section(5, b"\1\0\1") +
+            section(7, b"\1\6_start\0\1") + section(10, b"\2" + leb(len(code)) + code + b"\4\0\x10\0\x0b") +
+            section(0, names))
+
+
+def save(name, data):
+    path = os.path.join(tmp.name, name)
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+LOOP = b"\x03\x40\x0c\0\x0b"
+programs = [
+    ("unreachable", module(b"\0"), []),
+    ("a load out of bounds", module(b"\x41\x80\x80\x04\x28\2\0\x1a"), []),
+    ("a store out of bounds", module(b"\x41\x7f\x41\0\x36\2\0"), []),
+    ("a division by zero", module(b"\x41\1\x41\0\x6d\x1a"), []),
+    ("recursion without end", module(b"\x10\0"), []),
+    ("a loop without end under a fuel limit", module(LOOP), ["--fuel", "100000"]),
+    ("a loop without end under a time limit", module(LOOP), ["--time", "500ms"]),
+]
+# Known differences, said in the output until they are gone.
+LACKING = {
+    "a load out of bounds": "a fault in a function without calls",
+    "a store out of bounds": "a fault in a function without calls",
+    "a loop without end under a fuel limit": "a limit",
+}
+for what, wasm, args in programs:
+    path = save("p.wasm", wasm)
+    (a, x), (b, y) = run("interp", *args, path), run("aot", *args, path)
+    t.eq((b.returncode, b.stdout), (a.returncode, a.stdout), "%s: the same exit status, %d" % (what, a.returncode))
+    t.eq(y.get("exit"), x.get("exit"), what + ": the same end")
+    if "time limit" in what:
+        continue
+    fuel = [(o.get("counters") or {}).get("fuel") for o in (x, y)]
+    if "recursion" in what:
+        t.skip(what + ": the same fuel", "native code's depth is bounded by its stack, not by a count of calls")
+    else:
+        t.ok(fuel[0] is not None and fuel[0] == fuel[1], what + ": the same fuel", fuel)
+    x, y = x.get("backtrace"), y.get("backtrace")
+    if y == x or what not in LACKING:
+        t.eq(y, x, what + ": the same backtrace")
+    else:
+        t.skip(what + ": the same backtrace", "native code leaves a frame out of the backtrace of " + LACKING[what])
+for name in ("hello", "kernel_matmul", "kernel_sieve", "kernel_hash"):
+    path = lib.program("bench/%s.wasm" % name)
+    if not os.path.exists(path):
+        subprocess.run(["make", "-s", "-C", lib.ROOT, "build/bench/%s.wasm" % name], check=False, capture_output=True)
+    (a, x), (b, y) = run("interp", path), run("aot", path)
+    t.eq((b.returncode, b.stdout), (a.returncode, a.stdout), name + " gives the same")
+
+# ------------------------------------------------------------------ tampering
+path = save("p.wasm", module(b"\x01"))
+knc = os.path.join(tmp.name, "p.knc")
+r = donjon("build", "-o", knc, path)
+t.ok(r.returncode == 0, "native code is built to a file", r.stderr)
+t.eq(donjon("run", "--tee", "process", knc).returncode, 0, "and run as it is")
+with open(knc, "rb") as f:
+    good = f.read()
+id_len = struct.unpack(">I", good[8:12])[0]
+at = 12 + id_len
+wasm_len = struct.unpack(">Q", good[at:at + 8])[0]
+image = good[at + 80 + wasm_len:]
+
+
+def pack(image, wasm=None, target=None):
+    wasm = good[at + 80:at + 80 + wasm_len] if wasm is None else wasm
+    return (good[:4] + (good[4:8] if target is None else target) + good[8:at] +
+            struct.pack(">Q", len(wasm)) + hashlib.sha256(wasm).digest() +
+            struct.pack(">Q", len(image)) + hashlib.sha256(image).digest() + wasm + image)
+
+
+def judged(what, data, names=(b"module.refused", b"module.invalid", b"native.unfit", b"native.invalid")):
+    r = donjon("run", "--tee", "process", save("t.knc", data))
+    return r.returncode == 126 and any(n in r.stderr for n in names) or "%s: %d %r" % (what, r.returncode, r.stderr)
+
+
+t.ok(pack(image) == good, "the test packs as the client does")
+tables = image.index(b"\0" * 16, 32) if b"\0" * 16 in image[32:] else 48
+bad = [x for x in (judged("byte %d" % i, good[:i] + bytes([good[i] ^ 1]) + good[i + 1:])
+                   for i in list(range(0, 12, 2)) + list(range(at, at + 80, 7)) + list(range(at + 80 + wasm_len, len(good), 97 * 5))) if x is not True]
+t.eq(bad, [], "a changed byte anywhere but in the compiler's name is refused")
+bad = [x for x in (judged("header byte %d" % i, pack(image[:i] + bytes([image[i] ^ 0x40]) + image[i + 1:]))
+                   for i in range(0, 32)) if x is not True]
+t.eq(bad, [], "each byte of the image's header, with digests that hold, is refused by the Keep by name")
+t.ok(judged("target", pack(image, target=bytes([2, 1, 2, 0]))) is True, "another target is refused")
+r = donjon("run", "--tee", "process", save("t.knc", pack(image, wasm=module(b"\x01\x01") + b"\0\3\1xy")))
+t.ok(r.returncode in (0, 126), "code with another module is refused, or runs; the Keep stays", r.stderr)
+bad = [x for x in (judged("cut %d" % n, pack(image[:n])) for n in (0, 1, 31, 32, 40, len(image) - 1)) if x is not True]
+t.eq(bad, [], "an image cut short is refused")
+t.done()
