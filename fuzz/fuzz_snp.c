@@ -131,7 +131,7 @@ static void saved(const uint8_t *data, size_t len)
 {
 	size_t cut = len == 0 ? 0 : data[0] * len / 256;
 	struct dj_evidence_part r = { "report", data, cut },
-			   p = { "part", data + cut, len - cut };
+				p = { "part", data + cut, len - cut };
 	struct dj_snp_file f;
 	struct dj_err err = { 0 };
 
