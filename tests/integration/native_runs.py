@@ -80,6 +80,7 @@ LACKING = {
     "a load out of bounds": "a fault in a function without calls",
     "a store out of bounds": "a fault in a function without calls",
     "a loop without end under a fuel limit": "a limit",
+    "recursion without end": "a limit",
 }
 for what, wasm, args in programs:
     path = save("p.wasm", wasm)
