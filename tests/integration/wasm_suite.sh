@@ -35,5 +35,17 @@ for group in 1.0 2.0/core 2.0/simd 3.0/core 3.0/bulk-memory 3.0/multi-memory \
 	result $? "$group"
 done
 
+# Native code, by both kinds of bounds: what the compiler lacks is skipped by
+# name. All groups once, checks where they differ.
+for group in 1.0 2.0/core 2.0/simd 3.0/core 3.0/bulk-memory 3.0/multi-memory \
+	3.0/memory64 3.0/relaxed-simd 3.0/exceptions proposals-debian/tail-call; do
+	build/spectest --native guard "$suite/$group" >"$out" 2>&1
+	result $? "$group, native, guard pages"
+done
+for group in 1.0 3.0/memory64 3.0/multi-memory; do
+	build/spectest --native checks "$suite/$group" >"$out" 2>&1
+	result $? "$group, native, explicit checks"
+done
+
 echo "1..$n"
 exit $bad

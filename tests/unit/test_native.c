@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "lib/proto/knc.h"
+#include "lib/wasm/native.h"
+#include "tests/tap.h"
+
+/* Two functions, one type, three sites: written and read again. */
+static uint8_t body[DJ_NATIVE_PAGE + 8];
+static const uint8_t funcs[] = { 0, 0, 0, 16, 0, 0, 0, 32 };
+static const uint8_t types[] = { 0, 0, 0, 0, 0, 0, 0, 8 };
+static const uint8_t sites[] = { 16, 80, 4, 2, 12, 1 };
+static const struct dj_native whole = {
+	.isa = DJ_ISA_X86_64,
+	.bounds = DJ_BOUNDS_GUARD,
+	.cpu_level = 2,
+	.func_count = 2,
+	.type_count = 1,
+	.code_len = DJ_NATIVE_PAGE,
+	.rodata_len = 8,
+	.sites_len = sizeof(sites),
+	.funcs = funcs,
+	.types = types,
+	.sites = sites,
+	.body = body,
+};
+static uint8_t image[2 * DJ_NATIVE_PAGE];
+static size_t len;
+
+static void make(void)
+{
+	len = dj_native_size(&whole);
+	eq_u64(dj_native_write(&whole, image, sizeof(image)), DJ_OK);
+}
+
+static dj_status parse(size_t n)
+{
+	struct dj_native got;
+	const char *why = NULL;
+	dj_status st = dj_native_parse(image, n, &got, &why);
+
+	ok(st == DJ_OK || why != NULL);
+	return st;
+}
+
+static void what_is_written_is_read(void)
+{
+	struct dj_native got;
+	const char *why;
+	uint32_t at = 0;
+
+	make();
+	eq_u64(dj_native_parse(image, len, &got, &why), DJ_OK);
+	eq_u64(got.func_count, 2);
+	eq_u64(dj_native_func(&got, 1), 32);
+	eq_u64(dj_native_leave_at(&got, 0), 8);
+	ok(!dj_native_site(&got, 15, &at));
+	ok(dj_native_site(&got, 16, &at) && at == 40);
+	ok(dj_native_site(&got, 21, &at) && at == 41);
+	ok(dj_native_site(&got, 4000, &at) && at == 40);
+}
+
+static void every_truncation_is_refused(void)
+{
+	make();
+	for (size_t n = 0; n < len; n++) {
+		struct dj_native got;
+		const char *why = NULL;
+
+		if (dj_native_parse(image, n, &got, &why) == DJ_OK ||
+			why == NULL)
+			eq_u64(n, len);
+	}
+	eq_u64(parse(len + 1), DJ_E_INPUT);
+}
+
+static void every_field_is_checked(void)
+{
+	static const struct {
+		const char *what;
+		size_t at;
+		uint8_t value;
+		dj_status st;
+	} cases[] = {
+		{ "magic", 0, 'X', DJ_E_INPUT },
+		{ "version", 5, 9, DJ_E_UNSUPPORTED },
+		{ "instruction set", 6, 0, DJ_E_UNSUPPORTED },
+		{ "instruction set", 6, 4, DJ_E_UNSUPPORTED },
+		{ "bounds", 7, 2, DJ_E_INPUT },
+		{ "flags", 9, 2, DJ_E_INPUT },
+		{ "abi", 11, 77, DJ_E_UNSUPPORTED },
+		{ "code's length", 12, 0x7f, DJ_E_LIMIT },
+		{ "code's length", 15, 1, DJ_E_INPUT },
+		{ "constants' length", 19, 9, DJ_E_INPUT },
+		{ "functions", 20, 0xff, DJ_E_INPUT },
+		{ "types", 24, 0xff, DJ_E_INPUT },
+		{ "sites' length", 28, 0xff, DJ_E_INPUT },
+		{ "a function's entry", 32, 1, DJ_E_INPUT },
+		{ "a type's entry", 40, 1, DJ_E_INPUT },
+		{ "a site", 48, 0x80, DJ_E_INPUT },
+		{ "padding", 54, 1, DJ_E_INPUT },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		make();
+		image[cases[i].at] = cases[i].value;
+		if (cases[i].at == 48)
+			memset(image + 48, 0x80, sizeof(sites));
+		eq_u64(parse(len), cases[i].st);
+	}
+}
+
+static void forbidden_instructions_are_found_at_any_offset(void)
+{
+	static const uint8_t bad[][3] = { { 0x0f, 0x05, 0x90 },
+		{ 0x0f, 0x34, 0x90 }, { 0xcd, 0x80, 0x90 },
+		{ 0x0f, 0x01, 0xd7 }, { 0x0f, 0x01, 0xef },
+		{ 0x0f, 0x01, 0xc1 }, { 0x0f, 0x01, 0xd9 } };
+	uint8_t code[64];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		for (size_t at = 0; at <= sizeof(code) - 3; at++) {
+			memset(code, 0x90, sizeof(code));
+			memcpy(code + at, bad[i], 3);
+			if (dj_native_forbidden(DJ_ISA_X86_64, code,
+				    sizeof(code)) != at)
+				eq_u64(at, sizeof(code));
+		}
+	memset(code, 0x90, sizeof(code));
+	ok(dj_native_forbidden(DJ_ISA_X86_64, code, sizeof(code)) == SIZE_MAX);
+}
+
+static void an_envelope_is_read_and_cut_ones_are_not(void)
+{
+	static const struct dj_knc k = {
+		.isa = 1,
+		.bounds = 1,
+		.cpu_level = 2,
+		.compiler = "donjon",
+		.compiler_len = 6,
+		.wasm_len = 3,
+		.image_len = 2,
+	};
+	uint8_t buf[256];
+	struct dj_knc got;
+	const char *why = NULL;
+	size_t n = 0;
+
+	eq_u64(dj_knc_write_head(&k, buf, sizeof(buf), &n), DJ_OK);
+	memcpy(buf + n, "WASMI", 5);
+	eq_u64(dj_knc_parse(buf, n + 5, &got, &why), DJ_OK);
+	eq_u64(got.wasm_len, 3);
+	ok(got.image != NULL && memcmp(got.image, "MI", 2) == 0);
+	for (size_t i = 0; i < n + 5; i++) {
+		why = NULL;
+		if (dj_knc_parse(buf, i, &got, &why) == DJ_OK || why == NULL)
+			eq_u64(i, n + 5);
+	}
+	eq_u64(dj_knc_parse(buf, n + 6, &got, &why), DJ_E_INPUT);
+	buf[7] = 1;
+	eq_u64(dj_knc_parse(buf, n + 5, &got, &why), DJ_E_INPUT);
+	buf[7] = 0;
+	buf[8] = 1;
+	eq_u64(dj_knc_parse(buf, n + 5, &got, &why), DJ_E_INPUT);
+	buf[8] = 0;
+	buf[12] = '\n';
+	eq_u64(dj_knc_parse(buf, n + 5, &got, &why), DJ_E_INPUT);
+}
+
+int main(void)
+{
+	RUN(what_is_written_is_read);
+	RUN(every_truncation_is_refused);
+	RUN(every_field_is_checked);
+	RUN(forbidden_instructions_are_found_at_any_offset);
+	RUN(an_envelope_is_read_and_cut_ones_are_not);
+	return done();
+}
