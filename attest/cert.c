@@ -574,7 +574,7 @@ static EVP_PKEY *p256_key(const uint8_t xy[static 64])
 	return key;
 }
 
-const char *dj_p256_verify(const uint8_t key[static 64],
+const char *dj_cert_p256_verify(const uint8_t key[static 64],
 	const uint8_t rs[static 64], const void *data, size_t len)
 {
 	EVP_PKEY *k = p256_key(key);

@@ -96,7 +96,7 @@ const char *dj_cert_ecdsa_verify(X509 *cert, const uint8_t *rs, size_t size,
 	const void *data, size_t len);
 
 /* The same under a bare key of P-256, x || y. */
-const char *dj_p256_verify(const uint8_t key[static 64],
+const char *dj_cert_p256_verify(const uint8_t key[static 64],
 	const uint8_t rs[static 64], const void *data, size_t len);
 
 /*

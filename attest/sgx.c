@@ -77,7 +77,7 @@ static void check_signature(struct dj_judging *j, const struct dj_sgx_facts *f)
 		memcmp(q->qe.reportdata, want, sizeof(want)) != 0)
 		dj_check_fault(j, c, 0, "the QE's word for its key",
 			"INVALID_QE_REPORT_DATA");
-	if (dj_p256_verify(q->key, q->signature, q->signed_bytes,
+	if (dj_cert_p256_verify(q->key, q->signature, q->signed_bytes,
 		    DJ_SGX_QUOTE_SIGNED) != NULL)
 		dj_check_fault(j, c, 0, "the key's word for the enclave",
 			"INVALID_QUOTE_SIGNATURE");

@@ -107,7 +107,6 @@ static const struct {
 	{ HEAD "[keep]\nmeasurement = [ { tee = \"process\", sha384 = \"" HEX64
 	       "\" } ]",
 		DJ_E_INPUT, 4, "unknown key \"sha384\" in measurement" },
-	{ HEAD KEEP "[sgx]\n", DJ_E_UNSUPPORTED, 5, "cannot judge sgx" },
 	{ HEAD KEEP "[tdx]\n", DJ_E_UNSUPPORTED, 5, "cannot judge tdx" },
 	{ HEAD KEEP "[kvm]\n", DJ_E_INPUT, 5, "knows no demands on kvm" },
 	{ HEAD KEEP "[development]\n", DJ_E_INPUT, 5, "expected allow" },
