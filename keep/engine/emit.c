@@ -20,7 +20,7 @@ static bool room(struct dj_compiler *c, uint32_t n)
 	return true;
 }
 
-void dj_emit_word(struct dj_compiler *c, uint32_t w)
+__attribute__((noinline)) void dj_emit_word(struct dj_compiler *c, uint32_t w)
 {
 	if (room(c, 1))
 		c->code[c->len++] = w;
@@ -34,7 +34,9 @@ void dj_emit_words(struct dj_compiler *c, const void *p)
 	dj_emit_word(c, (uint32_t)(v >> 32));
 }
 
-static void mark(struct dj_compiler *c, enum dj_engine_op o, bool has_dst)
+/* Not inlined, that the compiler stays small. */
+__attribute__((noinline)) static void mark(struct dj_compiler *c,
+	enum dj_engine_op o, bool has_dst)
 {
 	struct dj_buf *b = &c->s->marks;
 	struct dj_mark *m;
@@ -54,7 +56,8 @@ static void mark(struct dj_compiler *c, enum dj_engine_op o, bool has_dst)
 	};
 }
 
-void dj_emit_op(struct dj_compiler *c, enum dj_engine_op o, uint32_t dst)
+__attribute__((noinline)) void dj_emit_op(struct dj_compiler *c,
+	enum dj_engine_op o, uint32_t dst)
 {
 	mark(c, o, dst != NONE);
 	c->before[1] = c->before[0];
@@ -83,7 +86,7 @@ static void unlink_entry(struct dj_compiler *c, uint32_t i)
 		c->stack[e->below].above = e->above;
 }
 
-static struct dj_entry *push(struct dj_compiler *c)
+__attribute__((noinline)) static struct dj_entry *push(struct dj_compiler *c)
 {
 	struct dj_buf *b = &c->s->entries;
 

@@ -507,7 +507,7 @@ BR_TABLE(R32(1))
 		msz = mem->len;                           \
 		NEXT(0);                                  \
 	}
-	OP(ret) RETURN() OP(ret1)
+OP(ret) RETURN() OP(ret1)
 {
 	fp[0].u64 = R64(1);
 	RETURN()

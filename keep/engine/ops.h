@@ -187,7 +187,8 @@ enum {
 #define DJ_PAIR(a, b) DJ_I_##a##__##b,
 #define DJ_LINK(a, b) DJ_I_##a##_to_##b,
 enum dj_engine_op {
-	DJ_ENGINE_OPS(DJ_ENUM)
+	DJ_ENGINE_OPS(DJ_ENUM) DJ_ENGINE_PARTS,
+	DJ_ENGINE_LAST_PART = DJ_ENGINE_PARTS - 1, /* pairs come next */
 	DJ_PAIRS(DJ_PAIR) DJ_LINKS(DJ_LINK) DJ_ENGINE_OP_COUNT
 };
 #undef DJ_PAIR

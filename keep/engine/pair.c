@@ -14,12 +14,12 @@ enum {
 #undef NUMBER
 
 /* One more than these numbers, 0 for what has none. */
-static const uint8_t first[DJ_ENGINE_OP_COUNT] = {
+static const uint8_t first[DJ_ENGINE_PARTS] = {
 #define ROW(n) [DJ_I_##n] = A_##n + 1,
 	DJ_FIRSTS(ROW)
 #undef ROW
 };
-static const uint8_t second[DJ_ENGINE_OP_COUNT] = {
+static const uint8_t second[DJ_ENGINE_PARTS] = {
 #define ROW(n, w, c) [DJ_I_##n] = B_##n + 1,
 	DJ_SECONDS(ROW)
 #undef ROW

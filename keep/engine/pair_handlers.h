@@ -76,11 +76,8 @@
 #define FIRST_i32_shl_si   F32(R32(2) << (pc[3] & 31), 4)
 #define FIRST_i32_shr_u_si F32(R32(2) >> (pc[3] & 31), 4)
 #define FIRST_i32_rotl_si  F32(dj_rotl32(R32(2), pc[3]), 4)
-#define FIRST_i32_eq_si    F32(R32(2) == pc[3], 4)
 #define FIRST_i32_ne_ss    F32(R32(2) != R32(3), 4)
 #define FIRST_i32_lt_s_ss  F32(RS32(2) < RS32(3), 4)
-#define FIRST_i32_lt_u_ss  F32(R32(2) < R32(3), 4)
-#define FIRST_i32_gt_s_ss  F32(RS32(2) > RS32(3), 4)
 #define FIRST_i32_gt_u_ss  F32(R32(2) > R32(3), 4)
 
 #define FIRST_i64_add_ss   F64(R64(2) + R64(3), 4)
@@ -228,9 +225,6 @@
 #define FROM_f64_mul_add_sm RF64(2)
 #define THEN_f64_mul_add_sm(x) \
 	{ READ(double, z, 4) z *= RF64(3); THENF64((x) + z, 7) }
-#define FROM_f64_mul_add_mm RF64(2)
-#define THEN_f64_mul_add_mm(x) \
-	{ READ(double, r, 3) READ(double, z, 6) z *= r; THENF64((x) + z, 9) }
 
 #define FROM_i32_load_s         R32(2)
 #define THEN_i32_load_s(x)      LOAD_AT(AT_S(x), uint32_t, SET32, uint32_t, 4)
@@ -268,8 +262,6 @@
 #define THEN_i32_ne_br_si(x)   { BRANCH(3, U(x) != pc[2]) }
 #define FROM_i32_lt_s_br_si    R32(1)
 #define THEN_i32_lt_s_br_si(x) { BRANCH(3, S(x) < IMM_S32(2)) }
-#define FROM_i32_gt_s_br_si    R32(1)
-#define THEN_i32_gt_s_br_si(x) { BRANCH(3, S(x) > IMM_S32(2)) }
 #define FROM_i32_ge_u_br_si    R32(1)
 #define THEN_i32_ge_u_br_si(x) { BRANCH(3, U(x) >= pc[2]) }
 #define FROM_i32_eq_br_ss      R32(1)

@@ -219,14 +219,14 @@ static void run(const struct world *from, struct world *ret)
 		.frame_max = &t.frames[7],
 		.stack_max = t.now.slots + CALLEE + SLOTS,
 		.store = &t.store,
-		.count = 100,
+		.abi.count = 100,
 		.frames = t.frames,
 		.trap = DJ_TRAP_TIME,
 	};
 	dj_interp_run(&t.vm, t.code, t.now.slots, &t.mem);
 	*ret = t.now;
 	ret->trap = t.vm.trap;
-	ret->count = t.vm.count;
+	ret->count = t.vm.abi.count;
 	ret->pc = t.vm.pc == NULL ? 0 : (uint32_t)(t.vm.pc - t.code) + 1;
 	ret->frame = (uint32_t)(t.vm.frame - t.frames);
 }
