@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/emit.h"
 
-#include <llvm-c/Analysis.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -435,10 +434,6 @@ static void fail_with(struct unit *u, const char *doing, LLVMErrorRef e)
 
 static const char *passes(const struct job *job)
 {
-	const char *over = getenv("DONJON_AOT_PASSES");
-
-	if (over != NULL)
-		return over;
 	if (job->opt.optimise == 0)
 		return "";
 	return job->opt.optimise == 1 ? "default<O1>" : "default<O2>";
@@ -488,7 +483,6 @@ static void finish(struct unit *u, struct object *ret)
 					  : LLVMCodeGenLevelDefault,
 		LLVMRelocPIC, LLVMCodeModelSmall);
 	LLVMTargetDataRef layout;
-	char *text = NULL;
 
 	LLVMDIBuilderFinalize(u->di);
 	if (tm == NULL) {
@@ -498,12 +492,6 @@ static void finish(struct unit *u, struct object *ret)
 	layout = LLVMCreateTargetDataLayout(tm);
 	LLVMSetModuleDataLayout(u->mod, layout);
 	LLVMDisposeTargetData(layout);
-	if (getenv("DONJON_AOT_DUMP") != NULL)
-		LLVMDumpModule(u->mod);
-	if (getenv("DONJON_AOT_VERIFY") != NULL &&
-		LLVMVerifyModule(u->mod, LLVMReturnStatusAction, &text) != 0)
-		unit_fail(u, "LLVM: verifier: %.120s", text);
-	LLVMDisposeMessage(text);
 	if (!u->failed)
 		optimise(u, tm);
 	if (!u->failed)
