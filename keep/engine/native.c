@@ -146,6 +146,13 @@ void dj_native_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
 		m = m->next) {
 		if (addr - (uintptr_t)m->base >= m->reserved)
 			continue;
+		/*
+		 * What is there cannot fault: a host that makes up a page fault
+		 * (it can, in a VM) does not make a trap of it. The address is
+		 * the processor's, and no fault was before this one.
+		 */
+		if (addr - (uintptr_t)m->base < m->len)
+			return;
 		record(vm, pc, fp);
 		leave(vm, DJ_TRAP_MEMORY);
 	}
