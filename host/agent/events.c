@@ -370,7 +370,7 @@ void dj_event_emit(struct dj_keep *k, enum dj_event_kind kind, json_t *detail)
 	char *line;
 	json_t *j;
 
-	dj_time_text(time(NULL), stamp);
+	dj_agent_time(time(NULL), stamp);
 	j = json_pack("{s:s,s:I,s:s,s:s,s:s,s:o}", "schema", "donjon.event/1",
 		"id", (json_int_t)id, "time", stamp, "keep", k->id, "event",
 		dj_event_name(kind), "detail",

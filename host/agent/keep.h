@@ -201,6 +201,6 @@ void dj_keep_unsave(const struct dj_keep *k);
 dj_status dj_state_load(struct dj_agent *a);
 
 /* RFC 3339, UTC, seconds; 0 reads as the epoch and is written so. */
-void dj_time_text(time_t t, char dst[static 32]);
+void dj_agent_time(time_t t, char dst[static 32]);
 
 void dj_blob_set(struct dj_blob *b, const void *p, size_t len);

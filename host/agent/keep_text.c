@@ -95,7 +95,7 @@ uint16_t dj_report_purpose(const uint8_t data[static 64])
 	return 0;
 }
 
-void dj_time_text(time_t t, char dst[static 32])
+void dj_agent_time(time_t t, char dst[static 32])
 {
 	struct tm tm;
 
@@ -109,7 +109,7 @@ static json_t *text_time(time_t t)
 
 	if (t == 0)
 		return json_null();
-	dj_time_text(t, text);
+	dj_agent_time(t, text);
 	return json_string(text);
 }
 
