@@ -37,6 +37,7 @@ struct input {
 	bool is_over;    /* nor count it: what comes now is ignored */
 	bool ended;
 	bool ack_due;
+	bool is_asked; /* by a client that came back: where to go on */
 };
 
 struct output {
@@ -285,6 +286,7 @@ void dj_flow_attach(void)
 		struct input *s = &flow.in[i];
 
 		s->ack_due = s->is_open && (s->recv != 0 || is_named(i));
+		s->is_asked = s->ack_due && is_named(i);
 	}
 }
 
@@ -305,9 +307,12 @@ static bool next_ack(uint8_t *dst, struct dj_flow_record *ret)
 		*ret = (struct dj_flow_record){
 			.kind = DJ_KIND_ACK,
 			.stream = input_id(i),
-			.off = s->taken,
+			/* What waits here to be taken is not to be sent again:
+			 * it may be taken before that comes. */
+			.off = s->is_asked ? s->recv : s->taken,
 			.len = DJ_ACK_SIZE,
 		};
+		s->is_asked = false;
 		return true;
 	}
 	return false;

@@ -702,6 +702,21 @@ static void no_named_stream_loses_or_doubles_over_many_attaches(void)
 	ok(attaches > 10);
 }
 
+/* What waits may be taken before a client that was told less has sent it
+ * again: an ACK would then be of what it has not sent. */
+static void who_comes_back_is_told_what_has_come(void)
+{
+	struct dj_inner in;
+
+	start_named(echo_by_name);
+	eq_u64(ksp_send_stream(&c, 33, 0, data, 1000, false), 1000);
+	c.in_acked[33] = UINT64_MAX;
+	ok(ksp_connect(&c, DJ_MODE_REATTACH));
+	while (c.in_acked[33] == UINT64_MAX && ksp_recv(&c, &in))
+		;
+	eq_u64(c.in_acked[33], 1000);
+}
+
 static void sixteen_streams_have_names_and_no_more(void)
 {
 	start(do_nothing);
@@ -777,6 +792,7 @@ int main(void)
 	RUN(a_named_stream_has_its_own_back_pressure);
 	RUN(a_named_stream_goes_one_way_if_it_was_opened_so);
 	RUN(no_named_stream_loses_or_doubles_over_many_attaches);
+	RUN(who_comes_back_is_told_what_has_come);
 	RUN(sixteen_streams_have_names_and_no_more);
 	RUN(what_comes_after_the_end_is_ignored_and_the_last_ACK_says_so);
 	RUN(no_byte_of_a_stream_is_in_the_shared_region);
