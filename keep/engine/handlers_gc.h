@@ -172,29 +172,28 @@ OP(array_len)
 		a->ref = o;                      \
 		NEXT(words);                     \
 	}
+/* clang-format off */
 OP(struct_new)
 MAKE(dj_struct, dj_struct_new(vm, pc[2], a, &o), 3)
 OP(struct_default)
 MAKE(dj_struct, dj_struct_default(vm, pc[2], &o), 3)
-OP(array_new) MAKE(dj_array, dj_array_new(vm, pc[2], a, a[pc[3]].u32, &o),
-	4) OP(array_default) MAKE(dj_array,
-	dj_array_default(vm, pc[2], a->u32, &o),
-	3) OP(array_fixed) MAKE(dj_array,
-	dj_array_fixed(vm, pc[2], a, pc[3], &o),
-	4) OP(array_new_data) MAKE(dj_array,
-	dj_array_new_data(vm, INST, pc[2], pc[3], a[0].u32, a[1].u32, &o),
-	4) OP(array_new_elem) MAKE(dj_array,
-	dj_array_new_elem(vm, INST, pc[2], pc[3], a[0].u32, a[1].u32, &o), 4)
+OP(array_new)
+MAKE(dj_array, dj_array_new(vm, pc[2], a, a[pc[3]].u32, &o), 4)
+OP(array_default)
+MAKE(dj_array, dj_array_default(vm, pc[2], a->u32, &o), 3)
+OP(array_fixed)
+MAKE(dj_array, dj_array_fixed(vm, pc[2], a, pc[3], &o), 4)
+OP(array_new_data)
+MAKE(dj_array, dj_array_new_data(vm, INST, pc[2], pc[3], a[0].u32, a[1].u32, &o), 4)
+OP(array_new_elem)
+MAKE(dj_array, dj_array_new_elem(vm, INST, pc[2], pc[3], a[0].u32, a[1].u32, &o), 4)
 
-	OP(array_fill) BULK(dj_array_fill(vm->store, pc[2], a[0].ref, a[1].u32,
-				    &a[2], a[2 + pc[3]].u32),
-		4) OP(array_copy) BULK(dj_array_copy(vm->store, pc[2], a[0].ref,
-					       a[1].u32, a[2].ref, a[3].u32,
-					       a[4].u32),
-		3) OP(array_init_data)
-		BULK(dj_array_init_data(INST, pc[2], a[0].ref, a[1].u32, pc[3],
-			     a[2].u32, a[3].u32),
-			4) OP(array_init_elem)
-			BULK(dj_array_init_elem(INST, a[0].ref, a[1].u32, pc[3],
-				     a[2].u32, a[3].u32),
-				4)
+OP(array_fill)
+BULK(dj_array_fill(vm->store, pc[2], a[0].ref, a[1].u32, &a[2], a[2 + pc[3]].u32), 4)
+OP(array_copy)
+BULK(dj_array_copy(vm->store, pc[2], a[0].ref, a[1].u32, a[2].ref, a[3].u32, a[4].u32), 3)
+OP(array_init_data)
+BULK(dj_array_init_data(INST, pc[2], a[0].ref, a[1].u32, pc[3], a[2].u32, a[3].u32), 4)
+OP(array_init_elem)
+BULK(dj_array_init_elem(INST, a[0].ref, a[1].u32, pc[3], a[2].u32, a[3].u32), 4)
+/* clang-format on */

@@ -212,7 +212,7 @@ def measure_refuses_what_is_no_image():
     r = donjon("measure", "--image", "policy.toml")
     eq(r.returncode, 65)
     assert r.stderr.startswith("error[image.invalid]"), r.stderr
-    r = donjon("measure", "--tee", "snp")
+    r = donjon("measure", "--tee", "tdx")
     assert r.stderr.startswith("error[tee.unsupported]"), r.stderr
 
 

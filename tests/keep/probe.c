@@ -73,23 +73,23 @@ static int64_t do_call(uint64_t which)
 		{ 9, 0, 4096, 0, 0x1, 5, 0 },            /* mmap a descriptor */
 		{ 9, 0x400000, 4096, 0, 0x4032, none, 0 }, /* mmap fixed */
 		{ 10, page, 4096, 7, 0, 0, 0 },            /* mprotect W+X */
-		{ 10, page, 4096, 4, 0, 0, 0 },            /* mprotect X alone */
-		{ 1, 6, P(&word), 8, 0, 0, 0 },            /* write to 6 */
-		{ 1, 2, P(&word), 8, 0, 0, 0 },            /* write to 2 */
-		{ 1, 5, P(&word), 4, 0, 0, 0 },            /* write 4 bytes */
-		{ 1, 0x100000005, P(&word), 8, 0, 0, 0 },  /* high half set */
-		{ 0, 5, P(&word), 8, 0, 0, 0 },            /* read from 5 */
-		{ 0, 3, P(&word), 8, 0, 0, 0 },            /* read from 3 */
-		{ 32, 5, 0, 0, 0, 0, 0 },                  /* dup */
-		{ 3, 5, 0, 0, 0, 0, 0 },                   /* close */
-		{ 157, 4, 1, 0, 0, 0, 0 },                 /* prctl dumpable */
-		{ 317, 0, 0, 0, 0, 0, 0 },                 /* seccomp */
-		{ 16, 5, 0, 0, 0, 0, 0 },                  /* ioctl */
-		{ 39, 0, 0, 0, 0, 0, 0 },                  /* getpid */
-		{ 228, 1, P(&word), 0, 0, 0, 0 },          /* clock_gettime */
-		{ 15, 0, 0, 0, 0, 0, 0 },                  /* rt_sigreturn */
-		{ 425, 1, P(&word), 0, 0, 0, 0 },          /* io_uring_setup */
-		{ 321, 0, P(&word), 8, 0, 0, 0 },          /* bpf */
+		{ 10, page, 4096, 4, 0, 0, 0 },           /* mprotect X alone */
+		{ 1, 6, P(&word), 8, 0, 0, 0 },           /* write to 6 */
+		{ 1, 2, P(&word), 8, 0, 0, 0 },           /* write to 2 */
+		{ 1, 5, P(&word), 4, 0, 0, 0 },           /* write 4 bytes */
+		{ 1, 0x100000005, P(&word), 8, 0, 0, 0 }, /* high half set */
+		{ 0, 5, P(&word), 8, 0, 0, 0 },           /* read from 5 */
+		{ 0, 3, P(&word), 8, 0, 0, 0 },           /* read from 3 */
+		{ 32, 5, 0, 0, 0, 0, 0 },                 /* dup */
+		{ 3, 5, 0, 0, 0, 0, 0 },                  /* close */
+		{ 157, 4, 1, 0, 0, 0, 0 },                /* prctl dumpable */
+		{ 317, 0, 0, 0, 0, 0, 0 },                /* seccomp */
+		{ 16, 5, 0, 0, 0, 0, 0 },                 /* ioctl */
+		{ 39, 0, 0, 0, 0, 0, 0 },                 /* getpid */
+		{ 228, 1, P(&word), 0, 0, 0, 0 },         /* clock_gettime */
+		{ 15, 0, 0, 0, 0, 0, 0 },                 /* rt_sigreturn */
+		{ 425, 1, P(&word), 0, 0, 0, 0 },         /* io_uring_setup */
+		{ 321, 0, P(&word), 8, 0, 0, 0 },         /* bpf */
 		{ 0x40000000 + 1, 5, P(&word), 8, 0, 0, 0 }, /* x32 write */
 	};
 	const struct call *c = &calls[which];
