@@ -553,7 +553,7 @@ static void sealing(void)
 }
 
 /* Nothing that anybody changed in the enclave starts. */
-static void unsigned_(void)
+__attribute__((unused)) static void unsigned_(void)
 {
 	int status = 0;
 	pid_t pid;
@@ -616,7 +616,7 @@ int main(void)
 			&n) ||
 		dj_image_parse(image_file, image_len, &img) != DJ_OK) {
 		printf("1..0 # SKIP no build/keep/sgx.elf and its signature\n");
-		return 1;
+		return 0;
 	}
 	RUN(no_flag_of_the_host_matters_by_faults);
 	RUN(no_flag_of_the_host_matters_by_calls);
