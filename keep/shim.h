@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/secret.h"
 #include "lib/base/status.h"
 #include "lib/proto/hostcall.h"
 
@@ -54,6 +55,33 @@ dj_status dj_shim_random(void *dst, size_t len);
  * DJ_E_HOST: no report to be had now.
  */
 dj_status dj_shim_report(const uint8_t data[static 64]);
+
+/*
+ * A key to seal with, which the TEE derives: the same Keep gets it again,
+ * later and after a restart, on this processor and on no other. Nothing in a
+ * session uses it; images do not contain it until something does.
+ *
+ * What it is asked with is no secret and is kept beside what was sealed.
+ * Versions: with older ones than now, a key of then; with newer ones, none,
+ * so that what an updated Keep or platform has sealed stays closed to the old.
+ */
+enum dj_shim_seal_to {
+	DJ_SHIM_SEAL_IMAGE = 0,  /* the very image that asks: its measurement */
+	DJ_SHIM_SEAL_SIGNER = 1, /* whatever the same key has signed */
+};
+struct dj_shim_seal {
+	enum dj_shim_seal_to to;
+	uint32_t svn;         /* security version of the image */
+	uint8_t platform[16]; /* of the platform, in the TEE's own form */
+};
+
+/*
+ * What to ask with when sealing anew: the image, and the versions of now.
+ * DJ_E_UNSUPPORTED: this TEE derives no keys. DJ_E_HOST: none to be had now.
+ */
+dj_status dj_shim_seal_now(struct dj_shim_seal *ret);
+/* As above; DJ_E_AUTH: not for this Keep. Whoever asked wipes the key. */
+dj_status dj_shim_seal_key(const struct dj_shim_seal *s, struct dj_key *ret);
 
 /*
  * Private memory. reserve gives inaccessible address space (NULL: none

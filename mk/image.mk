@@ -8,6 +8,7 @@ KEEP_SHIM_snp := snp vm mapped
 # What else of lib a shim needs.
 KEEP_LIB_snp := lib/evidence/snp_msg.c
 KEEP_SHIM_sgx := sgx
+KEEP_LIB_sgx := lib/evidence/sgx.c lib/evidence/sgx_quote.c
 
 KEEP_CORE_SRC := $(wildcard lib/base/*.c lib/crypto/*.c lib/proto/*.c lib/session/*.c \
 	lib/wasm/*.c keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)

@@ -22,3 +22,17 @@ dj_status dj_shim_report(const uint8_t data[static 64])
 	st = dj_hc_call(DJ_HC_REPORT, 0, &value, &len);
 	return st == DJ_OK && len == 0 ? DJ_E_HOST : st;
 }
+
+/* A key that a host could derive as well is none. */
+dj_status dj_shim_seal_now(struct dj_shim_seal *ret)
+{
+	(void)ret;
+	return DJ_E_UNSUPPORTED;
+}
+
+dj_status dj_shim_seal_key(const struct dj_shim_seal *s, struct dj_key *ret)
+{
+	(void)s;
+	(void)ret;
+	return DJ_E_UNSUPPORTED;
+}
