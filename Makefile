@@ -141,7 +141,7 @@ $(P)/donjon-emu: $(call obj,emu/main.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
 $(P)/donjon-emu-sgx: $(call obj,emu/sgx/main.c $(SGX_LOADER_SRC)) $(B)/emu.a \
 		$(B)/lib.a $(B)/bearssl.a
 	$(Q)$(CC) $(SMALL_LD) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
-$(P)/donjon-sgx-sign: $(call obj,host/sign/main.c) $(B)/lib.a $(B)/bearssl.a
+$(P)/donjon-sgx-sign: $(call obj,$(wildcard host/sign/*.c)) $(B)/lib.a $(B)/bearssl.a
 	$(link) -lcrypto
 $(P)/donjon-emu-init: $(call obj,emu/main_init.c) $(B)/emu.a $(B)/lib.a $(B)/bearssl.a
 	$(link) -lcrypto

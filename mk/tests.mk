@@ -155,6 +155,18 @@ $(P)/tests/unit/test_sgx_enclave: $(call obj,$(SGX_LOADER_SRC)) | build/keep/sgx
 $(P)/tests/unit/test_sgx_loader: $(call obj,$(SGX_LOADER_SRC) host/launch/sgx_device.c) \
 		| build/keep/sgx.sig
 
+# Sealing keys of each TEE, given to the test (tests/keep/sealer.c).
+build/keep-test/sealer-%.elf: build/keep-test/tests/keep/sealer.c.o keep/shim/%/image.ld \
+		keep/shim/vm/image.ld build/keep/%.elf
+	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/$*/image.ld -o $@ $< \
+		$(filter-out $(patsubst %,build/keep/$*.o/%.o,$(KEEP_SRC) $(wildcard lib/wasm/*.c)),$(KEEP_OBJ_$*))
+	$(Q)tools/check-image $* $@
+SEALERS := $(patsubst %,build/keep-test/sealer-%.elf,sgx)
+TEST_TOOLS += $(SEALERS)
+-include build/keep-test/tests/keep/sealer.c.d
+$(P)/tests/unit/test_sgx_seal: $(call obj,$(SGX_LOADER_SRC) host/sign/sign.c) \
+		| build/keep-test/sealer-sgx.elf
+
 # The SNP shim itself, ring 3's part.
 $(P)/tests/unit/test_snp_shim: $(B)/keep/arch/x86_64/cpu.c.o
 

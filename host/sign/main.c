@@ -6,8 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -19,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/sign/sign.h"
 #include "lib/evidence/sgx.h"
 #include "lib/evidence/sgx_sigstruct.h"
 
@@ -42,18 +41,12 @@ static int complain(const char *what, const char *name)
 
 static EVP_PKEY *make_key(const char *path)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	BIGNUM *three = BN_new();
-	EVP_PKEY *key = NULL;
+	EVP_PKEY *key = dj_sgx_new_key();
 	int fd = -1;
 	FILE *f = NULL;
-	bool good = ctx != NULL && three != NULL &&
-		BN_set_word(three, 3) == 1 && EVP_PKEY_keygen_init(ctx) == 1 &&
-		EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 3072) == 1 &&
-		EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, three) == 1 &&
-		EVP_PKEY_generate(ctx, &key) == 1;
+	bool good;
 
-	if (good)
+	if (key != NULL)
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		f = fdopen(fd, "w");
@@ -65,8 +58,6 @@ static EVP_PKEY *make_key(const char *path)
 		EVP_PKEY_free(key);
 		key = NULL;
 	}
-	BN_free(three);
-	EVP_PKEY_CTX_free(ctx);
 	return key;
 }
 
@@ -101,44 +92,6 @@ static uint32_t date(void)
 	(void)gmtime_r(&t, &tm);
 	return bcd((uint32_t)(tm.tm_year + 1900) * 10000 +
 		(uint32_t)(tm.tm_mon + 1) * 100 + (uint32_t)tm.tm_mday);
-}
-
-/* Turns n bytes around: OpenSSL's numbers are big-endian. */
-static void reverse(uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n / 2; i++) {
-		uint8_t b = p[i];
-
-		p[i] = p[n - 1 - i];
-		p[n - 1 - i] = b;
-	}
-}
-
-static bool sign(EVP_PKEY *key, struct dj_sgx_sigstruct *s)
-{
-	uint8_t bytes[DJ_SGX_SIGSTRUCT_SIGNED];
-	size_t len = sizeof(s->signature);
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	BIGNUM *n = NULL, *e = NULL;
-	bool good;
-
-	dj_sgx_sigstruct_signed(s, bytes);
-	good = md != NULL &&
-		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
-		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
-		BN_num_bits(n) == 3072 && BN_is_word(e, 3) &&
-		BN_bn2lebinpad(n, s->modulus, sizeof(s->modulus)) > 0 &&
-		EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) == 1 &&
-		EVP_DigestSign(md, s->signature, &len, bytes, sizeof(bytes)) ==
-			1 &&
-		len == sizeof(s->signature);
-	if (good)
-		reverse(s->signature, sizeof(s->signature));
-	BN_free(n);
-	BN_free(e);
-	EVP_MD_CTX_free(md);
-	return good && dj_sgx_sigstruct_quotients(s) &&
-		dj_sgx_sigstruct_verify(s);
 }
 
 static bool measure(const char *path, uint8_t ret[static 32])
@@ -198,7 +151,7 @@ int main(int argc, char **argv)
 		return complain("not an image for SGX", argv[1]);
 	s.date = date();
 	key = read_key(argv[2]);
-	good = key != NULL && sign(key, &s);
+	good = key != NULL && dj_sgx_sign(key, &s);
 	EVP_PKEY_free(key);
 	if (!good)
 		return complain("no RSA key of 3072 bits and exponent 3",

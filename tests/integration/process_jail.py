@@ -29,7 +29,7 @@ EMU = os.path.join(BUILD, "donjon-emu")
 IMAGE = os.path.join(BUILD, "keep-test", "process.elf")
 REGION_SIZE, IN, OUT, HOST, REPORT, CONFIG = 0x48000, 0x8000, 0x28000, 0x1000, 0x2000, 0x6000
 STARTED, FAILED, REPORTED, ENDED, ASK_REPORT, KILL = 1, 2, 3, 4, 16, 17
-ECHO, SYSCALL, RANDOM, MEMORY, FAULT, HALT, ASK, SPIN, HASH = range(1, 10)
+ECHO, SYSCALL, RANDOM, MEMORY, FAULT, HALT, ASK, SPIN, HASH, SEAL = range(1, 11)
 CONFIG_BLOCK = b"KCF1" + bytes(36) + struct.pack(">II", 16, 1 << 20) + struct.pack(">HHQ", 1, 8, 16 << 20)
 CALLS = ["open", "openat", "socket", "fork", "clone", "clone3", "execve", "execveat", "ptrace", "kill",
          "process_vm_readv", "mmap writable and executable", "mmap executable", "mmap writable",
@@ -225,6 +225,9 @@ def outside():
     r2, b = k.answer(4096)
     t.ok(r == r2 == 0 and a != b and len({a[i:i + 8] for i in range(0, 4096, 8)}) == 512,
          "random bytes come from the processor and differ")
+    for a, what in enumerate(("no versions to seal with", "no key to seal with")):
+        k.command(SEAL, a)
+        t.eq(k.answer()[0], 7, "it says by name that it has " + what)
     k.command(MEMORY, 4 << 20)
     t.eq(k.answer()[0], 0, "memory is zero, counted and limited exactly")
     k.command(MEMORY, 64 << 20)

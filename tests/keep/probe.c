@@ -22,6 +22,7 @@ enum op {
 	REPORT = 7,  /* 64 bytes follow at 64 */
 	SPIN = 8,    /* computes until attention is set */
 	HASH = 9,    /* FNV-1a of [first, first + second) of its memory */
+	SEAL = 10,   /* argument: 0 what to seal with, 1 the key */
 };
 
 enum fault {
@@ -188,6 +189,14 @@ static int64_t do_memory(uint64_t limit)
 
 static uint8_t buf[4096];
 
+static dj_status do_seal(bool is_key)
+{
+	struct dj_shim_seal s = { 0 };
+	DJ_SECRET struct dj_key key;
+
+	return is_key ? dj_shim_seal_key(&s, &key) : dj_shim_seal_now(&s);
+}
+
 static int64_t act(const struct command *c, size_t *ret_len)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -220,6 +229,8 @@ static int64_t act(const struct command *c, size_t *ret_len)
 			h = (h ^ ((const uint8_t *)(uintptr_t)c->a)[i]) *
 				UINT64_C(0x100000001b3);
 		return (int64_t)h;
+	case SEAL:
+		return do_seal(c->a == 1);
 	}
 	return -1;
 }
