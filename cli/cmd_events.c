@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/common.h"
 #include "cli/verbs.h"
+#include "client/clock.h"
 #include "client/feed.h"
 #include "client/hosts.h"
 #include "client/journal.h"
@@ -39,14 +39,6 @@ struct watch {
 	int64_t next_look;  /* at the journals */
 	int64_t names_made; /* when */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- names ---- */
 
@@ -81,8 +73,8 @@ static const char *name_of(struct watch *w, const char *keep)
 	const json_t *name = json_object_get(w->names, keep);
 	char **list;
 
-	if (name == NULL && now_ms() - w->names_made >= LOOK_MS) {
-		w->names_made = now_ms();
+	if (name == NULL && dj_now_ms() - w->names_made >= LOOK_MS) {
+		w->names_made = dj_now_ms();
 		list = dj_record_list();
 		for (size_t i = 0; list != NULL && list[i] != NULL; i++)
 			learn_name(w, list[i]);
@@ -188,7 +180,7 @@ static void read_journals(struct watch *w)
 {
 	char **list;
 
-	w->next_look = now_ms() + LOOK_MS;
+	w->next_look = dj_now_ms() + LOOK_MS;
 	if (w->name != NULL) {
 		read_journal(w, w->name);
 		return;
@@ -234,7 +226,7 @@ static void say_past(struct watch *w)
 /* All that one host has; false with err if that cannot be had. */
 static bool gather(struct watch *w, struct dj_feed *f, struct dj_err *err)
 {
-	int64_t end = now_ms() + HISTORY_MS;
+	int64_t end = dj_now_ms() + HISTORY_MS;
 
 	if (!dj_feed_open(f, err))
 		return false;
@@ -243,7 +235,7 @@ static bool gather(struct watch *w, struct dj_feed *f, struct dj_err *err)
 
 		if (!dj_feed_step(f, take_host, w, err))
 			return false;
-		if (!f->is_over && now_ms() >= end)
+		if (!f->is_over && dj_now_ms() >= end)
 			return dj_err_set(err, "host.absent",
 				"asking %s for events: they do not end",
 				dj_host_name(f->host));
@@ -296,7 +288,7 @@ static int follow(struct watch *w)
 	int status;
 
 	for (;;) {
-		int64_t wait = w->next_look - now_ms();
+		int64_t wait = w->next_look - dj_now_ms();
 
 		for (size_t i = 0; i < w->hosts.count; i++) {
 			struct dj_err err = { 0 };
@@ -308,7 +300,7 @@ static int follow(struct watch *w)
 			if (dj_feed_due(&w->feed[i]) < wait)
 				wait = dj_feed_due(&w->feed[i]);
 		}
-		if (wait <= 0 && now_ms() >= w->next_look)
+		if (wait <= 0 && dj_now_ms() >= w->next_look)
 			read_journals(w);
 		status = dj_cli_end(w->cli, 0);
 		if (status != 0)

@@ -4,9 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/dash.h"
+#include "client/clock.h"
 #include "client/feed.h"
 
 /*
@@ -34,14 +34,6 @@ struct dj_dash_hosts {
 	struct one *list[DJ_HOSTS_MAX];
 	size_t count;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 struct dj_dash_hosts *dj_dash_hosts_new(void)
 {
@@ -78,7 +70,7 @@ static void ask(struct one *o)
 	json_decref(keeps);
 	(void)pthread_mutex_lock(&o->all->lock);
 	memcpy(o->error, err.text, sizeof(o->error) - 1);
-	o->asked = now_ms();
+	o->asked = dj_now_ms();
 	(void)pthread_mutex_unlock(&o->all->lock);
 	put(o, &o->agent, agent);
 	put(o, &o->keeps, list);
@@ -112,10 +104,10 @@ static void *follow(void *arg)
 		(void)!dj_feed_step(&o->feed, take, o, &ignored);
 		if (o->feed.last_id != last)
 			put(o, &o->events, json_incref(o->past));
-		left = next - now_ms();
+		left = next - dj_now_ms();
 		if (left <= 0) {
 			ask(o);
-			next = now_ms() + ASK_MS;
+			next = dj_now_ms() + ASK_MS;
 			left = ASK_MS;
 		}
 		p.fd = o->feed.link.fd;
@@ -179,7 +171,7 @@ void dj_dash_hosts_said(struct dj_dash_hosts *h, size_t i,
 	ret->keeps = copy(o->keeps);
 	ret->events = copy(o->events);
 	memcpy(ret->error, o->error, sizeof(ret->error));
-	ret->age_ms = o->asked < 0 ? -1 : now_ms() - o->asked;
+	ret->age_ms = o->asked < 0 ? -1 : dj_now_ms() - o->asked;
 	(void)pthread_mutex_unlock(&h->lock);
 }
 

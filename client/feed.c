@@ -4,20 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "client/clock.h"
 
 /* A host agent shows every 15 s that the line stands. */
 #define SILENCE_MS 60000
 #define PAUSE_MS   500
 #define PAUSE_MAX  30000
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void dj_feed_init(struct dj_feed *f, struct dj_host *host, const char *path,
 	uint64_t after, bool follow)
@@ -42,7 +35,7 @@ static void close_link(struct dj_feed *f)
 	for (unsigned i = 0; i < f->failures && pause < PAUSE_MAX; i++)
 		pause *= 2;
 	f->failures++;
-	f->again_at = now_ms() + (pause > PAUSE_MAX ? PAUSE_MAX : pause);
+	f->again_at = dj_now_ms() + (pause > PAUSE_MAX ? PAUSE_MAX : pause);
 	f->is_over = !f->follow;
 }
 
@@ -59,7 +52,7 @@ bool dj_feed_open(struct dj_feed *f, struct dj_err *err)
 		close_link(f);
 		return false;
 	}
-	f->heard = now_ms();
+	f->heard = dj_now_ms();
 	return true;
 }
 
@@ -107,11 +100,11 @@ bool dj_feed_step(struct dj_feed *f, dj_feed_take *take, void *ctx,
 	if (f->is_over)
 		return true;
 	if (f->link.fd < 0)
-		return now_ms() < f->again_at || dj_feed_open(f, err);
+		return dj_now_ms() < f->again_at || dj_feed_open(f, err);
 	for (;;) {
 		switch (dj_link_recv(&f->link, buf, sizeof(buf), &n)) {
 		case DJ_LINK_SOME:
-			f->heard = now_ms();
+			f->heard = dj_now_ms();
 			if (dj_sse_feed(&f->sse, buf, n, on_event, &t) !=
 					DJ_OK ||
 				t.is_bad)
@@ -120,7 +113,7 @@ bool dj_feed_step(struct dj_feed *f, dj_feed_take *take, void *ctx,
 					err);
 			break;
 		case DJ_LINK_WAIT:
-			return now_ms() - f->heard < SILENCE_MS ||
+			return dj_now_ms() - f->heard < SILENCE_MS ||
 				broken(f, "host.absent",
 					"nothing came in a minute", err);
 		case DJ_LINK_CLOSED:
@@ -136,7 +129,7 @@ bool dj_feed_step(struct dj_feed *f, dj_feed_take *take, void *ctx,
 int dj_feed_due(const struct dj_feed *f)
 {
 	int64_t at = f->link.fd < 0 ? f->again_at : f->heard + SILENCE_MS;
-	int64_t left = at - now_ms();
+	int64_t left = at - dj_now_ms();
 
 	return left < 0 ? 0 : (int)left;
 }

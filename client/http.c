@@ -12,9 +12,9 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "client/clock.h"
 #include "client/curl.h"
 #include "client/policy_file.h"
 #include "lib/base/secret.h"
@@ -447,13 +447,9 @@ static bool wait_for(int fd, short events, int64_t deadline)
 {
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = events };
-		struct timespec now;
-		int64_t left;
-		int n;
+		int64_t left = deadline - dj_now_ms();
+		int n = poll(&p, 1, left > 0 ? (int)left : 0);
 
-		(void)clock_gettime(CLOCK_MONOTONIC, &now);
-		left = deadline - (now.tv_sec * 1000 + now.tv_nsec / 1000000);
-		n = poll(&p, 1, left > 0 ? (int)left : 0);
 		if (n > 0)
 			return true;
 		if (n == 0 || errno != EINTR)
@@ -463,10 +459,7 @@ static bool wait_for(int fd, short events, int64_t deadline)
 
 static int64_t in_30_seconds(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000 + 30000;
+	return dj_now_ms() + 30000;
 }
 
 static bool send_all(struct dj_link *l, const char *p, size_t len)

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/clock.h"
 #include "client/file.h"
 #include "client/paths.h"
 #include "client/settings.h"
@@ -29,14 +30,6 @@
 #define CACHE_MAX   (UINT64_C(1) << 30)
 #define HASH        32
 #define HEAD_MAX    (12 + DJ_KNC_ID_MAX + 2 * 40)
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- the compiler ---- */
 
@@ -501,7 +494,7 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 {
 	char program[DJ_PATH_MAX], path[DJ_PATH_MAX];
 	char id[DJ_KNC_ID_MAX + 1], shown[300];
-	int64_t began = now_ms();
+	int64_t began = dj_now_ms();
 	const char *why;
 	bool keeps;
 
@@ -525,7 +518,7 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 	dj_sha256(ret->bytes, ret->len, ret->hash);
 	if (keeps && !ret->is_cached)
 		cache_put(path, ret);
-	ret->ms = now_ms() - began;
+	ret->ms = dj_now_ms() - began;
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "attest/suggest.h"
+#include "client/clock.h"
 #include "client/measure.h"
 #include "client/owner.h"
 #include "client/policy_file.h"
@@ -34,25 +35,17 @@ const char *const dj_visit_phases[DJ_VISIT_COUNT] = {
 	[DJ_VISIT_RUN] = "run",
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void phase_begin(struct dj_visit *v, enum dj_visit_phase phase)
 {
 	v->phase = phase;
-	v->phase_start = now_ms();
+	v->phase_start = dj_now_ms();
 	if (v->watch != NULL)
 		v->watch(v->watch_ctx, phase, NULL, 0);
 }
 
 static void phase_end(struct dj_visit *v, const char *text)
 {
-	v->ms[v->phase] = now_ms() - v->phase_start;
+	v->ms[v->phase] = dj_now_ms() - v->phase_start;
 	if (v->watch != NULL)
 		v->watch(v->watch_ctx, v->phase, text, v->ms[v->phase]);
 }

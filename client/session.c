@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "client/clock.h"
 #include "client/owner.h"
 #include "lib/base/break.h"
 #include "lib/proto/error.h"
@@ -15,14 +15,6 @@
 #include "lib/session/handshake.h"
 
 #define PATIENCE_MS 120000
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void dj_session_done(struct dj_session *s)
 {
@@ -83,7 +75,7 @@ static bool wait_link(struct dj_session *s, int64_t deadline)
 
 	for (;;) {
 		struct pollfd p = { .fd = s->wire.link.fd };
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - dj_now_ms();
 		int n;
 
 		if (!dj_wire_is_flushed(&s->wire))
@@ -102,7 +94,7 @@ static bool exchange(struct dj_session *s, uint32_t accept, uint8_t *ret_type,
 	uint8_t **ret_frame, size_t *ret_len, const char *what,
 	const char *bad_frame, struct dj_err *err)
 {
-	int64_t deadline = now_ms() + PATIENCE_MS;
+	int64_t deadline = dj_now_ms() + PATIENCE_MS;
 
 	for (;;) {
 		dj_status st = dj_wire_next(&s->wire,
