@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/engine/engine.h"
-#include "tests/support/hostmem.h"
+#include "tests/support/one_module.h"
 #include "tests/tap.h"
 
 /* Tail calls, constants of several instructions, more and wider memories. */
@@ -63,86 +63,43 @@ static const uint8_t module[] = {
   0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf0, 0x3f,
 };
 /* clang-format on */
-static struct dj_arena arena;
-static struct dj_store *s;
-static struct dj_instance *inst;
-
-static dj_status no_import(void *ctx, const struct dj_wasm_import *import,
-	struct dj_extern *ret)
-{
-	(void)ctx;
-	(void)import;
-	(void)ret;
-	return DJ_E_INPUT;
-}
-
 static void start(void)
 {
-	const struct dj_store_config config = { .mem = hostmem,
-		.max_memory_pages = 16,
-		.max_call_depth = 2 };
-	struct dj_wasm_error err;
-	struct dj_link_error link;
-	struct dj_wasm_module *m;
-
-	if (!hostmem_arena(&arena, (size_t)4 << 20))
-		abort();
-	eq_u64(dj_wasm_load(module, sizeof(module), &arena, &m, &err), DJ_OK);
-	eq_u64(dj_store_init(&arena, &config, &s), DJ_OK);
-	eq_u64(dj_instance_new(s, m, no_import, NULL, &inst, &link), DJ_OK);
-}
-
-static enum dj_trap run(const char *name, uint64_t arg, uint64_t *ret)
-{
-	union dj_value v[1] = { { .i64 = arg } };
-	struct dj_extern e;
-	enum dj_trap t;
-
-	if (!dj_instance_export(inst, name, strlen(name), &e))
-		abort();
-	t = dj_call(s, e.func, v);
-	*ret = v[0].i64;
-	return t;
-}
-
-static uint64_t value(const char *name, uint64_t arg)
-{
-	uint64_t v;
-
-	eq_u64(run(name, arg, &v), DJ_TRAP_NONE);
-	return v;
+	one_start(module, sizeof(module),
+		(struct dj_store_config){ .max_memory_pages = 16,
+			.max_call_depth = 2 });
 }
 
 static void a_constant_can_be_worked_out(void)
 {
-	eq_u64(value("base", 0), 38);
+	eq_u64(one_value("base", 0), 38);
 }
 
 static void a_tail_call_takes_no_stack(void)
 {
-	eq_u64(value("tail", 100000), 7);
+	eq_u64(one_value("tail", 100000), 7);
 }
 
 static void memories_are_told_apart(void)
 {
-	eq_u64(value("float", 0), 6);
-	eq_u64(value("grow", 2), 311);
-	eq_u64(value("grow", 1), 311);
+	eq_u64(one_value("float", 0), 6);
+	eq_u64(one_value("grow", 2), 311);
+	eq_u64(one_value("grow", 1), 311);
 }
 
 static void wide_addresses_are_checked_whole(void)
 {
 	uint64_t v;
 
-	eq_u64(value("wide", 16), 5);
-	eq_u64(run("wide", (UINT64_C(1) << 32) + 16, &v), DJ_TRAP_MEMORY);
-	eq_u64(run("wide", 65529, &v), DJ_TRAP_MEMORY);
+	eq_u64(one_value("wide", 16), 5);
+	eq_u64(one_run("wide", (UINT64_C(1) << 32) + 16, &v), DJ_TRAP_MEMORY);
+	eq_u64(one_run("wide", 65529, &v), DJ_TRAP_MEMORY);
 	/* The sum is 17, but for the carry. */
-	eq_u64(run("carry", 0xffffffff00000012, &v), DJ_TRAP_MEMORY);
-	eq_u64(run("carry", 1, &v), DJ_TRAP_MEMORY);
-	eq_u64(run("fill", (UINT64_C(1) << 32) + 1, &v), DJ_TRAP_MEMORY);
-	eq_u64(value("big", UINT64_C(1) << 40), UINT64_MAX);
-	eq_u64(value("big", 1), 1);
+	eq_u64(one_run("carry", 0xffffffff00000012, &v), DJ_TRAP_MEMORY);
+	eq_u64(one_run("carry", 1, &v), DJ_TRAP_MEMORY);
+	eq_u64(one_run("fill", (UINT64_C(1) << 32) + 1, &v), DJ_TRAP_MEMORY);
+	eq_u64(one_value("big", UINT64_C(1) << 40), UINT64_MAX);
+	eq_u64(one_value("big", 1), 1);
 }
 
 int main(void)
@@ -152,7 +109,6 @@ int main(void)
 	RUN(a_tail_call_takes_no_stack);
 	RUN(memories_are_told_apart);
 	RUN(wide_addresses_are_checked_whole);
-	dj_store_done(s);
-	hostmem_arena_done(&arena);
+	one_stop();
 	return done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/engine/engine.h"
-#include "tests/support/hostmem.h"
+#include "tests/support/one_module.h"
 #include "tests/tap.h"
 
 /* Instructions that do what several of Wasm do. */
@@ -118,41 +118,10 @@ static const uint8_t module[] = {
   0x00, 0x00, 0x20, 0x00, 0x00, 0x00, 0x00,
 };
 /* clang-format on */
-static struct dj_arena arena;
-static struct dj_store *s;
-static struct dj_instance *inst;
-
-static dj_status no_import(void *ctx, const struct dj_wasm_import *import,
-	struct dj_extern *ret)
-{
-	(void)ctx;
-	(void)import;
-	(void)ret;
-	return DJ_E_INPUT;
-}
-
 static void start(void)
 {
-	const struct dj_store_config config = { .mem = hostmem,
-		.max_memory_pages = 16 };
-	struct dj_wasm_error err;
-	struct dj_link_error link;
-	struct dj_wasm_module *m;
-
-	if (!hostmem_arena(&arena, (size_t)4 << 20))
-		abort();
-	eq_u64(dj_wasm_load(module, sizeof(module), &arena, &m, &err), DJ_OK);
-	eq_u64(dj_store_init(&arena, &config, &s), DJ_OK);
-	eq_u64(dj_instance_new(s, m, no_import, NULL, &inst, &link), DJ_OK);
-}
-
-static enum dj_trap run(const char *name, union dj_value *v)
-{
-	struct dj_extern e;
-
-	if (!dj_instance_export(inst, name, strlen(name), &e))
-		abort();
-	return dj_call(s, e.func, v);
+	one_start(module, sizeof(module),
+		(struct dj_store_config){ .max_memory_pages = 16 });
 }
 
 /* What name(c, a, b) gives. */
@@ -164,7 +133,7 @@ static double value(const char *name, double c, double a, double b)
 	memcpy(&v[0].f64, &c, 8);
 	memcpy(&v[1].f64, &a, 8);
 	memcpy(&v[2].f64, &b, 8);
-	eq_u64(run(name, v), DJ_TRAP_NONE);
+	eq_u64(one_call(name, v), DJ_TRAP_NONE);
 	memcpy(&r, &v[0].f64, 8);
 	return r;
 }
@@ -199,7 +168,7 @@ static void what_reads_memory_in_passing_checks_it(void)
 {
 	union dj_value v[3] = { { .f64 = 0 } };
 
-	eq_u64(run("end", v), DJ_TRAP_MEMORY);
+	eq_u64(one_call("end", v), DJ_TRAP_MEMORY);
 	/* -8 + 24 wraps to 16; the data there is not zero. */
 	ok(value("wrap", 0, 1, 1) != 0);
 }
@@ -208,7 +177,7 @@ static uint32_t rounds(const char *name, uint32_t a, uint32_t b)
 {
 	union dj_value v[2] = { { .i32 = a }, { .i32 = b } };
 
-	eq_u64(run(name, v), DJ_TRAP_NONE);
+	eq_u64(one_call(name, v), DJ_TRAP_NONE);
 	return v[0].i32;
 }
 
@@ -228,7 +197,6 @@ int main(void)
 	RUN(each_operand_stays_in_its_place);
 	RUN(what_reads_memory_in_passing_checks_it);
 	RUN(a_loop_goes_round_as_often_as_its_step_says);
-	dj_store_done(s);
-	hostmem_arena_done(&arena);
+	one_stop();
 	return done();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/engine/gc.h"
-#include "tests/support/hostmem.h"
+#include "tests/support/one_module.h"
 #include "tests/tap.h"
 
 /* Structs, arrays, i31, casts, references to functions, and the collector. */
@@ -231,113 +231,57 @@ static const uint8_t module[] = {
   0x0f, 0xad, 0x0b,
 };
 /* clang-format on */
-static struct dj_arena arena;
-static struct dj_store *s;
-static struct dj_instance *inst;
-
-static dj_status no_import(void *ctx, const struct dj_wasm_import *import,
-	struct dj_extern *ret)
-{
-	(void)ctx;
-	(void)import;
-	(void)ret;
-	return DJ_E_INPUT;
-}
-
 static void start(uint64_t fuel)
 {
-	const struct dj_store_config config = { .mem = hostmem,
-		.max_memory_pages = 16,
-		.max_heap_bytes = (uint64_t)16 << 20,
-		.fuel = fuel };
-	struct dj_wasm_error err;
-	struct dj_link_error link;
-	struct dj_wasm_module *m;
-
-	if (!hostmem_arena(&arena, (size_t)4 << 20))
-		abort();
-	eq_u64(dj_wasm_load(module, sizeof(module), &arena, &m, &err), DJ_OK);
-	eq_u64(dj_store_init(&arena, &config, &s), DJ_OK);
-	eq_u64(dj_instance_new(s, m, no_import, NULL, &inst, &link), DJ_OK);
-}
-
-static void stop(void)
-{
-	dj_store_done(s);
-	hostmem_arena_done(&arena);
-}
-
-static enum dj_trap run(const char *name, uint64_t arg, uint64_t *ret)
-{
-	union dj_value v[1] = { { .i64 = arg } };
-	struct dj_extern e;
-	enum dj_trap t;
-
-	if (!dj_instance_export(inst, name, strlen(name), &e))
-		abort();
-	t = dj_call(s, e.func, v);
-	*ret = v[0].i64;
-	return t;
-}
-
-static uint64_t value(const char *name, uint64_t arg)
-{
-	uint64_t v;
-
-	eq_u64(run(name, arg, &v), DJ_TRAP_NONE);
-	return v;
-}
-
-static void traps(const char *name, uint64_t arg, enum dj_trap trap)
-{
-	uint64_t v;
-
-	eq_u64(run(name, arg, &v), trap);
+	one_start(module, sizeof(module),
+		(struct dj_store_config){ .max_memory_pages = 16,
+			.max_heap_bytes = (uint64_t)16 << 20,
+			.fuel = fuel });
 }
 
 static void what_is_not_held_makes_room(void)
 {
 	start(0);
-	eq_u64(value("churn", 1000000), UINT64_C(500500000));
-	ok(s->heap.collections > 2);
-	ok(s->heap.committed < (size_t)8 << 20);
-	stop();
+	eq_u64(one_value("churn", 1000000), UINT64_C(500500000));
+	ok(one_store->heap.collections > 2);
+	ok(one_store->heap.committed < (size_t)8 << 20);
+	one_stop();
 }
 
 static void a_long_list_is_kept_without_a_stack(void)
 {
 	start(0);
-	eq_u64(value("deep", 200000), UINT64_C(20000100000));
-	ok(s->heap.collections > 0);
-	s->vm.top = s->vm.stack;
+	eq_u64(one_value("deep", 200000), UINT64_C(20000100000));
+	ok(one_store->heap.collections > 0);
+	one_store->vm.top = one_store->vm.stack;
 	/* What a global and a segment hold: an array and two structs. */
-	eq_u64(dj_gc_collect(&s->vm), 32 + 2 * 16);
-	stop();
+	eq_u64(dj_gc_collect(&one_store->vm), 32 + 2 * 16);
+	one_stop();
 }
 
 static void large_arrays_are_kept_by_a_table_alone(void)
 {
 	start(0);
-	eq_u64(value("arrays", 1000000), 97 - 1000 + 1000000);
-	ok(s->heap.collections > 2);
-	stop();
+	eq_u64(one_value("arrays", 1000000), 97 - 1000 + 1000000);
+	ok(one_store->heap.collections > 2);
+	one_stop();
 }
 
 static void constants_and_segments_hold_objects(void)
 {
 	start(0);
-	eq_u64(value("churn", 1000000), UINT64_C(500500000));
-	eq_u64(value("made", 0), 11);
-	eq_u64(value("segment", 0), 7);
-	stop();
+	eq_u64(one_value("churn", 1000000), UINT64_C(500500000));
+	eq_u64(one_value("made", 0), 11);
+	eq_u64(one_value("segment", 0), 7);
+	one_stop();
 }
 
 static void fields_are_packed_and_extended(void)
 {
 	start(0);
-	eq_u64(value("packed", 0xffff8001), 6);
-	eq_u64(value("packed", 1), 6);
-	stop();
+	eq_u64(one_value("packed", 0xffff8001), 6);
+	eq_u64(one_value("packed", 1), 6);
+	one_stop();
 }
 
 static void casts_know_every_kind(void)
@@ -346,72 +290,72 @@ static void casts_know_every_kind(void)
 
 	start(0);
 	for (size_t i = 0; i < sizeof(kinds); i++) {
-		eq_u64(value("kinds", i), kinds[i]);
-		eq_u64(value("outside", i), kinds[i]);
+		eq_u64(one_value("kinds", i), kinds[i]);
+		eq_u64(one_value("outside", i), kinds[i]);
 	}
-	eq_u64(value("branch", 2), 9);
-	eq_u64(value("branch", 1), 0);
-	eq_u64(value("branch", 0), UINT64_MAX);
-	eq_u64(value("branch_fail", 2), 9);
-	eq_u64(value("branch_fail", 0), 33);
-	eq_u64(value("branch_fail", 5), 32);
-	eq_u64(value("cast", 2), 9);
-	traps("cast", 0, DJ_TRAP_CAST);
-	traps("cast", 3, DJ_TRAP_CAST);
-	traps("cast", 5, DJ_TRAP_NULL);
-	stop();
+	eq_u64(one_value("branch", 2), 9);
+	eq_u64(one_value("branch", 1), 0);
+	eq_u64(one_value("branch", 0), UINT64_MAX);
+	eq_u64(one_value("branch_fail", 2), 9);
+	eq_u64(one_value("branch_fail", 0), 33);
+	eq_u64(one_value("branch_fail", 5), 32);
+	eq_u64(one_value("cast", 2), 9);
+	one_traps("cast", 0, DJ_TRAP_CAST);
+	one_traps("cast", 3, DJ_TRAP_CAST);
+	one_traps("cast", 5, DJ_TRAP_NULL);
+	one_stop();
 }
 
 static void a_hosts_value_comes_back_as_it_was(void)
 {
 	start(0);
-	eq_u64(value("host", 5), 0);
-	eq_u64(value("host", 0), 32);
-	eq_u64(value("back", 0x7f0000001235), 0x7f0000001235);
-	eq_u64(value("back", 0), 0);
-	stop();
+	eq_u64(one_value("host", 5), 0);
+	eq_u64(one_value("host", 0), 32);
+	eq_u64(one_value("back", 0x7f0000001235), 0x7f0000001235);
+	eq_u64(one_value("back", 0), 0);
+	one_stop();
 }
 
 static void nulls_and_indexes_are_checked(void)
 {
 	start(0);
 	for (uint64_t i = 0; i < 3; i++)
-		traps("nulls", i, DJ_TRAP_NULL);
-	eq_u64(value("index", 3), 0);
-	traps("index", 4, DJ_TRAP_ARRAY);
-	traps("index", UINT32_MAX, DJ_TRAP_ARRAY);
-	eq_u64(value("copy", 3), 0x03020109);
-	traps("copy", 4, DJ_TRAP_ARRAY);
-	traps("copy", UINT32_MAX, DJ_TRAP_ARRAY);
-	stop();
+		one_traps("nulls", i, DJ_TRAP_NULL);
+	eq_u64(one_value("index", 3), 0);
+	one_traps("index", 4, DJ_TRAP_ARRAY);
+	one_traps("index", UINT32_MAX, DJ_TRAP_ARRAY);
+	eq_u64(one_value("copy", 3), 0x03020109);
+	one_traps("copy", 4, DJ_TRAP_ARRAY);
+	one_traps("copy", UINT32_MAX, DJ_TRAP_ARRAY);
+	one_stop();
 }
 
 static void functions_are_called_by_reference(void)
 {
 	start(0);
-	eq_u64(value("ref", 21), 42);
-	eq_u64(value("tail", 21), 42);
-	stop();
+	eq_u64(one_value("ref", 21), 42);
+	eq_u64(one_value("tail", 21), 42);
+	one_stop();
 }
 
 static void a_full_heap_ends_the_call_and_no_more(void)
 {
 	start(0);
-	traps("full", 0, DJ_TRAP_LIMIT);
-	ok(s->heap.committed <= (size_t)16 << 20);
-	eq_u64(value("deep", 1000), 500500);
-	traps("huge", UINT32_MAX, DJ_TRAP_LIMIT);
-	traps("huge", 1 << 22, DJ_TRAP_LIMIT);
-	eq_u64(value("huge", 1000), 1000);
-	stop();
+	one_traps("full", 0, DJ_TRAP_LIMIT);
+	ok(one_store->heap.committed <= (size_t)16 << 20);
+	eq_u64(one_value("deep", 1000), 500500);
+	one_traps("huge", UINT32_MAX, DJ_TRAP_LIMIT);
+	one_traps("huge", 1 << 22, DJ_TRAP_LIMIT);
+	eq_u64(one_value("huge", 1000), 1000);
+	one_stop();
 }
 
 static void fuel_ends_what_only_makes_garbage(void)
 {
 	start(50000);
-	traps("churn", 1000000, DJ_TRAP_FUEL);
-	eq_u64(dj_store_fuel_used(s), 50000);
-	stop();
+	one_traps("churn", 1000000, DJ_TRAP_FUEL);
+	eq_u64(dj_store_fuel_used(one_store), 50000);
+	one_stop();
 }
 
 /*
@@ -430,11 +374,11 @@ static dj_status judge(const uint8_t *body, uint8_t len,
 	dj_status st;
 
 	memcpy(b + 43, body, len);
-	if (!hostmem_arena(&arena, (size_t)1 << 20))
+	if (!hostmem_arena(&one_arena, (size_t)1 << 20))
 		abort();
 	b[9] = 25;
-	st = dj_wasm_load(b, 43u + len, &arena, &m, err);
-	hostmem_arena_done(&arena);
+	st = dj_wasm_load(b, 43u + len, &one_arena, &m, err);
+	hostmem_arena_done(&one_arena);
 	return st;
 }
 

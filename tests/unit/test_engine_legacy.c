@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/engine/engine.h"
-#include "tests/support/hostmem.h"
+#include "tests/support/one_module.h"
 #include "tests/tap.h"
 
 /* Exceptions in the form that came before the standard's. */
@@ -104,109 +104,53 @@ static const uint8_t module[] = {
   0x00, 0x06, 0x7e, 0x20, 0x00, 0x10, 0x00, 0x07, 0x01, 0x1a, 0x0b, 0x0b,
 };
 /* clang-format on */
-static struct dj_arena arena;
-static struct dj_store *s;
-static struct dj_instance *inst;
-
-static dj_status no_import(void *ctx, const struct dj_wasm_import *import,
-	struct dj_extern *ret)
-{
-	(void)ctx;
-	(void)import;
-	(void)ret;
-	return DJ_E_INPUT;
-}
-
 static void start(void)
 {
-	const struct dj_store_config config = { .mem = hostmem,
-		.max_memory_pages = 16,
-		.max_heap_bytes = (uint64_t)16 << 20 };
-	struct dj_wasm_error err;
-	struct dj_link_error link;
-	struct dj_wasm_module *m;
-
-	if (!hostmem_arena(&arena, (size_t)4 << 20))
-		abort();
-	eq_u64(dj_wasm_load(module, sizeof(module), &arena, &m, &err), DJ_OK);
-	eq_u64(dj_store_init(&arena, &config, &s), DJ_OK);
-	eq_u64(dj_instance_new(s, m, no_import, NULL, &inst, &link), DJ_OK);
-}
-
-static void stop(void)
-{
-	dj_store_done(s);
-	hostmem_arena_done(&arena);
-}
-
-static enum dj_trap run(const char *name, uint64_t arg, uint64_t *ret)
-{
-	union dj_value v[1] = { { .i64 = arg } };
-	struct dj_extern e;
-	enum dj_trap t;
-
-	if (!dj_instance_export(inst, name, strlen(name), &e))
-		abort();
-	t = dj_call(s, e.func, v);
-	*ret = v[0].i64;
-	return t;
-}
-
-static uint64_t value(const char *name, uint64_t arg)
-{
-	uint64_t v;
-
-	eq_u64(run(name, arg, &v), DJ_TRAP_NONE);
-	return v;
-}
-
-static void traps(const char *name, uint64_t arg, enum dj_trap trap)
-{
-	uint64_t v;
-
-	eq_u64(run(name, arg, &v), trap);
+	one_start(module, sizeof(module),
+		(struct dj_store_config){ .max_memory_pages = 16,
+			.max_heap_bytes = (uint64_t)16 << 20 });
 }
 
 static void every_arm_gives_the_results(void)
 {
 	start();
-	eq_u64(value("arms", 7), 1012);
-	eq_u64(value("arms", 1), 1011);
-	eq_u64(value("arms", 2), 1017);
-	eq_u64(value("all", 5), 5);
-	eq_u64(value("all", 1), 10);
-	eq_u64(value("all", 2), 77);
-	stop();
+	eq_u64(one_value("arms", 7), 1012);
+	eq_u64(one_value("arms", 1), 1011);
+	eq_u64(one_value("arms", 2), 1017);
+	eq_u64(one_value("all", 5), 5);
+	eq_u64(one_value("all", 1), 10);
+	eq_u64(one_value("all", 2), 77);
+	one_stop();
 }
 
 static void what_is_thrown_again_is_what_was_caught(void)
 {
 	start();
-	eq_u64(value("again", 5), 5);
-	eq_u64(value("again", 1), 110);
-	eq_u64(value("again", 2), 60);
-	stop();
+	eq_u64(one_value("again", 5), 5);
+	eq_u64(one_value("again", 1), 110);
+	eq_u64(one_value("again", 2), 60);
+	one_stop();
 }
 
 static void a_delegate_passes_over_those_between(void)
 {
 	start();
-	eq_u64(value("past", 5), 5);
-	eq_u64(value("past", 1), 210);
-	traps("past", 2, DJ_TRAP_EXCEPTION);
-	eq_u64(value("leave", 5), 5);
-	eq_u64(value("leave", 1), 310);
-	traps("leave", 2, DJ_TRAP_EXCEPTION);
-	traps("uncaught", 1, DJ_TRAP_EXCEPTION);
-	eq_u64(value("uncaught", 2), 20);
-	stop();
+	eq_u64(one_value("past", 5), 5);
+	eq_u64(one_value("past", 1), 210);
+	one_traps("past", 2, DJ_TRAP_EXCEPTION);
+	eq_u64(one_value("leave", 5), 5);
+	eq_u64(one_value("leave", 1), 310);
+	one_traps("leave", 2, DJ_TRAP_EXCEPTION);
+	one_traps("uncaught", 1, DJ_TRAP_EXCEPTION);
+	eq_u64(one_value("uncaught", 2), 20);
+	one_stop();
 }
 
 static void many_exceptions_take_no_memory(void)
 {
 	start();
-	eq_u64(value("loop", 1000000), UINT64_C(500000500000));
-	stop();
+	eq_u64(one_value("loop", 1000000), UINT64_C(500000500000));
+	one_stop();
 }
 
 static void the_standard_does_not_know_them(void)
@@ -214,13 +158,13 @@ static void the_standard_does_not_know_them(void)
 	struct dj_wasm_error err;
 	struct dj_wasm_module *m;
 
-	if (!hostmem_arena(&arena, (size_t)4 << 20))
+	if (!hostmem_arena(&one_arena, (size_t)4 << 20))
 		abort();
-	eq_u64(dj_wasm_load_as(DJ_WASM_3_0, module, sizeof(module), &arena, &m,
-		       &err),
+	eq_u64(dj_wasm_load_as(DJ_WASM_3_0, module, sizeof(module), &one_arena,
+		       &m, &err),
 		DJ_E_INPUT);
 	eq_str(err.text, "illegal opcode");
-	hostmem_arena_done(&arena);
+	hostmem_arena_done(&one_arena);
 }
 
 int main(void)

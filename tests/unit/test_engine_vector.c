@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/engine/engine.h"
-#include "tests/support/hostmem.h"
+#include "tests/support/one_module.h"
 #include "tests/tap.h"
 
 /* A v128 takes two slots wherever a value goes. */
@@ -78,41 +78,15 @@ static const uint8_t module[] = {
   0x20, 0x01, 0x23, 0x00, 0xfd, 0x1d, 0x01, 0x7c, 0x0b,
 };
 /* clang-format on */
-static struct dj_arena arena;
-static struct dj_store *s;
-static struct dj_instance *inst;
-
-static dj_status no_import(void *ctx, const struct dj_wasm_import *import,
-	struct dj_extern *ret)
-{
-	(void)ctx;
-	(void)import;
-	(void)ret;
-	return DJ_E_INPUT;
-}
-
 static void start(void)
 {
-	const struct dj_store_config config = { .mem = hostmem,
-		.max_memory_pages = 16 };
-	struct dj_wasm_error err;
-	struct dj_link_error link;
-	struct dj_wasm_module *m;
-
-	if (!hostmem_arena(&arena, (size_t)4 << 20))
-		abort();
-	eq_u64(dj_wasm_load(module, sizeof(module), &arena, &m, &err), DJ_OK);
-	eq_u64(dj_store_init(&arena, &config, &s), DJ_OK);
-	eq_u64(dj_instance_new(s, m, no_import, NULL, &inst, &link), DJ_OK);
+	one_start(module, sizeof(module),
+		(struct dj_store_config){ .max_memory_pages = 16 });
 }
 
 static void run(const char *name, union dj_value *v)
 {
-	struct dj_extern e;
-
-	if (!dj_instance_export(inst, name, strlen(name), &e))
-		abort();
-	eq_u64(dj_call(s, e.func, v), DJ_TRAP_NONE);
+	eq_u64(one_call(name, v), DJ_TRAP_NONE);
 }
 
 static void a_pending_vector_keeps_both_halves(void)
@@ -157,7 +131,6 @@ int main(void)
 	RUN(a_pending_vector_keeps_both_halves);
 	RUN(values_of_both_widths_travel_together);
 	RUN(a_call_takes_and_gives_vectors);
-	dj_store_done(s);
-	hostmem_arena_done(&arena);
+	one_stop();
 	return done();
 }
