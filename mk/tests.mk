@@ -36,6 +36,8 @@ build/ct/o/%.c.o: %.c mk/flags.mk | deps $(BEARSSL_STAMP)
 -include $(shell find build/ct -name '*.d' 2>/dev/null)
 build/ct/session: $(CT_OBJ) $(CT_BEARSSL)
 	$(Q)$(KEEP_CC) -o $@ $^
+build/ct/times: $(filter-out %/session.c.o,$(CT_OBJ)) build/ct/o/tests/ct/times.c.o $(CT_BEARSSL)
+	$(Q)$(KEEP_CC) -o $@ $^ -lm
 ifeq ($(shell uname -m),x86_64)
 TEST_TOOLS += build/ct/session
 endif
@@ -218,7 +220,7 @@ build/tests/fake_launch: build/host/tests/agent/fake_launch.c.o
 TEST_TOOLS += build/tests/fake_launch
 
 # Goals.
-.PHONY: check check-long unit lint fuzz bench bench-engine ct
+.PHONY: check check-long unit lint fuzz bench bench-engine ct ct-times
 unit: $(UNIT) $(if $(SAN),,$(TEST_TOOLS))
 	@tools/run-tests -j$(JOBS) $(UNIT)
 
@@ -235,6 +237,9 @@ check-long: all $(UNIT) $(TEST_TOOLS) $(FUZZERS) | deps
 
 ct: build/ct/session
 	@V=1 tools/run-tests tests/integration/ct.sh
+
+ct-times: build/ct/times
+	@build/ct/times
 
 fuzz: $(FUZZERS)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} V=1 tools/run-tests tests/integration/fuzz.sh
