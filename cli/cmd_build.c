@@ -35,8 +35,8 @@ static const struct target {
 	{ "kvm", DJ_ISA_X86_64, DJ_BOUNDS_GUARD, 2 },
 	{ "snp", DJ_ISA_X86_64, DJ_BOUNDS_GUARD, 2 },
 	{ "tdx", DJ_ISA_X86_64, DJ_BOUNDS_GUARD, 2 },
-	{ "sgx", DJ_ISA_X86_64, DJ_BOUNDS_EXPLICIT, 2 },
-	{ "sanctum", DJ_ISA_RISCV64, DJ_BOUNDS_EXPLICIT, 1 },
+	{ "sgx", DJ_ISA_X86_64, DJ_BOUNDS_CHECKS, 2 },
+	{ "sanctum", DJ_ISA_RISCV64, DJ_BOUNDS_CHECKS, 1 },
 	{ "pef", DJ_ISA_PPC64LE, DJ_BOUNDS_GUARD, 9 },
 };
 
@@ -98,8 +98,7 @@ static bool choose(struct build *b, struct dj_err *err)
 		return dj_err_set(err, "usage.value",
 			"--bounds: \"%s\" is neither guard nor checks",
 			dj_clean(shown, sizeof(shown), bounds, strlen(bounds)));
-	b->want.bounds =
-		bounds[0] == 'g' ? DJ_BOUNDS_GUARD : DJ_BOUNDS_EXPLICIT;
+	b->want.bounds = bounds[0] == 'g' ? DJ_BOUNDS_GUARD : DJ_BOUNDS_CHECKS;
 	return true;
 }
 

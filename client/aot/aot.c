@@ -31,7 +31,7 @@ const char *dj_aot_compiler_id(void)
 /* ---- targets ---- */
 
 static const struct machine {
-	enum dj_native_isa isa;
+	enum dj_isa isa;
 	uint8_t level;
 	const char *triple, *cpu, *features;
 } machines[] = {
@@ -39,7 +39,7 @@ static const struct machine {
 	{ DJ_ISA_X86_64, 3, "x86_64-unknown-linux-gnu", "x86-64-v3", "" },
 };
 
-static enum dj_native_isa this_isa(void)
+static enum dj_isa this_isa(void)
 {
 #if defined(__x86_64__)
 	return DJ_ISA_X86_64;

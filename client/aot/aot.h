@@ -16,11 +16,11 @@
  * the number of threads, the machine or the time.
  */
 struct dj_aot_options {
-	enum dj_native_isa isa;       /* 0: that of this machine */
-	enum dj_native_bounds bounds; /* what the Keep's OFFER says */
-	uint8_t cpu_level; /* of the OFFER; 0: the least (x86-64: 2) */
-	uint8_t optimise;  /* 0 to 3 */
-	unsigned threads;  /* 0: as many as there are processors */
+	enum dj_isa isa;       /* 0: that of this machine */
+	enum dj_bounds bounds; /* what the Keep's OFFER says */
+	uint8_t cpu_level;     /* of the OFFER; 0: the least (x86-64: 2) */
+	uint8_t optimise;      /* 0 to 3 */
+	unsigned threads;      /* 0: as many as there are processors */
 	/*
 	 * Called from any thread, one at a time, when parts are done; false
 	 * gives the compilation up (DJ_E_STATE). NULL: none.

@@ -85,12 +85,12 @@ static bool option(struct request *r, int c, const char *arg)
 	case 'm':
 		if (!word(arg, isas, 3, &i))
 			return false;
-		r->options.isa = (enum dj_native_isa)(i + 1);
+		r->options.isa = (enum dj_isa)(i + 1);
 		return true;
 	case 'b':
 		if (!word(arg, bounds, 2, &i))
 			return false;
-		r->options.bounds = (enum dj_native_bounds)i;
+		r->options.bounds = (enum dj_bounds)i;
 		return true;
 	case 'c':
 		if (!number(arg, UINT8_MAX, &v))

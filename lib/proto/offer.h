@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/isa.h"
 #include "lib/base/status.h"
 
 /*
@@ -59,17 +60,6 @@ dj_status dj_offer_write(const struct dj_offer *o, uint8_t *dst, size_t cap,
  * OFFER info: items of u16 tag, u16 length, value, each known tag at most
  * once, unknown tags ignored. What is absent is zero, with has_* false.
  */
-enum dj_isa {
-	DJ_ISA_X86_64 = 1,
-	DJ_ISA_RISCV64 = 2,
-	DJ_ISA_PPC64LE = 3,
-};
-
-enum dj_bounds {
-	DJ_BOUNDS_EXPLICIT = 0,
-	DJ_BOUNDS_GUARD = 1,
-};
-
 struct dj_offer_info {
 	bool has_max_module;
 	bool has_max_memory;

@@ -114,8 +114,8 @@ static dj_status read_head(struct dj_rd *r, struct dj_native *n,
 	const uint8_t *m = dj_rd_bytes(r, sizeof(magic));
 	uint16_t version = dj_rd_u16be(r), abi;
 
-	n->isa = (enum dj_native_isa)dj_rd_u8(r);
-	n->bounds = (enum dj_native_bounds)dj_rd_u8(r);
+	n->isa = (enum dj_isa)dj_rd_u8(r);
+	n->bounds = (enum dj_bounds)dj_rd_u8(r);
 	n->cpu_level = dj_rd_u8(r);
 	n->flags = dj_rd_u8(r);
 	abi = dj_rd_u16be(r);
@@ -275,8 +275,7 @@ static bool is_forbidden_ppc(const uint8_t *p, size_t left)
 	return left >= 4 && p[3] >> 2 == 17;
 }
 
-size_t dj_native_forbidden(enum dj_native_isa isa, const uint8_t *code,
-	size_t len)
+size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len)
 {
 	size_t step = isa == DJ_ISA_X86_64 ? 1 : isa == DJ_ISA_RISCV64 ? 2 : 4;
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/isa.h"
 #include "lib/base/status.h"
 
 /*
@@ -46,20 +47,9 @@
 #define DJ_NATIVE_GUARD    (((size_t)8 << 30) + 65536)
 #define DJ_NATIVE_THROWS   0x01 /* may return with an exception pending */
 
-enum dj_native_isa {
-	DJ_ISA_X86_64 = 1,
-	DJ_ISA_RISCV64 = 2,
-	DJ_ISA_PPC64LE = 3,
-};
-
-enum dj_native_bounds {
-	DJ_BOUNDS_CHECKS = 0,
-	DJ_BOUNDS_GUARD = 1,
-};
-
 struct dj_native {
-	enum dj_native_isa isa;
-	enum dj_native_bounds bounds;
+	enum dj_isa isa;
+	enum dj_bounds bounds;
 	uint8_t cpu_level, flags;
 	uint32_t func_count, type_count;
 	uint32_t code_len, rodata_len, sites_len;
@@ -99,8 +89,7 @@ bool dj_native_site(const struct dj_native *n, uint32_t pc, uint32_t *ret);
  * INT 80, ENCLU, WRPKRU, VMCALL and the like), at any offset: a second line
  * behind shim and jail. SIZE_MAX if there is none.
  */
-size_t dj_native_forbidden(enum dj_native_isa isa, const uint8_t *code,
-	size_t len);
+size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len);
 
 /*
  * What code and engine know of each other, DJ_NATIVE_ABI. Offsets in bytes;

@@ -159,9 +159,9 @@ static void code_fits_the_keep_that_it_was_made_for(void)
 	ok(!fits(&k, DJ_ISA_X86_64, DJ_BOUNDS_GUARD, 2, 0));
 	ok(!fits(NULL, DJ_ISA_X86_64, DJ_BOUNDS_GUARD, 2, 0));
 	ok(!fits(&k, DJ_ISA_RISCV64, DJ_BOUNDS_GUARD, 2, 1));
-	ok(!fits(&k, DJ_ISA_X86_64, DJ_BOUNDS_EXPLICIT, 2, 1));
+	ok(!fits(&k, DJ_ISA_X86_64, DJ_BOUNDS_CHECKS, 2, 1));
 	ok(!fits(&k, DJ_ISA_X86_64, DJ_BOUNDS_GUARD, 1, 1));
-	k.bounds = DJ_BOUNDS_EXPLICIT;
+	k.bounds = DJ_BOUNDS_CHECKS;
 	ok(fits(&k, DJ_ISA_X86_64, DJ_BOUNDS_GUARD, 2, 1));
 }
 
