@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Programs that nobody here wrote, on our engine and WASI (build/wasirun):
-the language probes, and Node's WASI tests by build/wasitest, in a Keep too."""
+the language probes, and Node's WASI tests by build/wasitest, in a Keep and
+natively too."""
 
 import hashlib
 import os
@@ -67,7 +68,8 @@ def node_tests(where, options):
     with tempfile.TemporaryDirectory() as state:
         r = subprocess.run([WASITEST] + options + [origin],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           env=dict(os.environ, XDG_STATE_HOME=state),
+                           env=dict(os.environ, XDG_STATE_HOME=state,
+                                    XDG_CACHE_HOME=state),
                            check=False)
     lines = r.stdout.decode('utf-8', 'replace').splitlines()
     for line in lines[:-1]:
@@ -77,6 +79,19 @@ def node_tests(where, options):
                    (name.split(':')[0], where), name)
     result(lines[-1].endswith('passed, 0 failed, 0 skipped'),
            'wasitest sums them up: ' + lines[-1].replace('#', ''))
+
+
+def native():
+    if not os.access(os.path.join(ROOT, 'build', 'donjon-aot'), os.X_OK):
+        print('ok %d # SKIP natively: no donjon-aot, no LLVM 19 here' %
+              (count + 1))
+        return 1
+    node_tests('natively in a Keep', ['--keep', '--engine', 'aot'])
+    if os.environ.get('DONJON_LONG'):
+        for bounds in ('guard', 'checks'):
+            node_tests('natively, ' + bounds,
+                       ['--engine', 'aot', '--bounds', bounds])
+    return 0
 
 
 def main():
@@ -89,7 +104,8 @@ def main():
     probes()
     node_tests('hosted', [])
     node_tests('in a Keep', ['--keep'])
-    print('1..%d' % count)
+    skipped = native()
+    print('1..%d' % (count + skipped))
     return failed != 0
 
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # All 72 ready-built modules of WebAssembly/wasi-testsuite, branch
-# prod/testsuite-base, hosted and in a Keep. They are not stored here:
-# DONJON_WASI_TESTSUITE names a checkout of that branch (its folder tests/).
+# prod/testsuite-base, hosted and in a Keep, interpreted and natively. They
+# are not stored here: DONJON_WASI_TESTSUITE names a checkout of that branch
+# (its folder tests/).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 suite=${DONJON_WASI_TESTSUITE:-}
@@ -14,6 +15,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_STATE_HOME="$work/state" XDG_CONFIG_HOME="$work/config"
+export XDG_CACHE_HOME="$work/cache"
 n=0
 bad=0
 # suite NAME OPTION...
@@ -37,5 +39,13 @@ run()
 }
 run "hosted"
 run "in a Keep" --keep
+if [ -x build/donjon-aot ]; then
+	run "natively, guard pages" --engine aot
+	run "natively, explicit checks" --engine aot --bounds checks
+	run "natively in a Keep" --keep --engine aot
+else
+	n=$((n + 1))
+	echo "ok $n - natively # SKIP no donjon-aot: no LLVM 19 here"
+fi
 echo "1..$n"
 exit $bad

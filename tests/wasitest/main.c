@@ -18,10 +18,12 @@
 #define DEPTH_MAX  8
 
 static struct {
-	bool keep;             /* in a real Keep */
-	char runner[PATH_MAX]; /* beside this program */
+	bool keep; /* in a real Keep */
+	bool aot;
+	const char *bounds;  /* of native code: guard or checks */
+	char here[PATH_MAX]; /* where this program is */
 	unsigned passed, failed, skipped;
-} all;
+} all = { .bounds = "guard" };
 
 /* One test: its files and its command. */
 struct test {
@@ -102,6 +104,23 @@ static bool add_folder(struct test *t, size_t i)
 	return true;
 }
 
+/* The program that runs it, and how its code is run. */
+static void add_engine(struct test *t)
+{
+	char runner[PATH_MAX];
+
+	join(runner, all.here, all.keep ? "donjon" : "wasirun");
+	arg(t, runner, "", "");
+	if (all.keep) {
+		arg(t, "run", "", "");
+		arg(t, "--engine", "", "");
+		arg(t, all.aot ? "aot" : "interp", "", "");
+	} else if (all.aot) {
+		arg(t, "--", all.bounds, "");
+		arg(t, t->scratch, "/native", "");
+	}
+}
+
 static bool build_command(struct test *t)
 {
 	const char *name;
@@ -109,9 +128,7 @@ static bool build_command(struct test *t)
 	json_t *v;
 	size_t i;
 
-	arg(t, all.runner, "", "");
-	if (all.keep)
-		arg(t, "run", "", "");
+	add_engine(t);
 	for (i = 0; i < t->spec.dir_count; i++)
 		has_tmp = has_tmp || is_tmp(&t->spec.dirs[i]);
 	if (all.keep && !has_tmp)
@@ -138,12 +155,15 @@ static bool build_command(struct test *t)
 	return !t->is_full || fail(t, "too many arguments", "");
 }
 
-static bool write_input(struct test *t, const char *path)
+static bool write_input(struct test *t, const char *text)
 {
-	const char *p = t->spec.input == NULL ? "" : t->spec.input;
-	FILE *f = fopen(path, "w");
-	bool good = f != NULL && fputs(p, f) >= 0;
+	char path[PATH_MAX];
+	FILE *f;
+	bool good;
 
+	join(path, t->scratch, "in");
+	f = fopen(path, "w");
+	good = f != NULL && (text == NULL || fputs(text, f) >= 0);
 	if (f != NULL && fclose(f) != 0)
 		good = false;
 	return good || fail(t, path, strerror(errno));
@@ -157,7 +177,8 @@ static void point(int fd, const char *path, int flags)
 		_exit(127);
 }
 
-static bool run(struct test *t, int *ret_status)
+/* Runs argv with the files in, out and err of the scratch folder. */
+static bool start(struct test *t, char *const *argv, int *ret_status)
 {
 	char in[PATH_MAX], out[PATH_MAX], err[PATH_MAX];
 	pid_t pid;
@@ -165,8 +186,6 @@ static bool run(struct test *t, int *ret_status)
 	join(in, t->scratch, "in");
 	join(out, t->scratch, "out");
 	join(err, t->scratch, "err");
-	if (!write_input(t, in))
-		return false;
 	pid = fork();
 	if (pid < 0)
 		return fail(t, "fork", strerror(errno));
@@ -175,7 +194,7 @@ static bool run(struct test *t, int *ret_status)
 		point(1, out, O_WRONLY | O_CREAT | O_TRUNC);
 		point(2, err, O_WRONLY | O_CREAT | O_TRUNC);
 		(void)alarm(TIMEOUT_S);
-		(void)execv(t->argv[0], t->argv);
+		(void)execv(argv[0], argv);
 		_exit(127);
 	}
 	while (waitpid(pid, ret_status, 0) < 0)
@@ -220,6 +239,31 @@ static bool same(struct test *t, const char *name, const char *want, bool part)
 	return good;
 }
 
+/* donjon run compiles by itself. */
+static bool compile(struct test *t)
+{
+	char compiler[PATH_MAX], image[PATH_MAX], *why;
+	char bounds[] = "--bounds", o[] = "-o";
+	char *argv[] = { compiler, bounds, NULL, o, image, t->module, NULL };
+	int status;
+	size_t len;
+	bool good;
+
+	if (all.keep || !all.aot)
+		return true;
+	join(compiler, all.here, "donjon-aot");
+	join(image, t->scratch, "native");
+	argv[2] = strdup(all.bounds);
+	good = argv[2] != NULL && start(t, argv, &status);
+	free(argv[2]);
+	if (good && status != 0) {
+		why = slurp(t, "err", &len);
+		good = fail(t, "compiling it", why == NULL ? "" : why);
+		free(why);
+	}
+	return good;
+}
+
 static bool compare(struct test *t, int status)
 {
 	size_t len;
@@ -250,8 +294,9 @@ static bool do_test(struct test *t)
 	join(copy, t->scratch, "copy");
 	if (!wasitest_copy(t->folder, copy))
 		return fail(t, "copying its folder", strerror(errno));
-	return make_links(t) && build_command(t) && run(t, &status) &&
-		compare(t, status);
+	return make_links(t) && build_command(t) &&
+		write_input(t, t->spec.input) && compile(t) &&
+		start(t, t->argv, &status) && compare(t, status);
 }
 
 /* A component begins like a module, but says layer 1. */
@@ -338,32 +383,63 @@ static void folder(const char *path, int depth)
 	free(list);
 }
 
-static void find_runner(void)
+static void find_programs(void)
 {
-	char self[PATH_MAX] = { 0 };
 	char *slash;
 
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+	if (readlink("/proc/self/exe", all.here, sizeof(all.here) - 1) < 0)
 		exit(2);
-	slash = strrchr(self, '/');
+	slash = strrchr(all.here, '/');
 	if (slash != NULL)
 		*slash = '\0';
-	join(all.runner, self, all.keep ? "donjon" : "wasirun");
+}
+
+static _Noreturn void usage(void)
+{
+	fputs("usage: wasitest [--keep] [--engine interp|aot] "
+	      "[--bounds guard|checks] DIR...\n",
+		stderr);
+	exit(2);
+}
+
+/* How many of the arguments were options. */
+static int options(int argc, char **argv)
+{
+	bool bounds = false;
+	int i = 1;
+
+	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+		const char *v = argv[i + 1];
+
+		if (strcmp(argv[i], "--keep") == 0) {
+			all.keep = true;
+			continue;
+		}
+		if (v == NULL)
+			usage();
+		if (strcmp(argv[i], "--engine") == 0 &&
+			(strcmp(v, "aot") == 0 || strcmp(v, "interp") == 0)) {
+			all.aot = v[0] == 'a';
+		} else if (strcmp(argv[i], "--bounds") == 0 &&
+			(strcmp(v, "guard") == 0 || strcmp(v, "checks") == 0)) {
+			all.bounds = v;
+			bounds = true;
+		} else {
+			usage();
+		}
+		i++;
+	}
+	/* A Keep says itself which it needs. */
+	if (i >= argc || (bounds && (all.keep || !all.aot)))
+		usage();
+	return i;
 }
 
 int main(int argc, char **argv)
 {
-	int i = 1;
+	int i = options(argc, argv);
 
-	if (i < argc && strcmp(argv[i], "--keep") == 0) {
-		all.keep = true;
-		i++;
-	}
-	if (i == argc) {
-		fputs("usage: wasitest [--keep] DIR...\n", stderr);
-		return 2;
-	}
-	find_runner();
+	find_programs();
 	for (; i < argc; i++) {
 		char path[PATH_MAX];
 

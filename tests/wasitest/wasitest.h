@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /*
- * build/wasitest [--keep] DIR...: runs every module below the folders that
+ * build/wasitest [OPTION]... DIR...: runs every module below the folders that
  * has, or needs, no JSON beside it saying otherwise, and compares. Ends with
  * "N passed, N failed, N skipped"; exit 1 if any failed.
  *
@@ -16,7 +16,9 @@
  *
  * Each test gets a copy of its folder, made for it and taken away after it.
  * Modules run in build/wasirun, our engine and WASI without a Keep; with
- * --keep in a real one, by build/donjon run.
+ * --keep in a real one, by build/donjon run. --engine aot: as native code, by
+ * build/donjon-aot, with --bounds guard (unless told otherwise) or checks; in
+ * a Keep with the bounds that it has.
  */
 
 #define WASITEST_DIRS_MAX 16
