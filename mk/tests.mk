@@ -172,13 +172,16 @@ $(P)/tests/unit/test_sgx_seal: $(call obj,$(SGX_LOADER_SRC) host/sign/sign.c) \
 # The SNP shim itself, ring 3's part.
 $(P)/tests/unit/test_snp_shim: $(B)/keep/arch/x86_64/cpu.c.o
 
-# What a host can force into a VM, in our own VMM.
-build/tests/vm_inject: build/host/tests/vm_inject/main.c.o build/host/host/vmm/vmm.c.o \
-		build/host/host/vmm/exit.c.o build/host/host/vmm/ghcb.c.o \
-		build/host/host/vmm/cpuid.c.o build/host/host/vmm/snp.c.o build/host/lib.a build/host/bearssl.a
+# A whole session of a VM Keep in one process, disturbed or counted.
+build/tests/vm_session: $(patsubst %,build/host/%.o,tests/vm_session/vm.c tests/vm_session/main.c \
+		tests/support/ksp_client.c tests/scan/scanner.c $(wildcard host/vmm/*.c) host/agent/serve.c) build/host/emu.a build/host/lib.a \
+		build/host/bearssl.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
-TEST_TOOLS += build/tests/vm_inject
+	$(Q)$(CC) $(HOSTED_LD) -Wl,--wrap=mmap -o $@ $^
+build/tests/vm_session.wasm: tests/vm_session/program.c | deps
+	@mkdir -p $(@D)
+	$(Q)clang-19 --target=wasm32-wasi -O2 -s -o $@ $<
+TEST_TOOLS += build/tests/vm_session build/tests/vm_session.wasm
 
 # The VM shim under a core that does what it must not (tests/keep/evil_vm.c).
 EVIL_VM := build/keep-test/kvm.elf

@@ -294,27 +294,6 @@ static bool honest(void)
 	return dj_shim_committed(&peak) == 0 && peak == large + 64 * small;
 }
 
-/* Work whose result is known, with every kind of call in it. */
-static void work(void)
-{
-	uint64_t h = 0xcbf29ce484222325;
-
-	for (unsigned i = 0; i < 40; i++) {
-		uint8_t *p = dj_shim_reserve(5 * DJ_SHIM_PAGE);
-
-		if (p == NULL || dj_shim_commit(p, 5 * DJ_SHIM_PAGE) != DJ_OK)
-			dj_shim_halt(DJ_HALT_BUG);
-		memset(p, (int)i, 5 * DJ_SHIM_PAGE);
-		for (size_t k = 0; k < 5 * DJ_SHIM_PAGE; k++)
-			h = (h ^ p[k]) * 0x100000001b3;
-		dj_shim_copy_out(DJ_HC_OUT_OFF + 8, &h, sizeof(h));
-		dj_shim_release(p, 5 * DJ_SHIM_PAGE);
-		dj_shim_kick();
-	}
-	dj_shim_copy_out(DJ_HC_OUT_OFF, &h, sizeof(h));
-	dj_shim_halt(DJ_HALT_RELEASED);
-}
-
 /* No native code runs here: every fault is one. */
 void dj_keep_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
 {
@@ -340,9 +319,6 @@ _Noreturn void dj_keep_main(void)
 		break;
 	case 4:
 		dj_shim_halt(honest() ? DJ_HALT_RELEASED : DJ_HALT_BUG);
-	case 5:
-		work();
-		break;
 	default:
 		dj_shim_halt(DJ_HALT_RELEASED);
 	}

@@ -331,7 +331,9 @@ void ksp_load(struct ksp_client *c, const void *module, size_t len,
 	size_t size;
 
 	dj_sha256(module, len, hash);
-	dj_begin_write_head(&w, len, hash, DJ_MODULE_WASM);
+	dj_begin_write_head(&w, len, hash,
+		len > 4 && memcmp(module, "KNC1", 4) == 0 ? DJ_MODULE_NATIVE
+							  : DJ_MODULE_WASM);
 	if (items != NULL)
 		items(&w);
 	must(dj_wr_end(&w, &size) == DJ_OK, "BEGIN");

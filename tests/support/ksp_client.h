@@ -106,7 +106,7 @@ bool ksp_recv(struct ksp_client *c, struct dj_inner *ret);
 /* Receives and runs until the Keep has nothing more to say. */
 void ksp_drain(struct ksp_client *c);
 
-/* BEGIN, MODULE and RUN. items: written after the head; may be NULL. */
+/* BEGIN, MODULE (Wasm or KNC1) and RUN. items: written after the head; may be NULL. */
 void ksp_load(struct ksp_client *c, const void *module, size_t len,
 	void (*items)(struct dj_wr *w));
 void ksp_run(struct ksp_client *c);
