@@ -2,12 +2,12 @@
 # $(call keep_image,SHIM,ARCH): build/keep/SHIM.elf, a measured image: lib,
 # keep core and exactly one shim, by the keep's own compiler and flags. A shim
 # is its own folder and those that it shares with others (KEEP_SHIM_NAME).
-KEEP_SHIM_process := process mapped plain
-KEEP_SHIM_kvm := kvm vm mapped plain
-KEEP_SHIM_snp := snp vm mapped
+KEEP_SHIM_process := process common mapped plain
+KEEP_SHIM_kvm := kvm vm common window mapped plain
+KEEP_SHIM_snp := snp vm common window mapped
 # What else of lib a shim needs.
 KEEP_LIB_snp := lib/evidence/snp_msg.c
-KEEP_SHIM_sgx := sgx
+KEEP_SHIM_sgx := sgx common window
 KEEP_LIB_sgx := lib/evidence/sgx.c lib/evidence/sgx_quote.c
 
 KEEP_CORE_SRC := $(wildcard lib/base/*.c lib/crypto/*.c lib/proto/*.c lib/session/*.c \

@@ -85,14 +85,3 @@ bool dj_shim_attention(void)
 
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE) != 0;
 }
-
-void dj_mapped_post_halt(enum dj_halt code)
-{
-	uint64_t arg = code;
-	uint32_t op = DJ_HC_HALT;
-
-	dj_shim_copy_out(DJ_HC_KEEP_OFF + offsetof(struct dj_hc_keep, arg),
-		&arg, sizeof(arg));
-	dj_shim_copy_out(DJ_HC_KEEP_OFF + offsetof(struct dj_hc_keep, op), &op,
-		sizeof(op));
-}

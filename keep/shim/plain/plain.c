@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/arch/x86_64/cpu.h"
 #include "keep/shim.h"
-#include "keep/shim/mapped/mapped.h"
+#include "keep/shim/common/random.h"
 
 /*
  * What shims share that stand in no hardware TEE: CPUID may be asked, and the
  * host is asked for reports.
  */
-uint64_t dj_mapped_generators(void)
+uint64_t dj_shim_generators(void)
 {
 	return dj_arch_cpu();
 }

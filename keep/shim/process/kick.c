@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/shim.h"
-#include "keep/shim/mapped/mapped.h"
+#include "keep/shim/common/halt.h"
 #include "keep/shim/process/sys.h"
 
 /* The eventfds: to the host, and from it. */
@@ -27,7 +27,7 @@ _Noreturn void dj_shim_halt(enum dj_halt code)
 {
 	uint64_t one = 1;
 
-	dj_mapped_post_halt(code);
+	dj_post_halt(code);
 	(void)sys3(SYS_WRITE, FD_TO_HOST, (uint64_t)(uintptr_t)&one, 8);
 	for (;;)
 		(void)sys3(SYS_EXIT_GROUP, code, 0, 0);

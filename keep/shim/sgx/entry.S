@@ -154,6 +154,16 @@ dj_sgx_enclu:
 	ret
 	.size dj_sgx_enclu, . - dj_sgx_enclu
 
+	.section .text.dj_sgx_fault, "ax", @progbits
+	.globl dj_sgx_fault
+	.type dj_sgx_fault, @function
+dj_sgx_fault:
+	leaq dj_sgx_boot_stack+BOOT_STACK(%rip), %rsp
+	xorl %ebp, %ebp
+	call dj_sgx_on_fault
+	ud2
+	.size dj_sgx_fault, . - dj_sgx_fault
+
 	.section .text.dj_sgx_dead, "ax", @progbits
 	.globl dj_sgx_dead
 	.type dj_sgx_dead, @function

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <string.h>
-
+#include "keep/shim/common/memory.h"
 #include "keep/shim.h"
 #include "keep/shim/sgx/sgx.h"
+#include "keep/shim/window/window.h"
 
 /*
  * Private memory by EDMM: a page is there once EACCEPT has said so, zeroed by
@@ -17,26 +17,14 @@
  *   the stack
  *   a gap        then what is reserved, each with a gap behind it
  */
-#define RESERVATIONS  1024
-#define DEFAULT_LIMIT (UINT64_C(256) << 20) /* KCF1's, if it has no item 1 */
-#define PAGE          UINT64_C(4096)
-#define WINDOW        ((uint64_t)DJ_SGX_BASE + DJ_SGX_WINDOW)
-#define WINDOW_END    ((uint64_t)DJ_SGX_BASE + DJ_SGX_SIZE)
-#define WINDOW_PAGES  ((WINDOW_END - WINDOW) / PAGE)
-#define MAP_PAGES     (WINDOW_PAGES / 8 / PAGE)
-#define MAP_SIZE      (MAP_PAGES * PAGE)
-#define STACK_LOW     (WINDOW + MAP_SIZE + PAGE)
-#define STACK_TOP     (STACK_LOW + STACK_SIZE)
-#define FIRST         (STACK_TOP + PAGE)
+#define PAGE         UINT64_C(4096)
+#define WINDOW_PAGES ((WINDOW_END - WINDOW) / PAGE)
+#define MAP_PAGES    (WINDOW_PAGES / 8 / PAGE)
+#define MAP_SIZE     (MAP_PAGES * PAGE)
+#define STACK_LOW    (WINDOW + MAP_SIZE + PAGE)
+#define STACK_TOP    (STACK_LOW + STACK_SIZE)
 
 _Static_assert(WINDOW_PAGES % (8 * PAGE) == 0, "a map of whole pages");
-
-struct reservation {
-	uint64_t addr;
-	uint64_t len; /* 0: free */
-	uint64_t committed;
-	uint64_t high; /* nothing is committed from addr + high on */
-};
 
 /* SECINFO: 64 bytes, the flags first. */
 struct secinfo {
@@ -46,10 +34,9 @@ struct secinfo {
 
 static uint8_t *const map = (uint8_t *)WINDOW;
 static uint8_t has_map_page[(MAP_PAGES + 7) / 8];
-static struct reservation table[RESERVATIONS];
-static uint64_t limit = DEFAULT_LIMIT;
-static uint64_t committed;
-static uint64_t peak;
+static struct dj_reservation table[DJ_RESERVATIONS];
+struct dj_reservation *const dj_reservations = table;
+const struct dj_window dj_window = { STACK_TOP + PAGE, WINDOW_END, PAGE };
 
 static bool get(const uint8_t *bits, uint64_t n)
 {
@@ -138,116 +125,60 @@ static void trim_range(uint64_t addr, uint64_t end)
 	}
 }
 
-static bool is_whole(uint64_t addr, size_t len)
-{
-	return addr % PAGE == 0 && len % PAGE == 0 && len != 0;
-}
-
-/* The reservation that has all of [addr, addr + len); there must be one. */
-static struct reservation *find(uint64_t addr, size_t len)
-{
-	if (!is_whole(addr, len))
-		dj_shim_halt(DJ_HALT_BUG);
-	for (size_t i = 0; i < RESERVATIONS; i++) {
-		struct reservation *r = &table[i];
-
-		if (addr >= r->addr && addr - r->addr < r->len &&
-			len <= r->len - (addr - r->addr))
-			return r;
-	}
-	dj_shim_halt(DJ_HALT_BUG);
-}
-
-void dj_shim_memory_limit(uint64_t total)
-{
-	limit = total;
-}
-
-/* Where a reservation could go that begins at or after addr: 0 if there, else
- * the end of one that is in its way. */
-static uint64_t in_the_way(uint64_t addr, size_t len)
-{
-	for (size_t i = 0; i < RESERVATIONS; i++) {
-		const struct reservation *r = &table[i];
-
-		if (r->len != 0 && addr < r->addr + r->len + PAGE &&
-			r->addr < addr + len + PAGE)
-			return r->addr + r->len + PAGE;
-	}
-	return 0;
-}
-
-void *dj_shim_reserve(size_t len)
-{
-	struct reservation *r = table;
-	uint64_t addr = FIRST;
-	uint64_t past;
-
-	if (!is_whole(0, len))
-		dj_shim_halt(DJ_HALT_BUG);
-	while (r < table + RESERVATIONS && r->len != 0)
-		r++;
-	if (r == table + RESERVATIONS || len > WINDOW_END - FIRST - PAGE)
-		return NULL;
-	for (;;) {
-		if (addr > WINDOW_END - PAGE - len)
-			return NULL;
-		past = in_the_way(addr, len);
-		if (past == 0)
-			break;
-		addr = past;
-	}
-	*r = (struct reservation){ .addr = addr, .len = len };
-	return (void *)addr;
-}
-
 dj_status dj_shim_commit(void *p, size_t len)
 {
 	uint64_t addr = (uint64_t)(uintptr_t)p;
-	struct reservation *r = find(addr, len);
+	struct dj_reservation *r = dj_reservation_of(p, len);
 
-	if (committed > limit || len > limit - committed)
+	if (!dj_reservation_fits(len))
 		return DJ_E_NOMEM;
-	r->committed += len;
-	committed += len;
-	if (committed > peak)
-		peak = committed;
-	if (addr + len - r->addr > r->high)
-		r->high = addr + len - r->addr;
+	dj_reservation_commit(r, p, len);
 	for (uint64_t off = 0; off < len; off += PAGE)
 		add(addr + off);
 	return DJ_OK;
 }
 
-/* No code comes after launch: what is executable was measured. */
+/*
+ * From what pages may be now to rights, over what both have, reading: so
+ * there is no moment at which one of them could be written and run, neither
+ * for the processor nor in the host's page tables. Rights go away by the
+ * host's hand, and EACCEPT is where the processor says that they have; more of
+ * them only we can give.
+ */
+static void set_rights(uint64_t addr, uint64_t len, uint64_t rights)
+{
+	const struct secinfo more = { .flags = DJ_SGX_REG | rights };
+
+	if (dj_sgx_call(DJ_SGX_CALL_RESTRICT, addr, len, DJ_SGX_R) != 0)
+		dj_shim_halt(DJ_HALT_HOST);
+	for (uint64_t off = 0; off < len; off += PAGE) {
+		accept(addr + off, DJ_SGX_REG | DJ_SGX_PR | DJ_SGX_R);
+		(void)dj_sgx_enclu(DJ_SGX_EMODPE, &more,
+			(const void *)(addr + off), NULL);
+	}
+	if (dj_sgx_call(DJ_SGX_CALL_PROTECT, addr, len, rights) != 0)
+		dj_shim_halt(DJ_HALT_HOST);
+}
+
 dj_status dj_shim_exec(void *p, size_t len)
 {
-	(void)p;
-	(void)len;
-	return DJ_E_UNSUPPORTED;
+	(void)dj_reservation_of(p, len);
+	set_rights((uintptr_t)p, len, DJ_SGX_R | DJ_SGX_X);
+	return DJ_OK;
 }
 
 void dj_shim_unexec(void *p, size_t len)
 {
-	(void)p;
-	(void)len;
-	dj_shim_halt(DJ_HALT_BUG);
+	(void)dj_reservation_of(p, len);
+	set_rights((uintptr_t)p, len, DJ_SGX_R | DJ_SGX_W);
 }
 
 void dj_shim_release(void *p, size_t len)
 {
-	struct reservation *r = find((uint64_t)(uintptr_t)p, len);
+	struct dj_reservation *r = dj_reservation_of(p, len);
 
 	if (len != r->len)
 		dj_shim_halt(DJ_HALT_BUG);
 	trim_range(r->addr, r->addr + r->high);
-	committed -= r->committed;
-	*r = (struct reservation){ 0 };
-}
-
-uint64_t dj_shim_committed(uint64_t *ret_peak)
-{
-	if (ret_peak != NULL)
-		*ret_peak = peak;
-	return committed;
+	dj_reservation_drop(r);
 }

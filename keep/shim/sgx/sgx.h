@@ -22,10 +22,24 @@
 #define STATE_OUT  2 /* it called the host and waits for EENTER */
 #define STATE_DEAD 3 /* it faulted: nothing runs any more */
 
+/* Where what is not measured is: no code of the image. */
+#define WINDOW     ((uint64_t)DJ_SGX_BASE + DJ_SGX_WINDOW)
+#define WINDOW_END ((uint64_t)DJ_SGX_BASE + DJ_SGX_SIZE)
+
 /* SSA frame: GPRSGX at its end, EXINFO below (SDM tables 38-7 to 38-13). */
 #define SSA_GPR      (DJ_SGX_SSA_PAGES * DJ_SGX_PAGE_SIZE - 184)
+#define SSA_RDX      (SSA_GPR + 16)
+#define SSA_RBP      (SSA_GPR + 40)
+#define SSA_RSI      (SSA_GPR + 48)
+#define SSA_RDI      (SSA_GPR + 56)
+#define SSA_RFLAGS   (SSA_GPR + 128)
 #define SSA_RIP      (SSA_GPR + 136)
 #define SSA_EXITINFO (SSA_GPR + 160)
+#define SSA_MADDR    (SSA_GPR - 16)
+
+#define EXIT_VALID (UINT64_C(1) << 31)
+#define EXIT_TYPE  UINT64_C(0x7ff) /* vector and kind */
+#define EXIT_PF    UINT64_C(0x30e) /* hardware's, of vector 14 */
 
 #define FAULT 6 /* DJ_HALT_FAULT */
 
@@ -53,6 +67,10 @@ uint64_t dj_sgx_enclu(uint64_t leaf, const volatile void *rbx,
 /* Where a thread that has faulted stands: it faults again. */
 void dj_sgx_dead(void);
 
+/* Where one goes on that faulted in native code, with dj_sgx_on_fault()'s
+ * arguments in their registers. */
+void dj_sgx_fault(void);
+
 /* memory.c: accepts the map and the stack; the stack's end. */
 uint64_t dj_sgx_memory_init(void);
 
@@ -60,9 +78,11 @@ uint64_t dj_sgx_memory_init(void);
  * Called from entry.S, which calls nothing else. boot runs on a small stack
  * of the image and gives the one that main is called on. exception runs while
  * the thread is interrupted; the host says when, so it believes SSA alone. It
- * answers the call to leave with.
+ * answers the call to leave with. on_fault is the thread's again, on the first
+ * stack.
  */
 uint64_t dj_sgx_boot(uint64_t cpu);
 _Noreturn void dj_sgx_main(void);
 uint64_t dj_sgx_exception(void);
+_Noreturn void dj_sgx_on_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp);
 #endif

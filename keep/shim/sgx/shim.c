@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/shim.h"
 #include "keep/arch/x86_64/cpu.h"
+#include "keep/shim/common/halt.h"
+#include "keep/shim/common/random.h"
 #include "keep/shim/sgx/sgx.h"
 #include "lib/crypto/cpu.h"
-#include "lib/crypto/entropy.h"
 
 /*
  * The SGX shim: what entry.S calls, and the core's calls that leave the
@@ -14,7 +15,7 @@ const struct dj_shim_info dj_shim_info = {
 	.tee = 1,
 	.isa = 1,
 	.bounds = 0,
-	.native_code = 0,
+	.native_code = 1,
 	.cpu_level = 2,
 };
 
@@ -55,31 +56,54 @@ _Noreturn void dj_sgx_main(void)
 	dj_keep_main();
 }
 
-static void post_halt(enum dj_halt code)
+/*
+ * Native code is all that runs in the window, and a page fault of it may be
+ * the program's own: of a frame larger than its stack. What it touched is the
+ * processor's word; whether there is something is the core's to know. Once
+ * told so, it is not told again: what is in SSA then is not its state.
+ */
+static bool is_program(void)
 {
-	uint64_t arg = code;
-	uint32_t op = DJ_HC_HALT;
+	const uint64_t info = *ssa(SSA_EXITINFO);
+	const uint64_t pc = *ssa(SSA_RIP);
 
-	dj_shim_copy_out(DJ_HC_KEEP_OFF + offsetof(struct dj_hc_keep, arg),
-		&arg, sizeof(arg));
-	dj_shim_copy_out(DJ_HC_KEEP_OFF + offsetof(struct dj_hc_keep, op), &op,
-		sizeof(op));
+	return thread()->state == STATE_IN && (info & EXIT_TYPE) == EXIT_PF &&
+		pc >= WINDOW && pc < WINDOW_END;
+}
+
+static void go_to_fault(void)
+{
+	*ssa(SSA_RDI) = *ssa(SSA_RIP);
+	*ssa(SSA_RSI) = *ssa(SSA_MADDR);
+	*ssa(SSA_RDX) = *ssa(SSA_RBP);
+	*ssa(SSA_RIP) = (uintptr_t)dj_sgx_fault;
+	*ssa(SSA_RFLAGS) = 2;
+	*ssa(SSA_EXITINFO) = 0;
+}
+
+/* Does not come back if the core knows how to go on. */
+_Noreturn void dj_sgx_on_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
+{
+	dj_keep_fault(pc, addr, fp);
+	dj_shim_halt(DJ_HALT_FAULT);
 }
 
 /*
  * EXITINFO is the processor's word: valid is a fault of ours, else it was an
- * interrupt, whatever the host says. After a fault the thread never gets
- * further, though the host may resume it.
+ * interrupt, whatever the host says. After one that is not the program's the
+ * thread never gets further, though the host may resume it.
  */
 uint64_t dj_sgx_exception(void)
 {
-	const uint64_t valid = UINT64_C(1) << 31;
-
-	if ((*ssa(SSA_EXITINFO) & valid) == 0)
+	if ((*ssa(SSA_EXITINFO) & EXIT_VALID) == 0)
 		return DJ_SGX_CALL_HANDLED;
+	if (is_program()) {
+		go_to_fault();
+		return DJ_SGX_CALL_HANDLED;
+	}
 	*ssa(SSA_RIP) = (uintptr_t)dj_sgx_dead;
 	thread()->state = STATE_DEAD;
-	post_halt(DJ_HALT_FAULT);
+	dj_post_halt(DJ_HALT_FAULT);
 	return DJ_SGX_CALL_HALT;
 }
 
@@ -95,20 +119,13 @@ void dj_shim_wait(void)
 
 _Noreturn void dj_shim_halt(enum dj_halt code)
 {
-	post_halt(code);
+	dj_post_halt(code);
 	for (;;)
 		(void)dj_sgx_call(DJ_SGX_CALL_HALT, code, 0, 0);
 }
 
 /* Every processor with SGX has both; on another, this faults. */
-static bool draw(uint64_t *ret)
+uint64_t dj_shim_generators(void)
 {
-	return dj_arch_rdseed(ret) || dj_arch_rdrand(ret);
-}
-
-dj_status dj_shim_random(void *dst, size_t len)
-{
-	static struct dj_entropy entropy;
-
-	return dj_entropy_fill(&entropy, draw, dst, len);
+	return DJ_ARCH_RDSEED | DJ_ARCH_RDRAND;
 }

@@ -3,7 +3,7 @@
 
 #include "keep/arch/x86_64/cpu.h"
 #include "keep/shim.h"
-#include "keep/shim/mapped/mapped.h"
+#include "keep/shim/common/random.h"
 #include "keep/shim/vm/vm.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/cpu.h"
@@ -52,7 +52,7 @@ uint32_t dj_vm_begin(void)
 		has_xsave ? dj_crypto_cpu_xcr0() : 0);
 }
 
-uint64_t dj_mapped_generators(void)
+uint64_t dj_shim_generators(void)
 {
 	return dj_arch_cpu_of(dj_snp_cpuid_find(cpuid_page, 1, 0).ecx,
 		dj_snp_cpuid_find(cpuid_page, 7, 0).ebx);

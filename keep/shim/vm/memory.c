@@ -2,117 +2,45 @@
 #include <string.h>
 
 #include "keep/shim.h"
+#include "keep/shim/common/memory.h"
 #include "keep/shim/vm/vm.h"
+#include "keep/shim/window/window.h"
 
 /*
- * Private memory: which addresses are reserved, and which frames they have.
- * Both lists are ring 3's; ring 0 holds them to its own bounds (ring0.c).
+ * Private memory: which frames the reserved addresses have. Both lists are
+ * ring 3's; ring 0 holds them to its own bounds (ring0.c).
  *
- * Addresses: first fit, a page between any two, large ones on a multiple of
- * a large page. Frames: next fit; a whole large page of addresses gets one of
- * frames where there is one, so that one entry maps it.
+ * Large reservations begin on a multiple of a large page. Frames: next fit; a
+ * whole large page of addresses gets one of frames where there is one, so
+ * that one entry maps it.
  */
-#define RESERVATIONS  1024
-#define DEFAULT_LIMIT (UINT64_C(256) << 20) /* KCF1's, if it has no item 1 */
-#define PAGE          ((uint64_t)DJ_SHIM_PAGE)
-#define LARGE         ((uint64_t)DJ_VM_LARGE)
-#define LARGE_PAGES   512
+#define PAGE        ((uint64_t)DJ_SHIM_PAGE)
+#define LARGE       ((uint64_t)DJ_VM_LARGE)
+#define LARGE_PAGES 512
 
-/* What has a frame: nothing yet, nothing any more, or table[n - 1]. */
+/* What has a frame: nothing yet, nothing any more, or reservation n - 1. */
 #define FREE  0
 #define DIRTY 0xffff
 
-struct reservation {
-	uint64_t addr;
-	uint64_t len; /* 0: free */
-	uint64_t committed;
-	uint64_t high; /* nothing is committed from addr + high on */
-};
-
 static uint16_t *const frames = (uint16_t *)DJ_VM_LISTS;
-static struct reservation *const table =
-	(struct reservation *)(DJ_VM_LISTS + DJ_VM_LARGE);
+struct dj_reservation *const dj_reservations =
+	(struct dj_reservation *)(DJ_VM_LISTS + DJ_VM_LARGE);
+const struct dj_window dj_window = { WINDOW, WINDOW_END, DJ_VM_LARGE };
 _Static_assert(DJ_VM_FRAMES_MAX * sizeof(uint16_t) == DJ_VM_LARGE, "fits");
-_Static_assert(RESERVATIONS * sizeof(struct reservation) <= DJ_VM_LARGE,
+_Static_assert(DJ_RESERVATIONS * sizeof(struct dj_reservation) <= DJ_VM_LARGE,
 	"fits");
 
-static uint64_t limit = DEFAULT_LIMIT;
-static uint64_t committed;
-static uint64_t peak;
 static uint64_t next; /* where to look for a frame first */
 static uint64_t used; /* no frame from here on was ever had */
 
-static bool is_whole(uint64_t addr, size_t len)
-{
-	return addr % PAGE == 0 && len % PAGE == 0 && len != 0;
-}
-
-/* The reservation that has all of [addr, addr + len); there must be one. */
-static struct reservation *find(uint64_t addr, size_t len)
-{
-	if (!is_whole(addr, len))
-		dj_shim_halt(DJ_HALT_BUG);
-	for (size_t i = 0; i < RESERVATIONS; i++) {
-		struct reservation *r = &table[i];
-
-		if (addr >= r->addr && addr - r->addr < r->len &&
-			len <= r->len - (addr - r->addr))
-			return r;
-	}
-	dj_shim_halt(DJ_HALT_BUG);
-}
-
 static uint64_t frame_count(void)
 {
+	uint64_t limit = dj_reservation_limit();
 	uint64_t whole = (limit + LARGE - 1) / LARGE * LARGE_PAGES;
 
 	return limit / LARGE >= DJ_VM_FRAMES_MAX / LARGE_PAGES
 		? DJ_VM_FRAMES_MAX
 		: whole;
-}
-
-void dj_shim_memory_limit(uint64_t total)
-{
-	limit = total;
-}
-
-/* Where a reservation could go that begins at or after addr: 0 if there, else
- * the end of one that is in its way. */
-static uint64_t in_the_way(uint64_t addr, size_t len)
-{
-	for (size_t i = 0; i < RESERVATIONS; i++) {
-		const struct reservation *r = &table[i];
-
-		if (r->len != 0 && addr < r->addr + r->len + PAGE &&
-			r->addr < addr + len + PAGE)
-			return r->addr + r->len + PAGE;
-	}
-	return 0;
-}
-
-void *dj_shim_reserve(size_t len)
-{
-	const uint64_t align = len >= LARGE ? LARGE : PAGE;
-	struct reservation *r = table;
-	uint64_t addr = WINDOW;
-	uint64_t past;
-
-	if (!is_whole(0, len))
-		dj_shim_halt(DJ_HALT_BUG);
-	while (r < table + RESERVATIONS && r->len != 0)
-		r++;
-	if (r == table + RESERVATIONS || len > WINDOW_END - WINDOW)
-		return NULL;
-	for (;;) {
-		if (addr > WINDOW_END - PAGE - len)
-			return NULL;
-		past = in_the_way(addr, len);
-		if (past == 0)
-			break;
-		addr = (past + align - 1) & ~(align - 1);
-	}
-	*r = (struct reservation){ .addr = addr, .len = len };
-	return (void *)addr;
 }
 
 static bool is_free(uint64_t frame)
@@ -206,21 +134,17 @@ static void unmap(uint64_t addr, uint64_t end)
 dj_status dj_shim_commit(void *p, size_t len)
 {
 	uint64_t addr = (uint64_t)(uintptr_t)p;
-	struct reservation *r = find(addr, len);
+	struct dj_reservation *r = dj_reservation_of(p, len);
+	const uint64_t owner = (uint64_t)(r - dj_reservations) + 1;
 	const uint64_t end = addr + len;
 	uint64_t n;
 
-	if (committed > limit || len > limit - committed ||
-		len > DJ_VM_FRAMES_MAX * PAGE - committed)
+	if (!dj_reservation_fits(len) ||
+		len > DJ_VM_FRAMES_MAX * PAGE - dj_shim_committed(NULL))
 		return DJ_E_NOMEM;
-	r->committed += len;
-	committed += len;
-	if (committed > peak)
-		peak = committed;
-	if (end - r->addr > r->high)
-		r->high = end - r->addr;
+	dj_reservation_commit(r, p, len);
 	for (; addr < end; addr += n) {
-		n = commit_some((uint64_t)(r - table) + 1, addr, end - addr);
+		n = commit_some(owner, addr, end - addr);
 		/* There are frames for all that limit allows, so it was a page
 		 * table: the Keep cannot go on where it was promised to. */
 		if (n == 0)
@@ -233,7 +157,7 @@ static void set_exec(void *p, size_t len, uint64_t on)
 {
 	uint64_t addr = (uint64_t)(uintptr_t)p, end = addr + len;
 
-	(void)find(addr, len);
+	(void)dj_reservation_of(p, len);
 	while (addr < end) {
 		uint64_t n = (LARGE - addr % LARGE) / PAGE;
 
@@ -259,8 +183,8 @@ void dj_shim_unexec(void *p, size_t len)
 
 void dj_shim_release(void *p, size_t len)
 {
-	struct reservation *r = find((uint64_t)(uintptr_t)p, len);
-	uint16_t owner = (uint16_t)(r - table + 1);
+	struct dj_reservation *r = dj_reservation_of(p, len);
+	uint16_t owner = (uint16_t)(r - dj_reservations + 1);
 	uint64_t left = r->committed / PAGE;
 
 	if (len != r->len)
@@ -272,13 +196,5 @@ void dj_shim_release(void *p, size_t len)
 			left--;
 		}
 	}
-	committed -= r->committed;
-	*r = (struct reservation){ 0 };
-}
-
-uint64_t dj_shim_committed(uint64_t *ret_peak)
-{
-	if (ret_peak != NULL)
-		*ret_peak = peak;
-	return committed;
+	dj_reservation_drop(r);
 }

@@ -2,6 +2,7 @@
 #include <stdbool.h>
 
 #include "keep/shim.h"
+#include "keep/shim/common/halt.h"
 #include "keep/shim/mapped/mapped.h"
 #include "keep/shim/vm/vm.h"
 #include "lib/crypto/cpu.h"
@@ -41,7 +42,7 @@ void dj_shim_wait(void)
 
 _Noreturn void dj_shim_halt(enum dj_halt code)
 {
-	dj_mapped_post_halt(code);
+	dj_post_halt(code);
 	(void)dj_vm_gate(DJ_GATE_HALT, code, 0, 0);
 	__builtin_trap();
 }

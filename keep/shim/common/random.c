@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "keep/shim/common/random.h"
 #include "keep/arch/x86_64/cpu.h"
 #include "keep/shim.h"
-#include "keep/shim/mapped/mapped.h"
 #include "lib/crypto/entropy.h"
 
 static bool draw(uint64_t *ret)
@@ -9,7 +9,7 @@ static bool draw(uint64_t *ret)
 	static uint64_t cpu;
 
 	if (cpu == 0)
-		cpu = dj_mapped_generators();
+		cpu = dj_shim_generators();
 	if ((cpu & DJ_ARCH_RDSEED) != 0 && dj_arch_rdseed(ret))
 		return true;
 	return (cpu & DJ_ARCH_RDRAND) != 0 && dj_arch_rdrand(ret);
