@@ -83,6 +83,8 @@ bool dj_emu_protect(void *ctx, uint64_t addr, uint64_t len, int prot);
 uint16_t *dj_emu_page(uint64_t offset);
 /* Brings page tables in line after EPCM or a range changed. */
 void dj_emu_sync(uint64_t offset, uint64_t len);
+/* The processor writes a page that nobody else may; false: it cannot. */
+bool dj_emu_fill(uint64_t offset, const uint8_t *from);
 /* The driver's answer to a fault on a page that is not there. */
 bool dj_emu_eaug(uint64_t offset);
 

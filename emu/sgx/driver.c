@@ -78,6 +78,14 @@ void dj_emu_sync(uint64_t offset, uint64_t len)
 	}
 }
 
+bool dj_emu_fill(uint64_t offset, const uint8_t *from)
+{
+	if (mprotect(at(offset), PAGE, PROT_READ | PROT_WRITE) != 0)
+		return false;
+	memcpy(at(offset), from, PAGE);
+	return true;
+}
+
 static bool is_range(uint64_t offset, uint64_t len)
 {
 	return offset % PAGE == 0 && len % PAGE == 0 && len != 0 &&
@@ -153,9 +161,8 @@ static int add_page(const struct sgx_enclave_add_pages *a, uint64_t flags)
 
 	if (*dj_emu_page(a->offset) != 0)
 		return fail(EBUSY);
-	if (mprotect(page, PAGE, PROT_READ | PROT_WRITE) != 0)
+	if (!dj_emu_fill(a->offset, (const void *)(uintptr_t)a->src))
 		return -1;
-	memcpy(page, (const void *)(uintptr_t)a->src, PAGE);
 	if ((flags & DJ_SGX_TYPE) == DJ_SGX_TCS && !add_tcs(a->offset, page))
 		return fail(EIO);
 	dj_sgx_eadd(&c->hash, a->offset, flags);
@@ -252,7 +259,8 @@ static bool is_plain(uint64_t offset)
 static int restrict_pages(struct sgx_enclave_restrict_permissions *r)
 {
 	if (!dj_emu_cpu.is_initialised || !is_range(r->offset, r->length) ||
-		(r->permissions & ~(uint64_t)RWX) != 0)
+		(r->permissions & ~(uint64_t)RWX) != 0 ||
+		(r->permissions & (DJ_SGX_R | DJ_SGX_W)) == DJ_SGX_W)
 		return fail(EINVAL);
 	for (r->count = 0; r->count < r->length; r->count += PAGE) {
 		uint16_t *e = dj_emu_page(r->offset + r->count);
@@ -339,6 +347,22 @@ static bool may_map(uint64_t offset, uint64_t len, int prot)
 	return true;
 }
 
+/* Has all of [from, to) these rights, by one range above all others there? */
+static bool is_under(uint64_t from, uint64_t to, int prot)
+{
+	const struct dj_emu_cpu *c = &dj_emu_cpu;
+
+	for (size_t i = c->range_count; i > 0; i--) {
+		const struct dj_emu_range *r = &c->ranges[i - 1];
+
+		if (r->from <= from && r->to >= to)
+			return r->prot == prot;
+		if (r->from < to && r->to > from)
+			return false;
+	}
+	return false;
+}
+
 static void set_range(uint64_t from, uint64_t to, int prot)
 {
 	struct dj_emu_cpu *c = &dj_emu_cpu;
@@ -349,8 +373,11 @@ static void set_range(uint64_t from, uint64_t to, int prot)
 		if (c->ranges[i].from < from || c->ranges[i].to > to)
 			c->ranges[n++] = c->ranges[i];
 	}
-	c->ranges[n++] = (struct dj_emu_range){ from, to, prot };
 	c->range_count = n;
+	/* Nor does what is so already: code comes and goes. */
+	if (!is_under(from, to, prot))
+		c->ranges[c->range_count++] =
+			(struct dj_emu_range){ from, to, prot };
 }
 
 bool dj_emu_map(void *ctx, uint64_t addr, uint64_t len, int prot)

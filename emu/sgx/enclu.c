@@ -266,15 +266,47 @@ static struct fault emodpe(struct dj_emu_regs *r)
 
 	if (f.vector != 0)
 		return f;
-	if (r->rcx % PAGE != 0 || !in_elrange(r->rcx) ||
-		(want & (DJ_SGX_R | DJ_SGX_W)) == DJ_SGX_W)
+	if (r->rcx % PAGE != 0 || !in_elrange(r->rcx))
 		return gp;
 	e = dj_emu_page(r->rcx - DJ_SGX_BASE);
 	if ((*e & DJ_SGX_TYPE) != DJ_SGX_REG ||
 		(*e & (DJ_SGX_PENDING | DJ_SGX_MODIFIED)) != 0)
 		return page_fault(r->rcx, true);
+	/* No page that can be written and not be read. */
+	if (((*e | want) & (DJ_SGX_R | DJ_SGX_W)) == DJ_SGX_W)
+		return gp;
 	*e = (uint16_t)(*e | (want & RWX));
 	dj_emu_sync(r->rcx - DJ_SGX_BASE, PAGE);
+	return none;
+}
+
+/* A copy of one page becomes the content of one that is not accepted. */
+static struct fault eacceptcopy(struct dj_emu_regs *r)
+{
+	uint64_t want = 0;
+	struct fault f = read_secinfo(r->rbx, &want);
+	uint16_t *e;
+
+	if (f.vector == 0)
+		f = operand(r->rdx, PAGE, false);
+	if (f.vector != 0)
+		return f;
+	if (r->rcx % PAGE != 0 || !in_elrange(r->rcx) ||
+		(want & ~(uint64_t)RWX) != DJ_SGX_REG ||
+		(want & (DJ_SGX_R | DJ_SGX_W)) == DJ_SGX_W)
+		return gp;
+	e = dj_emu_page(r->rcx - DJ_SGX_BASE);
+	if (*e == 0 && !dj_emu_eaug(r->rcx - DJ_SGX_BASE))
+		return page_fault(r->rcx, true);
+	if (*e != (DJ_SGX_REG | DJ_SGX_PENDING | DJ_SGX_R | DJ_SGX_W)) {
+		answer(r, ERR_ATTRIBUTES_MISMATCH);
+		return none;
+	}
+	if (!dj_emu_fill(r->rcx - DJ_SGX_BASE, at(r->rdx)))
+		return gp;
+	*e = (uint16_t)want;
+	dj_emu_sync(r->rcx - DJ_SGX_BASE, PAGE);
+	answer(r, 0);
 	return none;
 }
 
@@ -377,6 +409,8 @@ static struct fault leaf_inside(struct dj_emu_regs *r, uint64_t leaf)
 		return eaccept(r);
 	case DJ_SGX_EMODPE:
 		return emodpe(r);
+	case DJ_SGX_EACCEPTCOPY:
+		return eacceptcopy(r);
 	default:
 		return gp; /* EENTER and ERESUME inside, and what is none */
 	}

@@ -15,7 +15,7 @@ trap 'rm -f "$out"' EXIT
 export DONJON_TEE="$1"
 n=0
 bad=0
-scripts="interop_client.py splice.py canary.py languages.sh wasi_modules.py durable.py streams.py"
+scripts="interop_client.py splice.py canary.py languages.sh wasi_modules.py durable.py streams.py native_runs.py"
 # Fewer, for a second way of the same TEE.
 [ -n "${FLOW:-}" ] && [ "${DONJON_LONG:-}" != 1 ] && scripts=$FLOW
 [ "${DONJON_LONG:-}" = 1 ] && scripts="$scripts files_back.sh"
