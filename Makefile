@@ -48,12 +48,12 @@ LIB_SRC := $(wildcard lib/*/*.c)
 KEEP_SRC := $(wildcard keep/*.c keep/engine/*.c keep/wasi/*.c keep/vfs/*.c)
 ATTEST_SRC := $(wildcard attest/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
-HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/*.c))
+HOST_SRC := $(filter-out host/agent/main.c,$(wildcard host/agent/*.c host/aesm/*.c host/*.c))
 # Needs llvm-19-dev, which only `make check` installs: in no goal of `all`.
 AOT_SRC := $(filter-out client/aot/main.c,$(wildcard client/aot/*.c))
 EMU_SRC := $(filter-out emu/main.c emu/main_init.c emu/sgx/main.c,$(wildcard emu/*.c emu/*/*.c))
 CLI_SRC := $(wildcard cli/*.c)
-LAUNCH_SRC := $(wildcard host/launch/*.c host/vmm/*.c)
+LAUNCH_SRC := $(wildcard host/launch/*.c host/vmm/*.c host/aesm/*.c)
 # The loader of SGX Keeps alone: also a part of their emulated processor.
 SGX_LOADER_SRC := host/launch/sgx_build.c host/launch/sgx_enter.c host/launch/sgx_run.c
 

@@ -157,6 +157,15 @@ $(P)/tests/unit/test_sgx_enclave: $(call obj,$(SGX_LOADER_SRC)) | build/keep/sgx
 $(P)/tests/unit/test_sgx_loader: $(call obj,$(SGX_LOADER_SRC) host/launch/sgx_device.c) \
 		| build/keep/sgx.sig
 
+# The launcher's process that asks aesmd.
+$(P)/tests/unit/test_aesm: $(call obj,host/launch/quoter.c)
+
+build/tests/aesm/emulator: build/host/tests/aesm/emulator.c.o \
+		build/host/host/launch/quoter.c.o build/host/host.a build/host/lib.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
+TEST_TOOLS += build/tests/aesm/emulator
+
 # Sealing keys of each TEE, given to the test (tests/keep/sealer.c).
 build/keep-test/sealer-%.elf: build/keep-test/tests/keep/sealer.c.o keep/shim/%/image.ld \
 		keep/shim/vm/image.ld build/keep/%.elf

@@ -485,6 +485,23 @@ static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 	free(buf);
 }
 
+/* Whoever was asked may have said it better than a number can. */
+static void say_no_report(struct dj_keep *k, uint32_t err, const uint8_t *p,
+	uint32_t len)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%.*s", len > 255 ? 255 : (int)len,
+		(const char *)p);
+	for (size_t i = 0; text[i] != '\0'; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	if (text[0] != '\0')
+		dj_keep_say(k, text);
+	dj_log(DJ_LOG_WARN, "keep.no_report", "keep", k->id, "why",
+		text[0] != '\0' ? text : strerror((int)err), NULL);
+}
+
 static void on_reported(struct dj_keep *k, uint32_t err, const uint8_t *p,
 	uint32_t len)
 {
@@ -495,8 +512,7 @@ static void on_reported(struct dj_keep *k, uint32_t err, const uint8_t *p,
 		err = EPROTO;
 	if (err != 0) {
 		k->agent->reports_bad++;
-		dj_log(DJ_LOG_WARN, "keep.no_report", "keep", k->id, "why",
-			strerror((int)err), NULL);
+		say_no_report(k, err, p, len);
 		if (k->purpose != 0 && !k->is_target)
 			dj_relay_no_evidence(k);
 		reply(k, DJ_POINT_REPORT,

@@ -55,6 +55,7 @@ bool dj_emu_answer(uint8_t *ret, size_t *ret_len)
 	uint32_t err;
 	ssize_t n = recv(DJ_LAUNCH_FD_EMU, buf, sizeof(buf), MSG_TRUNC);
 
+	*ret_len = 0;
 	if (n < 0)
 		return false;
 	if (n < 4 || (size_t)n > sizeof(buf)) {
@@ -62,13 +63,10 @@ bool dj_emu_answer(uint8_t *ret, size_t *ret_len)
 		return false;
 	}
 	memcpy(&err, buf, 4);
-	if (err != 0) {
-		errno = (int)err;
-		return false;
-	}
 	*ret_len = (size_t)n - 4;
 	memcpy(ret, buf + 4, *ret_len);
-	return true;
+	errno = (int)err;
+	return err == 0;
 }
 
 bool dj_emu_launch(int image, const uint8_t config_hash[static 32],

@@ -31,5 +31,6 @@ bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
 
 /* A request of at most DJ_EMU_REQUEST_MAX bytes. */
 bool dj_emu_ask(uint32_t op, const void *p, size_t len);
-/* After poll(2) said so. ret has room for DJ_EMU_REPORT_MAX bytes. */
+/* After poll(2) said so. ret has room for DJ_EMU_REPORT_MAX bytes; with an
+ * error of the other end's it has what that end said of it, in words. */
 bool dj_emu_answer(uint8_t *ret, size_t *ret_len);

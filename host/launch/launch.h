@@ -51,7 +51,8 @@ enum dj_launch_type {
 	/* launcher -> donjond */
 	DJ_LAUNCH_STARTED = 1,  /* bytes: the measurement, 32 or 48 */
 	DJ_LAUNCH_FAILED = 2,   /* value: errno; bytes: text for the log */
-	DJ_LAUNCH_REPORTED = 3, /* value: 0 or errno; bytes: the report */
+	DJ_LAUNCH_REPORTED = 3, /* value: 0 or errno; bytes: the report, or
+				   what is known of the error, in words */
 	DJ_LAUNCH_ENDED = 4,    /* value: the Keep's wait status */
 	/* donjond -> launcher */
 	DJ_LAUNCH_REPORT = 16, /* bytes: u8 report_data[64]; SGX: a REPORT */

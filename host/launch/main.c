@@ -23,6 +23,7 @@
 #include "host/launch/image.h"
 #include "host/launch/jail.h"
 #include "host/launch/launch.h"
+#include "host/launch/quoter.h"
 #include "host/launch/sgx_start.h"
 #include "host/vmm/vmm.h"
 #include "lib/base/secret.h"
@@ -172,7 +173,7 @@ static const char *start(const struct dj_loaded *image, struct machine *m,
 struct state {
 	struct dj_jailed keep;
 	bool is_sgx;
-	bool has_emu;
+	bool has_emu;  /* or aesmd's stand-in for one: who makes reports */
 	bool is_asked; /* a report is under way */
 };
 
@@ -385,6 +386,12 @@ int main(int argc, char **argv)
 	tie_to_parent();
 	read_config(config_hash, &m.total);
 	len = emulate(&s, &image, &m, &sgx, config_hash, measurement);
+	if (s.is_sgx && !s.has_emu) {
+		wrong = dj_quoter_start(DJ_AESM_PATH);
+		if (wrong != NULL)
+			failed(wrong);
+		s.has_emu = true;
+	}
 	if (m.total > UINT64_MAX / 2)
 		m.total = UINT64_MAX / 2;
 	wrong = start(&image, &m, s.is_sgx ? &sgx : NULL, &s.keep);

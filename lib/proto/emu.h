@@ -18,7 +18,7 @@
  *                              root's: EVIDENCE item 2, read by donjond
  *
  * Request: u32 op, then the op's bytes. Answer: u32 error (0 good), then the
- * op's bytes. Native byte order: both ends are on one machine, one build.
+ * op's bytes; with an error perhaps a line about it, for people. Native byte order: both ends are on one machine, one build.
  *
  *   DJ_EMU_LAUNCH  request: u8 config_hash[32], SCM_RIGHTS: the image
  *                  answer:  u8 measurement[32]
