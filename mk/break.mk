@@ -18,3 +18,17 @@ build/keep-break/$(1)/process.elf: \
 TEST_TOOLS += build/keep-break/$(1)/process.elf
 endef
 $(foreach n,$(BREAKS),$(eval $(call broken_keep,$(n))))
+
+# The same for SGX, signed, for tests/integration/sgx_look.py: a second look,
+# and a shim that reads by the byte.
+build/keep-break-sgx/%/sgx.sig: build/keep-break-sgx/%/sgx.elf build/donjon-sgx-sign build/keep/sgx.sig
+	$(Q)build/donjon-sgx-sign $< $(SGX_KEY) $@
+build/keep-break-sgx/7/sgx.elf: $(patsubst %,build/keep-break/7.o/%.o,$(BREAK_SRC)) \
+		$(filter-out $(patsubst %,build/keep/sgx.o/%.o,$(BREAK_SRC)),$(KEEP_OBJ_sgx))
+	@mkdir -p $(@D)
+	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/sgx/image.ld -o $@ $^
+build/keep-break-sgx/bytes/sgx.elf: build/keep-test/tests/keep/careless_region.c.o \
+		$(filter-out %/region.c.o,$(KEEP_OBJ_sgx))
+	@mkdir -p $(@D)
+	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/sgx/image.ld -o $@ $^
+TEST_TOOLS += build/keep-break-sgx/7/sgx.sig build/keep-break-sgx/bytes/sgx.sig
