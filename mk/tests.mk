@@ -84,7 +84,8 @@ build/bench/aead: tests/bench/aead.c build/keep/process.elf
 	$(Q)clang-19 -O2 -no-pie -I$(BEARSSL)/inc -o $@ $< \
 		$(patsubst $(BEARSSL)/%,build/keep/process.o/bearssl/%.o,$(BEARSSL_SRC)) \
 		-Wl,--gc-sections
-bench: all $(BENCH_WASM) $(BENCH_NATIVE) build/bench/aead
+bench: all $(BENCH_WASM) $(BENCH_NATIVE) build/bench/aead build/tests/vm_session \
+		build/tests/vm_session.wasm
 	@tools/bench
 # The engine alone: the Keep's own objects of it, with wasirun around them.
 build/bench/wasirun: $(P)/wasirun build/keep/process.elf

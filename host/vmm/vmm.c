@@ -47,6 +47,22 @@ static void *new_memory(uint64_t size)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
+/*
+ * For frames: begins where a large page does, and is made of them where the
+ * machine has some. A guest's first touch of a page is a trip through the
+ * hypervisor, and that is one for 2 MiB then, not 512.
+ */
+static void *new_frames(uint64_t size)
+{
+	uint8_t *p = new_memory(size + DJ_VM_LARGE);
+	uint64_t off = -(uint64_t)(uintptr_t)p % DJ_VM_LARGE;
+
+	if (p == MAP_FAILED)
+		return p;
+	(void)madvise(p + off, size, MADV_HUGEPAGE);
+	return p + off;
+}
+
 /* ctx: where DJ_VM_IMAGE is here. */
 static dj_status load_page(void *ctx, const struct dj_image_page *page)
 {
@@ -174,7 +190,7 @@ static const char *add_all_memory(int vm, const struct dj_vmm_plan *plan,
 	if (!dj_vmm_frames(plan->total, &size))
 		return "a VM Keep has at most 4 GiB";
 	low = new_memory(LOW_SIZE);
-	frames = new_memory(size);
+	frames = new_frames(size);
 	region = mmap(NULL, DJ_HC_REGION_SIZE, PROT_READ | PROT_WRITE,
 		MAP_SHARED, DJ_LAUNCH_FD_REGION, 0);
 	if (low == MAP_FAILED || frames == MAP_FAILED || region == MAP_FAILED)

@@ -175,16 +175,6 @@ static void evict(uint64_t addr)
 	}
 }
 
-static void clear(uint64_t addr)
-{
-	uint64_t n = LARGE / 8;
-
-	__asm__ volatile("rep stosq"
-			 : "+D"(addr), "+c"(n)
-			 : "a"(UINT64_C(0))
-			 : "memory");
-}
-
 static void validate(uint64_t addr)
 {
 	uint32_t result = pvalidate(addr, 1);
@@ -197,7 +187,7 @@ static void validate(uint64_t addr)
 	if (result != 0)
 		dj_ring0_fatal();
 	evict(addr);
-	clear(addr);
+	dj_ring0_zero(addr, LARGE / 8);
 }
 
 /* A large page that is mapped at addr; each is accepted once, by the callers

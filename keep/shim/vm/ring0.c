@@ -76,10 +76,22 @@ static uint64_t *directory(uint64_t addr, bool make)
 	return pd == NULL ? NULL : &pd[(addr >> 21) % ENTRIES];
 }
 
+/* Little in a round: each instruction counts (vm.h). */
 static void fill(uint64_t *pt, uint64_t addr, uint64_t end, uint64_t entry)
 {
-	for (; addr < end; addr += PAGE)
-		pt[addr >> 12] = addr | entry;
+	const uint64_t past = end | entry;
+
+	pt += addr >> 12;
+	for (entry |= addr; entry != past; entry += PAGE)
+		*pt++ = entry;
+}
+
+void dj_ring0_zero(uint64_t addr, uint64_t words)
+{
+	__asm__ volatile("rep stosq"
+			 : "+D"(addr), "+c"(words)
+			 : "a"(UINT64_C(0))
+			 : "memory");
 }
 
 #define AT(symbol) ((uint64_t)(uintptr_t)(symbol))
@@ -184,7 +196,7 @@ uint64_t dj_ring0_exec(uint64_t addr, uint64_t on, uint64_t pages)
 
 uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages)
 {
-	uint64_t *pde, *pt;
+	uint64_t *pde;
 
 	(void)zero;
 	check(addr, pages);
@@ -196,9 +208,7 @@ uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages)
 			dj_ring0_fatal();
 		*pde = 0;
 	} else {
-		pt = at(*pde) + (addr >> 12) % ENTRIES;
-		for (uint64_t i = 0; i < pages; i++)
-			pt[i] = 0;
+		dj_ring0_zero(AT(at(*pde) + (addr >> 12) % ENTRIES), pages);
 	}
 	dj_ring0_flush();
 	return 0;

@@ -90,6 +90,8 @@ uint32_t dj_vm_begin(void);
 uint64_t dj_ring0_features(void);
 void dj_ring0_boot(void);
 void dj_ring0_flush(void);
+/* Words of 8 bytes; one instruction. */
+void dj_ring0_zero(uint64_t addr, uint64_t words);
 uint64_t dj_ring0_map(uint64_t addr, uint64_t gpa, uint64_t pages);
 uint64_t dj_ring0_exec(uint64_t addr, uint64_t on, uint64_t pages);
 uint64_t dj_ring0_unmap(uint64_t addr, uint64_t zero, uint64_t pages);
