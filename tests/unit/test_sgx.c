@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/support/shared.h"
 #include "tests/tap.h"
 
 #include <stdlib.h>
@@ -480,7 +481,6 @@ static uint8_t *slurp(const char *path, size_t *len)
 
 static bool load(const char *name, size_t *ret_len, size_t *ret_quote)
 {
-	const char *root = getenv("DONJON_SHARED");
 	struct dj_evidence_part parts[8], quote = { 0 };
 	struct dj_sgx_file f = { 0 };
 	struct dj_err e = { 0 };
@@ -491,15 +491,14 @@ static bool load(const char *name, size_t *ret_len, size_t *ret_quote)
 
 	for (; dj_sgx_file_names[n] != NULL; n++) {
 		(void)snprintf(path[n], sizeof(path[n]),
-			"%s/evidence/sgx/%s/%s",
-			root == NULL ? "../shared" : root, name,
+			"%s/evidence/sgx/%s/%s", shared_dir(), name,
 			dj_sgx_file_names[n]);
 		bytes[n] = slurp(path[n], &parts[n].len);
 		parts[n].p = bytes[n];
 		parts[n].name = path[n];
 	}
 	(void)snprintf(path[n], sizeof(path[n]), "%s/evidence/sgx/%s/quote.bin",
-		root == NULL ? "../shared" : root, name);
+		shared_dir(), name);
 	bytes[n] = slurp(path[n], &quote.len);
 	quote.p = bytes[n];
 	quote.name = path[n];

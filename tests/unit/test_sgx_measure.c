@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/support/shared.h"
 #include "tests/tap.h"
 
 #include "lib/evidence/sgx.h"
@@ -184,15 +185,12 @@ static void every_byte_of_a_keyrequest_is_a_field_or_zero(void)
 
 static bool read_shared(const char *name, uint8_t *dst, size_t len)
 {
-	const char *root = getenv("DONJON_SHARED");
 	char path[4096];
 	size_t n = 0;
 	FILE *f;
 
-	if (root == NULL)
-		return false;
-	(void)snprintf(path, sizeof(path), "%s/evidence/sgx/sigstruct/%s", root,
-		name);
+	(void)snprintf(path, sizeof(path), "%s/evidence/sgx/sigstruct/%s",
+		shared_dir(), name);
 	f = fopen(path, "rb");
 	if (f == NULL)
 		return false;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tests/support/shared.h"
 #include "tests/tap.h"
 
 #include "attest/judge.h"
@@ -642,13 +643,6 @@ static void bits_of_a_made_report_count(void)
 
 /* Genuine evidence. */
 
-static const char *shared(void)
-{
-	const char *dir = getenv("DONJON_SHARED");
-
-	return dir == NULL || dir[0] == '\0' ? "../shared" : dir;
-}
-
 static bool slurp(const char *path, struct dj_evidence_part *ret)
 {
 	static uint8_t pool[1 << 20];
@@ -675,15 +669,15 @@ static size_t genuine(const char *name, const char *product, const char *snp)
 	char path[1024];
 
 	(void)snprintf(path, sizeof(path), "%s/evidence/snp/%s/report.bin",
-		shared(), name);
+		shared_dir(), name);
 	if (!slurp(path, &report))
 		return 0;
 	(void)snprintf(path, sizeof(path), "%s/evidence/snp/%s/vek.der",
-		shared(), name);
+		shared_dir(), name);
 	ok(slurp(path, &parts[0]));
 	for (size_t i = 0; i < 2; i++) {
 		(void)snprintf(path, sizeof(path),
-			"%s/evidence/snp/ca/%s-%s.der", shared(), cas[i],
+			"%s/evidence/snp/ca/%s-%s.der", shared_dir(), cas[i],
 			product);
 		ok(slurp(path, &parts[i + 1]));
 	}
@@ -759,7 +753,7 @@ static void genoas_revoked_issuer_is_found(void)
 
 	for (size_t i = 0; i < 5; i++) {
 		(void)snprintf(path, sizeof(path), "%s/evidence/snp/%s",
-			shared(), files[i]);
+			shared_dir(), files[i]);
 		if (!slurp(path, &part[i])) {
 			skip("no genuine evidence here (DONJON_SHARED)");
 			return;

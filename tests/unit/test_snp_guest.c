@@ -11,16 +11,15 @@
 #include "lib/crypto/sha384.h"
 #include "lib/evidence/snp_launch.h"
 #include "lib/evidence/snp_msg.h"
+#include "tests/support/shared.h"
 #include "tests/tap.h"
 
 static json_t *load(const char *name)
 {
-	const char *root = getenv("DONJON_SHARED");
 	char path[4096];
 	json_t *j;
 
-	snprintf(path, sizeof(path), "%s/spec/vectors/%s",
-		root == NULL ? "../shared" : root, name);
+	snprintf(path, sizeof(path), "%s/spec/vectors/%s", shared_dir(), name);
 	j = json_load_file(path, 0, NULL);
 	if (j == NULL)
 		skip("no shared data: set DONJON_SHARED");

@@ -14,6 +14,7 @@
 #include "lib/session/binding.h"
 #include "lib/session/chain.h"
 #include "lib/session/handshake.h"
+#include "tests/support/shared.h"
 #include "tests/tap.h"
 
 struct blob {
@@ -23,13 +24,11 @@ struct blob {
 
 static json_t *load(const char *name)
 {
-	const char *root = getenv("DONJON_SHARED");
 	char path[4096];
 	json_error_t err;
 	json_t *j;
 
-	snprintf(path, sizeof(path), "%s/spec/vectors/%s",
-		root == NULL ? "../shared" : root, name);
+	snprintf(path, sizeof(path), "%s/spec/vectors/%s", shared_dir(), name);
 	j = json_load_file(path, 0, &err);
 	if (j == NULL)
 		skip("no shared data: set DONJON_SHARED");
