@@ -43,24 +43,6 @@ static bool copy_fields(struct dj_arena *arena, struct dj_wasm_type *t,
 	return true;
 }
 
-/* Offsets are multiples of the field's size, of at most eight. */
-static uint32_t width_of(uint32_t type)
-{
-	switch (type) {
-	case DJ_WASM_I8:
-		return 1;
-	case DJ_WASM_I16:
-		return 2;
-	case DJ_WASM_I32:
-	case DJ_WASM_F32:
-		return 4;
-	case DJ_WASM_V128:
-		return 16;
-	default:
-		return 8;
-	}
-}
-
 static bool lay_out(struct dj_arena *arena, const struct dj_wasm_type *t,
 	struct dj_layout *l)
 {
@@ -68,12 +50,9 @@ static bool lay_out(struct dj_arena *arena, const struct dj_wasm_type *t,
 	if (l->offsets == NULL)
 		return false;
 	for (uint32_t i = 0; i < t->field_count; i++) {
-		uint32_t type = t->fields[i].type, w = width_of(type);
-		uint32_t align = w < 8 ? w : 8;
+		uint32_t type = t->fields[i].type;
 
-		l->size = (l->size + align - 1) & ~(align - 1);
-		l->offsets[i] = l->size;
-		l->size += w;
+		l->offsets[i] = dj_wasm_field_place(type, &l->size);
 		l->slots += type == DJ_WASM_V128 ? 2 : 1;
 		l->has_refs |= dj_wasm_is_ref(type);
 	}

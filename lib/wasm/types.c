@@ -298,3 +298,29 @@ bool dj_wasm_type_fits_super(const struct dj_wasm_types *t, uint32_t sub)
 	}
 	return a->form != DJ_WASM_FORM_FUNC || funcs_fit(t, &a->func, &b->func);
 }
+
+uint32_t dj_wasm_field_width(uint32_t type)
+{
+	switch (type) {
+	case DJ_WASM_I8:
+		return 1;
+	case DJ_WASM_I16:
+		return 2;
+	case DJ_WASM_I32:
+	case DJ_WASM_F32:
+		return 4;
+	case DJ_WASM_V128:
+		return 16;
+	default:
+		return 8;
+	}
+}
+
+uint32_t dj_wasm_field_place(uint32_t type, uint32_t *size)
+{
+	uint32_t w = dj_wasm_field_width(type), align = w < 8 ? w : 8;
+	uint32_t at = (*size + align - 1) & ~(align - 1);
+
+	*size = at + w;
+	return at;
+}

@@ -100,5 +100,13 @@ static inline bool dj_wasm_defaultable(uint32_t type)
 	return !dj_wasm_is_ref(type) || (type & DJ_WASM_NON_NULL) == 0;
 }
 
+/* Bytes that a field of this type takes in a struct or an array. */
+uint32_t dj_wasm_field_width(uint32_t type);
+/*
+ * Where a field is that comes behind *size bytes of others: at a multiple of
+ * its width, of at most eight. *size includes it then.
+ */
+uint32_t dj_wasm_field_place(uint32_t type, uint32_t *size);
+
 /* The type of all references that can be cast to this one; may be null. */
 uint32_t dj_wasm_top(const struct dj_wasm_types *t, uint32_t type);
