@@ -3,11 +3,7 @@
 
 #include <stdlib.h>
 
-/*
- * Calls. Exceptions are a state of the store and not a way of unwinding: a
- * call may return with one pending, and whoever made it asks, goes to the
- * nearest try_table or returns too. Only modules that know exceptions ask.
- */
+/* Calls, and what the engine's helpers do. */
 #define TAIL_CC 18u
 
 LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
@@ -28,177 +24,6 @@ LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
 	callee = load_field(u, u->ptr, f->shared,
 		DJ_SHARED_HELPERS + 8 * (uint64_t)h, TAG_CONTEXT, true);
 	return LLVMBuildCall2(u->b, sig, callee, all, n + 1, "");
-}
-
-/* ---- exceptions ---- */
-
-/* Where an exception goes that arrives here. */
-static void throw_on(struct fn *f)
-{
-	for (uint32_t i = f->depth; i > 0; i--) {
-		struct block *b = &f->blocks[i - 1];
-
-		if (b->kind != IS_TRY)
-			continue;
-		take_way(f, &b->caught, b, NULL, 0);
-		if (b->caught.bb == NULL)
-			b->caught.bb = new_block(f, "");
-		LLVMBuildBr(f->u->b, b->caught.bb);
-		return;
-	}
-	spill_count(f);
-	if (f->type->result_count == 1)
-		LLVMBuildRet(f->u->b,
-			LLVMConstNull(type_of(f->u, f->type->results[0])));
-	else
-		LLVMBuildRetVoid(f->u->b);
-}
-
-static void ask_for_exception(struct fn *f)
-{
-	struct unit *u = f->u;
-	LLVMBasicBlockRef on;
-	LLVMValueRef tag;
-
-	if (!u->job->throws)
-		return;
-	tag = load_field(u, u->ptr, f->shared, DJ_SHARED_EXN_TAG, TAG_SHARED,
-		false);
-	on = branch_cold(f, LLVMBuildIsNotNull(u->b, tag, ""));
-	throw_on(f);
-	LLVMPositionBuilderAtEnd(u->b, on);
-}
-
-/* To slots of 8 bytes, as the engine has them. */
-static void put_slots(struct fn *f, LLVMValueRef slots, const uint32_t *types,
-	uint32_t n)
-{
-	struct unit *u = f->u;
-	uint64_t at = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		LLVMValueRef v = f->stack[f->height - n + i].v, s;
-
-		if (types[i] == DJ_WASM_F32)
-			v = LLVMBuildBitCast(u->b, v, u->i32, "");
-		if (types[i] == DJ_WASM_I32 || types[i] == DJ_WASM_F32)
-			v = LLVMBuildZExt(u->b, v, u->i64, "");
-		s = LLVMBuildStore(u->b, v, at_offset(u, slots, at));
-		LLVMSetAlignment(s, 8);
-		at += types[i] == DJ_WASM_V128 ? 16 : 8;
-	}
-}
-
-static void get_slots(struct fn *f, LLVMValueRef slots, const uint32_t *types,
-	uint32_t n)
-{
-	struct unit *u = f->u;
-	uint64_t at = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		LLVMValueRef v = LLVMBuildLoad2(u->b, type_of(u, types[i]),
-			at_offset(u, slots, at), "");
-
-		LLVMSetAlignment(v, 4);
-		push(f, v, types[i]);
-		at += types[i] == DJ_WASM_V128 ? 16 : 8;
-	}
-}
-
-void do_throw(struct fn *f)
-{
-	struct unit *u = f->u;
-	const struct dj_wasm_functype *t;
-	LLVMValueRef args[2];
-
-	spill_count(f);
-	at_insn(f, true);
-	if (f->i.op == DJ_OP_THROW_REF) {
-		args[0] = pop(f);
-		(void)help(f, DJ_HELP_THROW_REF, NULL, args, 1);
-	} else {
-		t = dj_wasm_functype_at(u->m, u->m->tags[f->i.a]);
-		args[0] = int_const(u, u->i32, f->i.a);
-		args[1] = scratch(f, 2 * t->param_count);
-		put_slots(f, args[1], t->params, t->param_count);
-		f->height -= t->param_count;
-		(void)help(f, DJ_HELP_THROW, NULL, args, 2);
-	}
-	throw_on(f);
-	go_dead(f);
-}
-
-/* What a clause's label takes is on the stack then; goes there. */
-static void catch_clause(struct fn *f, const struct dj_wasm_clause *c)
-{
-	struct unit *u = f->u;
-	const struct dj_wasm_functype *t;
-	LLVMValueRef with = int_const(u, u->i32, c->has_ref), exn, values;
-
-	if (c->has_tag) {
-		t = dj_wasm_functype_at(u->m, u->m->tags[c->tag]);
-		values = load_field(u, u->ptr, f->shared, DJ_SHARED_EXN_VALUES,
-			TAG_SHARED, false);
-		get_slots(f, values, t->params, t->param_count);
-	}
-	at_insn(f, true);
-	exn = help(f, DJ_HELP_CATCH, u->ptr, &with, 1);
-	if (c->has_ref)
-		push(f, exn, DJ_WASM_EXNREF);
-	branch_to(f, c->label);
-}
-
-/*
- * Where exceptions from b's body arrive: one clause after the other, then on
- * to whoever is around. b is not the top block any more; its end comes next.
- */
-void catch_all(struct fn *f, struct block *b)
-{
-	struct unit *u = f->u;
-	uint32_t n = b->set_count + f->counts;
-	LLVMValueRef *kept, tags, tag, want;
-	LLVMBasicBlockRef on;
-
-	if (b->caught.count == 0)
-		return;
-	LLVMPositionBuilderAtEnd(u->b, b->caught.bb);
-	kept = fn_alloc(f, n * sizeof(LLVMValueRef));
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t local = i < b->set_count ? b->set[i] : f->local_count;
-
-		kept[i] = LLVMBuildPhi(u->b,
-			LLVMTypeOf(b->caught.ways[0].values[i]), "");
-		for (uint32_t k = 0; k < b->caught.count; k++)
-			LLVMAddIncoming(kept[i], &b->caught.ways[k].values[i],
-				&b->caught.ways[k].from, 1);
-		f->locals[local] = kept[i];
-	}
-	free(b->caught.ways);
-	LLVMSetCurrentDebugLocation2(u->b, NULL);
-	tag = load_field(u, u->ptr, f->shared, DJ_SHARED_EXN_TAG, TAG_SHARED,
-		false);
-	for (uint32_t i = 0; i < b->clause_count; i++) {
-		struct dj_wasm_clause c = dj_wasm_rd_clause(&b->clauses);
-
-		f->dead = false;
-		f->height = b->height;
-		if (!c.has_tag) {
-			catch_clause(f, &c);
-			return;
-		}
-		tags = load_field(u, u->ptr, f->ctx, DJ_CTX_TAGS, TAG_CONTEXT,
-			true);
-		want = load_field(u, u->ptr, tags, (uint64_t)c.tag * 8,
-			TAG_CONTEXT, true);
-		on = branch_cold(f,
-			LLVMBuildICmp(u->b, LLVMIntEQ, tag, want, ""));
-		catch_clause(f, &c);
-		LLVMPositionBuilderAtEnd(u->b, on);
-	}
-	f->dead = false;
-	f->height = b->height;
-	throw_on(f);
-	go_dead(f);
 }
 
 /* ---- calls ---- */
@@ -309,12 +134,18 @@ static void tail_call(struct fn *f, LLVMValueRef call)
 	go_dead(f);
 }
 
+static struct callee by_reference(struct fn *f)
+{
+	return callee_of(f, pop_non_null(f));
+}
+
 void do_call(struct fn *f)
 {
 	struct unit *u = f->u;
 	uint32_t op = f->i.op;
-	bool is_tail =
-		op == DJ_OP_RETURN_CALL || op == DJ_OP_RETURN_CALL_INDIRECT;
+	bool is_tail = op == DJ_OP_RETURN_CALL ||
+		op == DJ_OP_RETURN_CALL_INDIRECT || op == DJ_OP_RETURN_CALL_REF;
+	bool is_ref = op == DJ_OP_CALL_REF || op == DJ_OP_RETURN_CALL_REF;
 	bool is_direct = op == DJ_OP_CALL || op == DJ_OP_RETURN_CALL;
 	uint32_t id = is_direct ? u->m->funcs[f->i.a].type : f->i.a;
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, id);
@@ -323,7 +154,9 @@ void do_call(struct fn *f)
 	unsigned n = 0;
 
 	at_insn(f, false);
-	c = is_direct ? direct(f, f->i.a) : indirect(f);
+	c = is_direct    ? direct(f, f->i.a)
+		: is_ref ? by_reference(f)
+			 : indirect(f);
 	args = fn_alloc(f, ((size_t)t->param_count + 3) * sizeof(LLVMValueRef));
 	args[n++] = c.ctx;
 	args[n++] = c.base;

@@ -15,7 +15,9 @@
  *   aot.c     options, threads, one image out of many objects
  *   unit.c    one LLVM module: some of the functions, from IR to an object
  *   func.c    a body: instructions, locals, blocks and branches
- *   call.c    calls, exceptions, what the engine's helpers do
+ *   call.c    calls, what the engine's helpers do
+ *   throw.c   exceptions
+ *   gc.c      references, structs and arrays
  *   mem.c     loads and stores, globals, tables
  *   num.c     numbers; simd.c: vectors
  *   link.c    objects to code, constants and sites
@@ -42,6 +44,8 @@ enum tag {
 	TAG_SHARED,
 	TAG_GLOBAL,
 	TAG_TABLE,
+	TAG_OBJECT, /* fields and elements */
+	TAG_HEAD,   /* an object's type, an array's length */
 	TAG_COUNT
 };
 
@@ -81,7 +85,9 @@ struct block {
 		IS_LOOP,
 		IS_IF,
 		IS_ELSE,
-		IS_TRY
+		IS_TRY,
+		IS_TRY_OLD, /* before its first catch */
+		IS_CATCH
 	} kind;
 	struct dj_wasm_block_type bt;
 	uint32_t height;     /* below the parameters */
@@ -89,9 +95,12 @@ struct block {
 	uint32_t set_count;
 	struct label end;    /* of a loop: its latch, where branches go */
 	LLVMValueRef *phis;  /* loop: of set, at its head */
-	LLVMValueRef *saved; /* if: of set and the parameters, for else */
+	LLVMValueRef *saved; /* if: of set and the parameters, for else;
+				catch: of set, for the next one */
 	LLVMBasicBlockRef head, otherwise;
 	struct label caught; /* try: where an exception arrives */
+	LLVMValueRef exn;    /* catch: what it has caught */
+	bool rethrows;       /* and somebody wants it */
 	struct dj_wasm_rd clauses;
 	uint32_t clause_count;
 	uint32_t checks; /* what was known of addresses before it */
@@ -99,7 +108,7 @@ struct block {
 
 struct value {
 	LLVMValueRef v;
-	uint32_t type;
+	uint32_t type; /* what is never null says so */
 };
 
 /* What a check has shown: address + end is in the memory. */
@@ -194,22 +203,44 @@ LLVMBasicBlockRef branch_cold(struct fn *f, LLVMValueRef cond);
 void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap);
 void go_dead(struct fn *f);
 void branch_to(struct fn *f, uint32_t label);
+void branch_if(struct fn *f, LLVMValueRef cond);
 void count_event(struct fn *f);
 void at_insn(struct fn *f, bool matters);
 void take_way(struct fn *f, struct label *l, const struct block *b,
 	const uint32_t *types, uint32_t n);
+void arrive(struct fn *f, struct label *l, const struct block *b,
+	const uint32_t *types, uint32_t n);
+LLVMValueRef *set_values(struct fn *f, const struct block *b, uint32_t extra);
+void put_set(struct fn *f, const struct block *b, LLVMValueRef *v);
+void forget_checks(struct fn *f, uint32_t mark);
+void end_arm(struct fn *f, struct block *b);
 void leave_function(struct fn *f);
 LLVMValueRef scratch(struct fn *f, uint32_t slots);
 
 /* ---- call.c ---- */
 void do_call(struct fn *f);
-void do_throw(struct fn *f);
-void catch_all(struct fn *f, struct block *b);
 /* Calls a helper; args without the context. NULL if it gives nothing. */
 LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
 	LLVMValueRef *args, unsigned n);
 void spill_count(struct fn *f);
 void reload_count(struct fn *f);
+
+/* ---- throw.c ---- */
+void do_throw(struct fn *f);
+void do_catch(struct fn *f);
+void do_rethrow(struct fn *f);
+void catch_all(struct fn *f, struct block *b);
+void end_catch(struct fn *f, struct block *b, uint32_t outer);
+/* After a call. */
+void ask_for_exception(struct fn *f);
+/* The top n values to slots of 8 bytes, as the engine has them. */
+void put_slots(struct fn *f, LLVMValueRef slots, const uint32_t *types,
+	uint32_t n);
+
+/* ---- gc.c ---- */
+void do_gc(struct fn *f);
+/* The reference on top, which is not null: a trap else. */
+LLVMValueRef pop_non_null(struct fn *f);
 
 /* ---- mem.c ---- */
 void do_load(struct fn *f);

@@ -29,7 +29,7 @@ void *fn_alloc(struct fn *f, size_t len)
 	}
 	p = &k->data[k->used];
 	k->used += len;
-	return p;
+	return memset(p, 0, len * 8);
 }
 
 /* Room for one more of size bytes each. */
@@ -135,8 +135,7 @@ static uint32_t set_size(const struct fn *f, const struct block *b)
 	return b->set_count + f->counts;
 }
 
-static LLVMValueRef *set_values(struct fn *f, const struct block *b,
-	uint32_t extra)
+LLVMValueRef *set_values(struct fn *f, const struct block *b, uint32_t extra)
 {
 	LLVMValueRef *v =
 		fn_alloc(f, (set_size(f, b) + extra) * sizeof(LLVMValueRef));
@@ -176,7 +175,7 @@ static LLVMValueRef join(struct fn *f, const struct label *l, uint32_t at)
 	return phi;
 }
 
-static void put_set(struct fn *f, const struct block *b, LLVMValueRef *v)
+void put_set(struct fn *f, const struct block *b, LLVMValueRef *v)
 {
 	for (uint32_t i = 0; i < b->set_count; i++)
 		f->locals[b->set[i]] = v[i];
@@ -188,7 +187,7 @@ static void put_set(struct fn *f, const struct block *b, LLVMValueRef *v)
  * All ways into l are known: goes on there, dead if there are none. The
  * values that the ways bring are on the stack then.
  */
-static void arrive(struct fn *f, struct label *l, const struct block *b,
+void arrive(struct fn *f, struct label *l, const struct block *b,
 	const uint32_t *types, uint32_t n)
 {
 	uint32_t size = set_size(f, b);
@@ -199,6 +198,7 @@ static void arrive(struct fn *f, struct label *l, const struct block *b,
 	if (f->dead) {
 		f->skipped = 0;
 		free(l->ways);
+		l->ways = NULL;
 		return;
 	}
 	LLVMMoveBasicBlockAfter(l->bb, LLVMGetLastBasicBlock(f->f));
@@ -211,6 +211,7 @@ static void arrive(struct fn *f, struct label *l, const struct block *b,
 	for (uint32_t i = 0; i < n; i++)
 		push(f, v[size + i], types[i]);
 	free(l->ways);
+	l->ways = NULL;
 }
 
 static LLVMBasicBlockRef label_block(struct fn *f, struct label *l)
@@ -271,12 +272,13 @@ static struct block *open_block(struct fn *f, unsigned kind,
 
 		b->set = f->plan.locals + p->first;
 		b->set_count = p->count;
+		b->rethrows = p->rethrows;
 	}
 	return b;
 }
 
 /* What was found out about addresses since then is not known any more. */
-static void forget_checks(struct fn *f, uint32_t mark)
+void forget_checks(struct fn *f, uint32_t mark)
 {
 	while (f->check_count > mark)
 		f->check_count--;
@@ -302,7 +304,7 @@ static void do_loop(struct fn *f)
 
 		b->phis[n + i] = LLVMBuildPhi(f->u->b, LLVMTypeOf(p->v), "");
 		LLVMAddIncoming(b->phis[n + i], &p->v, &from, 1);
-		p->v = b->phis[n + i];
+		*p = (struct value){ b->phis[n + i], b->bt.params[i] };
 	}
 	put_set(f, b, b->phis);
 }
@@ -333,7 +335,7 @@ static void do_if(struct fn *f)
 }
 
 /* The end of an arm: its results go to the block's end. */
-static void end_arm(struct fn *f, struct block *b)
+void end_arm(struct fn *f, struct block *b)
 {
 	if (f->dead)
 		return;
@@ -368,8 +370,13 @@ static void do_else(struct fn *f)
 
 static void do_try(struct fn *f)
 {
-	struct block *b = open_block(f, IS_TRY, &f->i.bt, true);
+	struct block *b;
 
+	if (f->i.op == DJ_OP_TRY) {
+		(void)open_block(f, IS_TRY_OLD, &f->i.bt, true);
+		return;
+	}
+	b = open_block(f, IS_TRY, &f->i.bt, true);
 	b->clauses = f->i.list;
 	b->clause_count = f->i.a;
 }
@@ -415,8 +422,10 @@ static void end_loop(struct fn *f, struct block *b)
 	go_on_at(f, from);
 }
 
+/* An end, or a delegate: of a try whose exceptions go on from out there. */
 static void do_end(struct fn *f)
 {
+	uint32_t label = f->i.op == DJ_OP_DELEGATE ? f->i.a : 0;
 	struct block b = *block_at(f, 0);
 
 	if (b.kind == IS_LOOP) {
@@ -435,6 +444,8 @@ static void do_end(struct fn *f)
 	f->depth--;
 	if (b.kind == IS_TRY)
 		catch_all(f, &b);
+	if (b.kind == IS_TRY_OLD || b.kind == IS_CATCH)
+		end_catch(f, &b, f->depth - label);
 	arrive(f, &b.end, &b, dj_wasm_block_results(&b.bt), b.bt.result_count);
 	if (f->depth == 0 && !f->dead)
 		leave_function(f);
@@ -442,9 +453,9 @@ static void do_end(struct fn *f)
 
 /* ---- branches ---- */
 
-static void do_br_if(struct fn *f)
+/* To the label of the instruction at hand if cond, else on. */
+void branch_if(struct fn *f, LLVMValueRef cond)
 {
-	LLVMValueRef cond = as_bool(f, pop(f));
 	LLVMBasicBlockRef to = way_to(f, f->i.a), on = new_block(f, "");
 
 	LLVMBuildCondBr(f->u->b, cond, to, on);
@@ -555,6 +566,8 @@ static void do_select(struct fn *f)
 	uint32_t type = f->stack[f->height - 1].type;
 	LLVMValueRef a = pop(f);
 
+	if (f->i.op == DJ_OP_SELECT_T)
+		type = f->i.type;
 	push(f, LLVMBuildSelect(f->u->b, cond, a, b, ""), type);
 }
 
@@ -604,7 +617,9 @@ static void do_ref(struct fn *f)
 			true);
 		v = load_field(u, u->ptr, funcs, (uint64_t)f->i.a * 8,
 			TAG_CONTEXT, true);
-		push(f, v, DJ_WASM_FUNCREF);
+		push(f, v,
+			dj_wasm_typed_ref(f->u->m->funcs[f->i.a].type) |
+				DJ_WASM_NON_NULL);
 		break;
 	}
 }
@@ -627,17 +642,26 @@ static void do_control(struct fn *f)
 	case DJ_OP_ELSE:
 		do_else(f);
 		break;
+	case DJ_OP_TRY:
 	case DJ_OP_TRY_TABLE:
 		do_try(f);
 		break;
+	case DJ_OP_CATCH:
+	case DJ_OP_CATCH_ALL:
+		do_catch(f);
+		break;
+	case DJ_OP_RETHROW:
+		do_rethrow(f);
+		break;
 	case DJ_OP_END:
+	case DJ_OP_DELEGATE:
 		do_end(f);
 		break;
 	case DJ_OP_BR:
 		branch_to(f, f->i.a);
 		break;
 	case DJ_OP_BR_IF:
-		do_br_if(f);
+		branch_if(f, as_bool(f, pop(f)));
 		break;
 	case DJ_OP_BR_TABLE:
 		do_br_table(f);
@@ -657,7 +681,7 @@ static void do_insn(struct fn *f)
 	switch (op) {
 	case DJ_OP_NOP:
 		break;
-	case DJ_OP_CALL ... DJ_OP_RETURN_CALL_INDIRECT:
+	case DJ_OP_CALL ... DJ_OP_RETURN_CALL_REF:
 		do_call(f);
 		break;
 	case DJ_OP_THROW:
@@ -665,8 +689,10 @@ static void do_insn(struct fn *f)
 		do_throw(f);
 		break;
 	case DJ_OP_UNREACHABLE:
-	case DJ_OP_BLOCK ... DJ_OP_ELSE:
+	case DJ_OP_BLOCK ... DJ_OP_CATCH:
+	case DJ_OP_RETHROW:
 	case DJ_OP_END ... DJ_OP_RETURN:
+	case DJ_OP_DELEGATE ... DJ_OP_CATCH_ALL:
 	case DJ_OP_TRY_TABLE:
 		do_control(f);
 		break;
@@ -687,6 +713,10 @@ static void do_insn(struct fn *f)
 		break;
 	case DJ_OP_REF_NULL ... DJ_OP_REF_FUNC:
 		do_ref(f);
+		break;
+	case DJ_OP_REF_EQ ... DJ_OP_BR_ON_NON_NULL:
+	case DJ_OP_GC ... DJ_OP_GC_END - 1:
+		do_gc(f);
 		break;
 	case DJ_OP_LOAD_FIRST ... DJ_OP_LOAD_LAST:
 		do_load(f);
@@ -714,6 +744,7 @@ static void skip_insn(struct fn *f)
 	case DJ_OP_BLOCK:
 	case DJ_OP_LOOP:
 	case DJ_OP_IF:
+	case DJ_OP_TRY:
 	case DJ_OP_TRY_TABLE:
 		f->skipped++;
 		f->block_number++;
@@ -722,7 +753,13 @@ static void skip_insn(struct fn *f)
 		if (f->skipped == 0)
 			do_else(f);
 		break;
+	case DJ_OP_CATCH:
+	case DJ_OP_CATCH_ALL:
+		if (f->skipped == 0)
+			do_catch(f);
+		break;
 	case DJ_OP_END:
+	case DJ_OP_DELEGATE:
 		if (f->skipped == 0)
 			do_end(f);
 		else

@@ -42,6 +42,45 @@ static void read_try(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 		(void)dj_wasm_rd_clause(r);
 }
 
+static void read_gc(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
+	struct insn *i)
+{
+	struct dj_wasm_cast_branch cast;
+
+	switch (i->op) {
+	case DJ_OP_STRUCT_NEW:
+	case DJ_OP_STRUCT_NEW_DEFAULT:
+	case DJ_OP_ARRAY_NEW:
+	case DJ_OP_ARRAY_NEW_DEFAULT:
+	case DJ_OP_ARRAY_GET ... DJ_OP_ARRAY_SET:
+	case DJ_OP_ARRAY_FILL:
+		i->a = dj_wasm_rd_type(r, m);
+		break;
+	case DJ_OP_STRUCT_GET ... DJ_OP_STRUCT_SET:
+	case DJ_OP_ARRAY_NEW_FIXED ... DJ_OP_ARRAY_NEW_ELEM:
+	case DJ_OP_ARRAY_INIT_DATA ... DJ_OP_ARRAY_INIT_ELEM:
+		i->a = dj_wasm_rd_type(r, m);
+		i->b = dj_wasm_rd_u32(r);
+		break;
+	case DJ_OP_ARRAY_COPY:
+		i->a = dj_wasm_rd_type(r, m);
+		i->b = dj_wasm_rd_type(r, m);
+		break;
+	case DJ_OP_REF_TEST ... DJ_OP_REF_CAST_NULL:
+		i->type = dj_wasm_rd_heaptype(r, m);
+		if (i->op == DJ_OP_REF_TEST || i->op == DJ_OP_REF_CAST)
+			i->type |= DJ_WASM_NON_NULL;
+		break;
+	case DJ_OP_BR_ON_CAST ... DJ_OP_BR_ON_CAST_FAIL:
+		cast = dj_wasm_rd_cast_branch(r, m);
+		i->a = cast.label;
+		i->type = cast.to;
+		break;
+	default:
+		break;
+	}
+}
+
 /* False: not one that has immediates of its own kind. */
 static bool read_rest(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	struct insn *i)
@@ -56,11 +95,13 @@ static bool read_rest(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 		read_memarg(r, i);
 		return true;
 	}
-	if ((op >= DJ_OP_I32_EQZ && op <= DJ_OP_NUM_LAST) ||
-		(op >= DJ_OP_TRUNC_SAT_FIRST && op <= DJ_OP_TRUNC_SAT_LAST))
+	if (op >= DJ_OP_GC && op < DJ_OP_GC_END) {
+		read_gc(r, m, i);
 		return true;
-	(void)m;
-	return false;
+	}
+	return (op >= DJ_OP_I32_EQZ && op <= DJ_OP_NUM_LAST) ||
+		(op >= DJ_OP_TRUNC_SAT_FIRST && op <= DJ_OP_TRUNC_SAT_LAST) ||
+		(op >= DJ_OP_ADD128 && op <= DJ_OP_MUL_WIDE_U);
 }
 
 bool insn_read(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
@@ -78,11 +119,14 @@ bool insn_read(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	case DJ_OP_DROP:
 	case DJ_OP_SELECT:
 	case DJ_OP_REF_IS_NULL:
+	case DJ_OP_REF_EQ ... DJ_OP_REF_AS_NON_NULL:
 	case DJ_OP_THROW_REF:
+	case DJ_OP_CATCH_ALL:
 		break;
 	case DJ_OP_BLOCK:
 	case DJ_OP_LOOP:
 	case DJ_OP_IF:
+	case DJ_OP_TRY:
 		i.bt = dj_wasm_rd_block_type(r, m);
 		break;
 	case DJ_OP_TRY_TABLE:
@@ -93,6 +137,10 @@ bool insn_read(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	case DJ_OP_CALL:
 	case DJ_OP_RETURN_CALL:
 	case DJ_OP_THROW:
+	case DJ_OP_CATCH:
+	case DJ_OP_RETHROW:
+	case DJ_OP_DELEGATE:
+	case DJ_OP_BR_ON_NULL ... DJ_OP_BR_ON_NON_NULL:
 	case DJ_OP_LOCAL_GET ... DJ_OP_TABLE_SET:
 	case DJ_OP_MEMORY_SIZE:
 	case DJ_OP_MEMORY_GROW:
@@ -102,6 +150,10 @@ bool insn_read(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 	case DJ_OP_ELEM_DROP:
 	case DJ_OP_TABLE_GROW ... DJ_OP_TABLE_FILL:
 		i.a = dj_wasm_rd_u32(r);
+		break;
+	case DJ_OP_CALL_REF:
+	case DJ_OP_RETURN_CALL_REF:
+		i.a = dj_wasm_rd_type(r, m);
 		break;
 	case DJ_OP_CALL_INDIRECT:
 	case DJ_OP_RETURN_CALL_INDIRECT:
@@ -285,16 +337,22 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 		s->p->has_loop = true;
 		return open_block(s, false);
 	case DJ_OP_TRY_TABLE:
+	case DJ_OP_TRY:
 		s->p->throws = true;
 		return open_block(s, false);
 	case DJ_OP_BLOCK:
 	case DJ_OP_IF:
 		return open_block(s, false);
 	case DJ_OP_END:
+	case DJ_OP_DELEGATE:
 		return close_block(s);
 	case DJ_OP_LOCAL_SET:
 	case DJ_OP_LOCAL_TEE:
 		return note(s, s->depth - 1, i->a);
+	case DJ_OP_RETHROW:
+		s->p->blocks[s->opens[s->depth - 1 - i->a].number].rethrows =
+			true;
+		__attribute__((fallthrough));
 	case DJ_OP_THROW:
 	case DJ_OP_THROW_REF:
 		s->p->throws = true;
@@ -304,6 +362,8 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 	case DJ_OP_CALL_INDIRECT:
 	case DJ_OP_RETURN_CALL:
 	case DJ_OP_RETURN_CALL_INDIRECT:
+	case DJ_OP_CALL_REF:
+	case DJ_OP_RETURN_CALL_REF:
 		s->p->has_call = true;
 		return true;
 	default:

@@ -11,7 +11,7 @@ struct insn {
 	uint64_t imm;  /* bits of a constant; offset of a load or store */
 	uint32_t mem;
 	uint8_t lane;
-	uint32_t type;          /* of ref.null, select */
+	uint32_t type;          /* of ref.null, select, casts */
 	const uint8_t *bytes;   /* v128.const and shuffle: 16 */
 	struct dj_wasm_rd list; /* labels of br_table, clauses of try_table */
 	struct dj_wasm_block_type bt;
@@ -24,10 +24,11 @@ bool insn_read(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 /*
  * What a function's blocks assign, found before code is made: so a label
  * needs no phi for what is the same on every way to it. A block's number is
- * its place among the function's block, loop, if and try_table.
+ * its place among the function's block, loop, if, try and try_table.
  */
 struct plan_block {
 	uint32_t first, count; /* in struct plan's locals */
+	bool rethrows;         /* a rethrow names it */
 };
 
 struct plan {

@@ -362,11 +362,49 @@ static void eqz(struct fn *f)
 			LLVMConstNull(LLVMTypeOf(v)), ""));
 }
 
+/* Two values of 64 bits, the lower half first, as one of 128. */
+static LLVMValueRef pop_128(struct fn *f, LLVMTypeRef t)
+{
+	struct unit *u = f->u;
+	LLVMValueRef hi = LLVMBuildZExt(u->b, pop(f), t, "");
+	LLVMValueRef lo = LLVMBuildZExt(u->b, pop(f), t, "");
+
+	hi = LLVMBuildShl(u->b, hi, LLVMConstInt(t, 64, false), "");
+	return LLVMBuildOr(u->b, hi, lo, "");
+}
+
+static void wide(struct fn *f)
+{
+	struct unit *u = f->u;
+	LLVMTypeRef t = LLVMIntTypeInContext(u->c, 128);
+	LLVMValueRef a, b, v;
+
+	if (f->i.op <= DJ_OP_SUB128) {
+		b = pop_128(f, t);
+		a = pop_128(f, t);
+		v = LLVMBuildBinOp(u->b,
+			f->i.op == DJ_OP_ADD128 ? LLVMAdd : LLVMSub, a, b, "");
+	} else {
+		LLVMOpcode ext =
+			f->i.op == DJ_OP_MUL_WIDE_S ? LLVMSExt : LLVMZExt;
+
+		b = LLVMBuildCast(u->b, ext, pop(f), t, "");
+		a = LLVMBuildCast(u->b, ext, pop(f), t, "");
+		v = LLVMBuildMul(u->b, a, b, "");
+	}
+	push(f, LLVMBuildTrunc(u->b, v, u->i64, ""), DJ_WASM_I64);
+	v = LLVMBuildLShr(u->b, v, LLVMConstInt(t, 64, false), "");
+	push(f, LLVMBuildTrunc(u->b, v, u->i64, ""), DJ_WASM_I64);
+}
+
 void do_num(struct fn *f)
 {
 	uint32_t op = f->i.op;
 
 	switch (op) {
+	case DJ_OP_ADD128 ... DJ_OP_MUL_WIDE_U:
+		wide(f);
+		break;
 	case 0x45:
 	case 0x50:
 		eqz(f);

@@ -349,7 +349,7 @@ static LLVMMetadataRef text_node(struct unit *u, const char *text)
 static void make_tags(struct unit *u)
 {
 	static const char *const names[] = { "memory", "context", "shared",
-		"global", "table" };
+		"global", "table", "object", "head" };
 	LLVMMetadataRef root[1] = { text_node(u, "donjon") }, parts[3];
 	LLVMMetadataRef zero =
 		LLVMValueAsMetadata(LLVMConstInt(u->i64, 0, false));

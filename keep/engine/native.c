@@ -58,6 +58,10 @@ AT(dj_memory, len, DJ_MEMORY_LEN);
 AT(dj_table, elems, DJ_TABLE_ELEMS);
 AT(dj_table, count, DJ_TABLE_COUNT);
 AT(dj_global, v, 0);
+AT(dj_object, type, DJ_OBJECT_TYPE);
+AT(dj_struct, at, DJ_STRUCT_FIELDS);
+AT(dj_array, count, DJ_ARRAY_COUNT);
+AT(dj_array, at, DJ_ARRAY_ELEMS);
 AT(dj_native_shared, count, DJ_SHARED_COUNT);
 AT(dj_native_shared, stack_limit, DJ_SHARED_STACK);
 AT(dj_native_shared, caller, DJ_SHARED_CALLER);
@@ -433,6 +437,89 @@ static struct dj_exn *help_catch(struct dj_native_ctx *ctx, uint32_t with_ref)
 	return exn;
 }
 
+static uint32_t help_ref_is(struct dj_native_ctx *ctx, const void *ref,
+	uint32_t type)
+{
+	return dj_ref_is(vm_of(ctx)->store, (uintptr_t)ref,
+		dj_types_map(type, ctx->type_ids));
+}
+
+/* What makes an object: it may collect, so roots come first. */
+#define MAKE(ctx, kind, call)                  \
+	do {                                   \
+		struct dj_vm *vm = vm_of(ctx); \
+		struct kind *made = NULL;      \
+		enum dj_trap t_;               \
+		ROOTS(vm);                     \
+		t_ = call;                     \
+		if (t_ != DJ_TRAP_NONE)        \
+			RAISE(vm, t_);         \
+		return made;                   \
+	} while (0)
+
+static void *help_struct_new(struct dj_native_ctx *ctx, uint32_t type)
+{
+	MAKE(ctx, dj_struct, dj_struct_default(vm, ctx->type_ids[type], &made));
+}
+
+static void *help_array_new(struct dj_native_ctx *ctx, uint32_t type,
+	uint32_t n, const union dj_slot *value)
+{
+	uint32_t id = ctx->type_ids[type];
+
+	MAKE(ctx, dj_array,
+		value == NULL ? dj_array_default(vm, id, n, &made)
+			      : dj_array_new(vm, id, value, n, &made));
+}
+
+static void *help_array_data(struct dj_native_ctx *ctx, uint32_t type,
+	uint32_t data, uint32_t from, uint32_t n)
+{
+	MAKE(ctx, dj_array,
+		dj_array_new_data(vm, ctx->inst, ctx->type_ids[type], data,
+			from, n, &made));
+}
+
+static void *help_array_elem(struct dj_native_ctx *ctx, uint32_t type,
+	uint32_t elem, uint32_t from, uint32_t n)
+{
+	MAKE(ctx, dj_array,
+		dj_array_new_elem(vm, ctx->inst, ctx->type_ids[type], elem,
+			from, n, &made));
+}
+
+static void help_array_fill(struct dj_native_ctx *ctx, uint32_t type,
+	struct dj_array *a, uint32_t at, const union dj_slot *value, uint32_t n)
+{
+	CHECKED(ctx,
+		dj_array_fill(vm_of(ctx)->store, ctx->type_ids[type], a, at,
+			value, n));
+}
+
+static void help_array_copy(struct dj_native_ctx *ctx, uint32_t type,
+	struct dj_array *to, uint32_t at, const struct dj_array *from,
+	uint32_t from_at, uint32_t n)
+{
+	CHECKED(ctx,
+		dj_array_copy(vm_of(ctx)->store, ctx->type_ids[type], to, at,
+			from, from_at, n));
+}
+
+static void help_array_init_data(struct dj_native_ctx *ctx, uint32_t type,
+	struct dj_array *a, uint32_t at, uint32_t data, uint32_t from,
+	uint32_t n)
+{
+	CHECKED(ctx,
+		dj_array_init_data(ctx->inst, ctx->type_ids[type], a, at, data,
+			from, n));
+}
+
+static void help_array_init_elem(struct dj_native_ctx *ctx, struct dj_array *a,
+	uint32_t at, uint32_t elem, uint32_t from, uint32_t n)
+{
+	CHECKED(ctx, dj_array_init_elem(ctx->inst, a, at, elem, from, n));
+}
+
 #define HELPER(f) ((void (*)(void))(uintptr_t)(f))
 static void set_helpers(struct dj_native_shared *s)
 {
@@ -456,6 +543,15 @@ static void set_helpers(struct dj_native_shared *s)
 	s->helpers[DJ_HELP_THROW] = HELPER(help_throw);
 	s->helpers[DJ_HELP_THROW_REF] = HELPER(help_throw_ref);
 	s->helpers[DJ_HELP_CATCH] = HELPER(help_catch);
+	s->helpers[DJ_HELP_REF_IS] = HELPER(help_ref_is);
+	s->helpers[DJ_HELP_STRUCT_NEW] = HELPER(help_struct_new);
+	s->helpers[DJ_HELP_ARRAY_NEW] = HELPER(help_array_new);
+	s->helpers[DJ_HELP_ARRAY_DATA] = HELPER(help_array_data);
+	s->helpers[DJ_HELP_ARRAY_ELEM] = HELPER(help_array_elem);
+	s->helpers[DJ_HELP_ARRAY_FILL] = HELPER(help_array_fill);
+	s->helpers[DJ_HELP_ARRAY_COPY] = HELPER(help_array_copy);
+	s->helpers[DJ_HELP_ARRAY_INIT_DATA] = HELPER(help_array_init_data);
+	s->helpers[DJ_HELP_ARRAY_INIT_ELEM] = HELPER(help_array_init_elem);
 }
 
 /* ---- the machine ---- */

@@ -39,7 +39,7 @@
  * what is left to trust is that the code does what the compiler meant.
  */
 #define DJ_NATIVE_VERSION  1
-#define DJ_NATIVE_ABI      1
+#define DJ_NATIVE_ABI      2
 #define DJ_NATIVE_HEAD     32
 #define DJ_NATIVE_PAGE     4096u
 #define DJ_NATIVE_MAX_CODE (1u << 30)
@@ -122,6 +122,10 @@ enum {
 	DJ_MEMORY_LEN = 8,
 	DJ_TABLE_ELEMS = 0,
 	DJ_TABLE_COUNT = 8,
+	DJ_OBJECT_TYPE = 0, /* the store's number */
+	DJ_STRUCT_FIELDS = 8,
+	DJ_ARRAY_COUNT = 8,
+	DJ_ARRAY_ELEMS = 16,
 
 	DJ_SHARED_COUNT = 0,    /* events left until helper EVENT */
 	DJ_SHARED_STACK = 8,    /* the lowest address that the stack may have */
@@ -131,7 +135,12 @@ enum {
 	DJ_SHARED_HELPERS = 40, /* pointers, by enum dj_helper */
 };
 
-/* C functions of the engine; what traps does not return. */
+/*
+ * C functions of the engine; what traps does not return. Types and value types
+ * have the module's numbers. What makes an object may collect: each word on
+ * the stack that points to or into an object keeps it. So code may keep no
+ * pointer that is outside of the object that it is made from.
+ */
 enum dj_helper {
 	DJ_HELP_TRAP,  /* (ctx, u32 enum dj_trap) */
 	DJ_HELP_EVENT, /* (ctx): the count has run out */
@@ -152,6 +161,15 @@ enum dj_helper {
 	DJ_HELP_ELEM_DROP,   /* (ctx, u32 elem) */
 	DJ_HELP_THROW,       /* (ctx, u32 tag, slots): then it is pending */
 	DJ_HELP_THROW_REF,   /* (ctx, exn): the same */
-	DJ_HELP_CATCH, /* (ctx, u32 with_ref) -> exn: it is not any more */
+	DJ_HELP_CATCH,      /* (ctx, u32 with_ref) -> exn: it is not any more */
+	DJ_HELP_REF_IS,     /* (ctx, ref, u32 value type) -> u32 */
+	DJ_HELP_STRUCT_NEW, /* (ctx, u32 type) -> ref, of zeros */
+	DJ_HELP_ARRAY_NEW,  /* (ctx, u32 type, n, slot; NULL: 0) -> ref */
+	DJ_HELP_ARRAY_DATA, /* (ctx, u32 type, data, from, n) -> ref */
+	DJ_HELP_ARRAY_ELEM, /* (ctx, u32 type, elem, from, n) -> ref */
+	DJ_HELP_ARRAY_FILL, /* (ctx, u32 type, ref, u32 at, slot, u32 n) */
+	DJ_HELP_ARRAY_COPY, /* (ctx, u32 type, ref, u32 at, ref, u32 at, n) */
+	DJ_HELP_ARRAY_INIT_DATA, /* (ctx, u32 type, ref, u32 at, data, from, n) */
+	DJ_HELP_ARRAY_INIT_ELEM, /* (ctx, ref, u32 at, elem, from, n) */
 	DJ_HELP_COUNT,
 };
