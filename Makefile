@@ -161,7 +161,12 @@ $(P)/tests/%: $(B)/tests/%.c.o $(call obj,$(TEST_SUPPORT)) $(B)/client.a \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) $(LDFLAGS) $(NONCE_WRAP) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
+		-levent -levent_openssl -ljansson -lssl -lcrypto -lm \
+		$(if $(filter %/aot.a,$^),-u dj_aot_compile $(LLVM_LD))
+# These run in both engines, but not with sanitizers.
+ifneq ($(SAN),1)
+$(patsubst %,$(P)/tests/unit/test_engine_%,3_0 fused gc legacy vector): $(B)/aot.a
+endif
 include mk/tests.mk
 include mk/install.mk
 

@@ -1,20 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "client/aot/aot.h"
 #include "keep/engine/engine.h"
 #include "tests/support/hostmem.h"
+#include "tests/support/hostnative.h"
 #include "tests/tap.h"
 
 /*
  * For unit tests of the engine: one module without imports in a store of its
  * own. one_start() makes it ready, one_stop() takes all of it away; between
  * them exports are called by name. The checks count in the test that calls.
+ *
+ * What stands behind IN_EACH_ENGINE is run interpreted and as native code of
+ * both kinds, by another level of optimisation each.
  */
 #define ONE __attribute__((unused)) static
 
 static struct dj_arena one_arena;
 static struct dj_store *one_store;
 static struct dj_instance *one_inst;
+
+#pragma weak dj_aot_compile
+static enum {
+	ONE_INTERPRETER,
+	ONE_GUARD,
+	ONE_CHECKS,
+	ONE_ENGINES
+} one_engine;
+
+ONE void native_code_of_the_same(void)
+{
+	skip("no compiler in a build with sanitizers");
+}
+
+ONE bool one_has_engine(void)
+{
+	static const char *const names[] = { "interpreted",
+		"native, guard pages", "native, explicit checks" };
+	bool there = one_engine == ONE_INTERPRETER ||
+		(one_engine < ONE_ENGINES && dj_aot_compile != NULL);
+
+	if (there)
+		printf("# %s\n", names[one_engine]);
+	else if (one_engine == ONE_GUARD)
+		RUN(native_code_of_the_same);
+	if (one_engine == ONE_GUARD && there)
+		hostnative_begin();
+	if (!there)
+		one_engine = ONE_INTERPRETER;
+	return there;
+}
+#define IN_EACH_ENGINE \
+	for (one_engine = ONE_INTERPRETER; one_has_engine(); one_engine++)
 
 ONE dj_status one_no_import(void *ctx, const struct dj_wasm_import *import,
 	struct dj_extern *ret)
@@ -25,7 +63,32 @@ ONE dj_status one_no_import(void *ctx, const struct dj_wasm_import *import,
 	return DJ_E_INPUT;
 }
 
-/* config: its mem is set here. */
+/* Native code is made once for an engine. */
+ONE dj_status one_native(const struct dj_wasm_module *m,
+	struct dj_link_error *link)
+{
+	const struct dj_aot_options options = {
+		.bounds = one_engine == ONE_GUARD ? DJ_BOUNDS_GUARD
+						  : DJ_BOUNDS_CHECKS,
+		.optimise = one_engine == ONE_GUARD ? 1 : 2,
+		.threads = 1,
+	};
+	static struct {
+		uint8_t *p;
+		size_t len;
+	} images[ONE_ENGINES];
+	char why[256] = "";
+
+	if (images[one_engine].p == NULL &&
+		dj_aot_compile(m, &options, &images[one_engine].p,
+			&images[one_engine].len, why, sizeof(why)) != DJ_OK)
+		printf("# %s\n", why);
+	return dj_instance_new_native(one_store, m, images[one_engine].p,
+		images[one_engine].len, &hostnative_target, one_no_import, NULL,
+		&one_inst, link);
+}
+
+/* config: what is the host's in it is set here. */
 ONE void one_start(const uint8_t *module, size_t len,
 	struct dj_store_config config)
 {
@@ -34,12 +97,17 @@ ONE void one_start(const uint8_t *module, size_t len,
 	struct dj_wasm_module *m;
 
 	config.mem = hostmem;
+	config.native = one_engine != ONE_INTERPRETER;
+	config.guard = one_engine == ONE_GUARD;
+	config.exec = hostnative_exec;
 	if (!hostmem_arena(&one_arena, (size_t)4 << 20))
 		abort();
 	eq_u64(dj_wasm_load(module, len, &one_arena, &m, &err), DJ_OK);
 	eq_u64(dj_store_init(&one_arena, &config, &one_store), DJ_OK);
-	eq_u64(dj_instance_new(one_store, m, one_no_import, NULL, &one_inst,
-		       &link),
+	eq_u64(one_engine == ONE_INTERPRETER
+			? dj_instance_new(one_store, m, one_no_import, NULL,
+				  &one_inst, &link)
+			: one_native(m, &link),
 		DJ_OK);
 }
 

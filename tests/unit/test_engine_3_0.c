@@ -104,11 +104,14 @@ static void wide_addresses_are_checked_whole(void)
 
 int main(void)
 {
-	start();
-	RUN(a_constant_can_be_worked_out);
-	RUN(a_tail_call_takes_no_stack);
-	RUN(memories_are_told_apart);
-	RUN(wide_addresses_are_checked_whole);
-	one_stop();
+	IN_EACH_ENGINE
+	{
+		start();
+		RUN(a_constant_can_be_worked_out);
+		RUN(a_tail_call_takes_no_stack);
+		RUN(memories_are_told_apart);
+		RUN(wide_addresses_are_checked_whole);
+		one_stop();
+	}
 	return done();
 }

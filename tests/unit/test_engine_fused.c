@@ -192,11 +192,14 @@ static void a_loop_goes_round_as_often_as_its_step_says(void)
 
 int main(void)
 {
-	start();
-	RUN(products_and_sums_in_one_are_rounded_twice);
-	RUN(each_operand_stays_in_its_place);
-	RUN(what_reads_memory_in_passing_checks_it);
-	RUN(a_loop_goes_round_as_often_as_its_step_says);
-	one_stop();
+	IN_EACH_ENGINE
+	{
+		start();
+		RUN(products_and_sums_in_one_are_rounded_twice);
+		RUN(each_operand_stays_in_its_place);
+		RUN(what_reads_memory_in_passing_checks_it);
+		RUN(a_loop_goes_round_as_often_as_its_step_says);
+		one_stop();
+	}
 	return done();
 }

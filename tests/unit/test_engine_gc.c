@@ -498,17 +498,20 @@ static void each_instruction_is_judged(void)
 
 int main(void)
 {
-	RUN(what_is_not_held_makes_room);
-	RUN(a_long_list_is_kept_without_a_stack);
-	RUN(large_arrays_are_kept_by_a_table_alone);
-	RUN(constants_and_segments_hold_objects);
-	RUN(fields_are_packed_and_extended);
-	RUN(casts_know_every_kind);
-	RUN(a_hosts_value_comes_back_as_it_was);
-	RUN(nulls_and_indexes_are_checked);
-	RUN(functions_are_called_by_reference);
-	RUN(a_full_heap_ends_the_call_and_no_more);
-	RUN(fuel_ends_what_only_makes_garbage);
+	IN_EACH_ENGINE
+	{
+		RUN(what_is_not_held_makes_room);
+		RUN(a_long_list_is_kept_without_a_stack);
+		RUN(large_arrays_are_kept_by_a_table_alone);
+		RUN(constants_and_segments_hold_objects);
+		RUN(fields_are_packed_and_extended);
+		RUN(casts_know_every_kind);
+		RUN(a_hosts_value_comes_back_as_it_was);
+		RUN(nulls_and_indexes_are_checked);
+		RUN(functions_are_called_by_reference);
+		RUN(a_full_heap_ends_the_call_and_no_more);
+		RUN(fuel_ends_what_only_makes_garbage);
+	}
 	RUN(each_instruction_is_judged);
 	return done();
 }

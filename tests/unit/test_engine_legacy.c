@@ -169,10 +169,13 @@ static void the_standard_does_not_know_them(void)
 
 int main(void)
 {
-	RUN(every_arm_gives_the_results);
-	RUN(what_is_thrown_again_is_what_was_caught);
-	RUN(a_delegate_passes_over_those_between);
-	RUN(many_exceptions_take_no_memory);
+	IN_EACH_ENGINE
+	{
+		RUN(every_arm_gives_the_results);
+		RUN(what_is_thrown_again_is_what_was_caught);
+		RUN(a_delegate_passes_over_those_between);
+		RUN(many_exceptions_take_no_memory);
+	}
 	RUN(the_standard_does_not_know_them);
 	return done();
 }

@@ -127,10 +127,13 @@ static void a_call_takes_and_gives_vectors(void)
 
 int main(void)
 {
-	start();
-	RUN(a_pending_vector_keeps_both_halves);
-	RUN(values_of_both_widths_travel_together);
-	RUN(a_call_takes_and_gives_vectors);
-	one_stop();
+	IN_EACH_ENGINE
+	{
+		start();
+		RUN(a_pending_vector_keeps_both_halves);
+		RUN(values_of_both_widths_travel_together);
+		RUN(a_call_takes_and_gives_vectors);
+		one_stop();
+	}
 	return done();
 }
