@@ -62,8 +62,12 @@ build/fuzz/bin/%: build/fuzz/o/fuzz/%.c.o $(patsubst %,build/fuzz/o/%.o,$(TEST_S
 		build/fuzz/all.a build/host/bearssl.a
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(NONCE_WRAP) -o $@ $(filter %.o,$^) \
-		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(FUZZ_LD) \
 		-levent -levent_openssl -ljansson -lssl -lcrypto -lm
+
+# This one compiles native code.
+build/fuzz/bin/fuzz_wasi: build/host/aot.a
+build/fuzz/bin/fuzz_wasi: FUZZ_LD := $(LLVM_LD)
 
 include mk/evil.mk
 
