@@ -153,6 +153,9 @@ $(PROBE): build/keep-test/tests/keep/probe.c.o keep/shim/process/image.ld \
 TEST_TOOLS += $(PROBE)
 -include build/keep-test/tests/keep/probe.c.d
 
+# A program's calls to WASI, without a program.
+$(filter $(P)/tests/unit/test_wasi_%,$(UNIT)): $(call obj,tests/wasi/program.c)
+
 # What a guest's exits ask for; the launcher is in no archive.
 $(P)/tests/unit/test_vmm $(P)/tests/unit/test_vmm_snp: $(B)/host/vmm/exit.c.o \
 		$(B)/host/vmm/ghcb.c.o $(B)/host/vmm/cpuid.c.o $(B)/host/vmm/snp.c.o
