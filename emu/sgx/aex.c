@@ -138,8 +138,8 @@ static bool is_area(const uint8_t *area)
 
 bool dj_emu_resume(struct dj_emu_regs *r, struct dj_emu_tcs *t)
 {
-	/* Flags that software cannot set stay as they are. */
-	static const uint64_t flags = 0x3f7fd5 & ~UINT64_C(0x303200);
+	/* Status flags, TF, DF, NT, RF, AC, ID; the others are the kernel's. */
+	static const uint64_t flags = 0x254dd5;
 	const uint64_t here = r->rflags;
 	uint8_t *fp = r->fp;
 	const uint8_t *area = frame(t, t->cssa - 1);

@@ -22,13 +22,16 @@
 #define STUB        (DJ_SGX_BASE - 0x1000)
 #define GATE_STACK  (64 << 10)
 #define HWCAP2_FSGS 2
+#define TRAP_FLAGS  0x204000
 
 static const uint8_t site[SITE_SIZE] = { 0x0f, 0x01, 0xd7, 0x66, 0x90 };
 
 /* Known to the assembly below. */
 struct dj_emu_regs dj_emu_gate_regs;
-uint64_t dj_emu_gate_fs;                 /* the host's */
-uint64_t dj_emu_trap_fs, dj_emu_trap_gs; /* to go on with after a signal */
+uint64_t dj_emu_gate_fs; /* the host's */
+/* To go on with after a signal. Of the flags those which sigreturn does not
+ * take from its frame: NT and ID stay what they are when it is called. */
+uint64_t dj_emu_trap_fs, dj_emu_trap_gs, dj_emu_trap_flags;
 uint8_t dj_emu_gate_area[AREA_SIZE] __attribute__((aligned(64)));
 uint8_t dj_emu_gate_stack[GATE_STACK] __attribute__((aligned(64)));
 uint8_t dj_emu_is_patched;
@@ -157,11 +160,14 @@ __asm__(".globl dj_emu_gate\n"
 	"	jmpq *dj_emu_gate_regs+136(%rip)\n"
 	".size dj_emu_gate, . - dj_emu_gate\n");
 
-/* A signal's handler: the kernel leaves FS and GS as they were. */
+/* A signal's handler: the kernel leaves FS and GS as they were, and AC, with
+ * which no C may run. */
 __asm__(".globl dj_emu_trap\n"
 	".type dj_emu_trap, @function\n"
 	"dj_emu_trap:\n"
 	"	endbr64\n"
+	"	pushq $2\n"
+	"	popfq\n"
 	"	rdfsbase %rcx\n"
 	"	rdgsbase %r8\n"
 	"	movq dj_emu_gate_fs(%rip), %rax\n"
@@ -173,6 +179,8 @@ __asm__(".globl dj_emu_trap\n"
 	"	wrfsbase %rax\n"
 	"	movq dj_emu_trap_gs(%rip), %rax\n"
 	"	wrgsbase %rax\n"
+	"	pushq dj_emu_trap_flags(%rip)\n"
+	"	popfq\n"
 	"	ret\n"
 	".size dj_emu_trap, . - dj_emu_trap\n");
 
@@ -297,6 +305,7 @@ void dj_emu_on_signal(int sig, siginfo_t *info, ucontext_t *uc, uint64_t fs,
 	from_context(&now, uc, fs, gs);
 	dj_emu_trap_fs = fs;
 	dj_emu_trap_gs = gs;
+	dj_emu_trap_flags = (now.rflags & TRAP_FLAGS) | 2;
 	/* Between two instructions of the emulator, which hold up whatever
 	 * comes from outside. */
 	if (sig == SIGALRM && (!is_in || !in_elrange(now.rip)))
@@ -317,6 +326,7 @@ void dj_emu_on_signal(int sig, siginfo_t *info, ucontext_t *uc, uint64_t fs,
 	to_context(r, uc);
 	dj_emu_trap_fs = r->fs;
 	dj_emu_trap_gs = r->gs;
+	dj_emu_trap_flags = (r->rflags & TRAP_FLAGS) | 2;
 }
 
 static uint64_t read_fs(void)
@@ -360,10 +370,11 @@ bool dj_emu_gate_init(void)
 	return true;
 }
 
-/* A jump to the gate, near enough for a call from the enclave. */
+/* A jump to the gate, near enough for a call from the enclave. Its target is
+ * aligned, for the host's AC may be set. */
 static bool make_stub(void)
 {
-	static const uint8_t jump[] = { 0xff, 0x25, 0, 0, 0, 0 };
+	static const uint8_t jump[] = { 0xff, 0x25, 2, 0, 0, 0, 0xcc, 0xcc };
 	void *want = (void *)(uintptr_t)STUB;
 	uint64_t gate = (uintptr_t)dj_emu_gate;
 	static bool is_made;

@@ -166,25 +166,49 @@ static void quiet(void)
 	probe_out = (uintptr_t)&out;
 }
 
-/* Nothing but what the call needs came out. */
-static bool is_clean(void)
+/* RBP at the last EENTER, which a way out by EEXIT brings back. */
+static uint64_t entered_rbp;
+
+/* The initial state of everything that has one, but MXCSR and flags. */
+static bool is_initial(uint32_t want_mxcsr)
 {
 	static const uint8_t zero[256];
 	uint32_t mxcsr;
 	uint16_t fcw;
+
+	memcpy(&mxcsr, out.fx + 24, 4);
+	memcpy(&fcw, out.fx, 2);
+	return ok(mxcsr == want_mxcsr) & ok(fcw == 0x37f) & ok(out.fx[4] == 0) &
+		ok(memcmp(out.fx + 160, zero, 256) == 0);
+}
+
+/* Out by EEXIT, with nothing but RDI, RSI, RDX and R8 to look at. */
+static bool is_scrubbed(void)
+{
 	uint64_t any = 0;
 
 	for (int i = 1; i < 8; i++)
 		any |= out.r[i];
-	memcpy(&mxcsr, out.fx + 24, 4);
-	memcpy(&fcw, out.fx, 2);
 	return ok(out.rax == DJ_SGX_EEXIT) & ok(out.rcx == in.rcx) &
-		ok(out.rbp == in.rbp) & ok(out.rsp == probe_rsp) &
+		ok(out.rbp == entered_rbp) & ok(out.rsp == probe_rsp) &
 		ok(any == 0) & ok((out.flags & ~0x200ull) == 2) &
-		ok(mxcsr == 0x1f80) & ok(fcw == 0x37f) & ok(out.fx[4] == 0) &
-		ok(memcmp(out.fx + 160, zero, 256) == 0) &
-		ok(out.rdi == DJ_SGX_CALL_KICK || out.rdi == DJ_SGX_CALL_WAIT) &
-		ok(out.rsi == 0 && out.rdx == 0 && out.r[0] == 0);
+		is_initial(0x1f80);
+}
+
+static bool left_with(uint64_t call, uint64_t argument)
+{
+	return ok(out.rdi == call) & ok(out.rsi == argument) &
+		ok(out.rdx == 0) & ok(out.r[0] == 0);
+}
+
+/* Nothing but what the call needs came out. */
+static bool is_clean(void)
+{
+	entered_rbp = in.rbp;
+	return is_scrubbed() &
+		left_with(out.rdi == DJ_SGX_CALL_KICK ? DJ_SGX_CALL_KICK
+						      : DJ_SGX_CALL_WAIT,
+			0);
 }
 
 /* Runs it in a process of its own; its checks count here. */
@@ -211,17 +235,25 @@ static void alone(bool is_patched, void (*fn)(void))
 	eq_u64(status, 0);
 }
 
-static void flags(void)
+/* One of the 2^FLAG_BITS sets of flags that a host can come with. */
+static uint64_t flag_set(uint32_t set)
 {
 	static const uint64_t bits[FLAG_BITS] = { 1, 4, 0x10, 0x40, 0x80, 0x400,
 		0x800, 0x4000, 0x40000, 0x200000 };
+	uint64_t r = 2;
+
+	for (int i = 0; i < FLAG_BITS; i++)
+		r |= (set >> i & 1) != 0 ? bits[i] : 0;
+	return r;
+}
+
+static void flags(void)
+{
 	bool good = true;
 
 	quiet();
 	for (uint32_t set = 0; set < 1u << FLAG_BITS && good; set++) {
-		in.flags = 2;
-		for (int i = 0; i < FLAG_BITS; i++)
-			in.flags |= (set >> i & 1) != 0 ? bits[i] : 0;
+		in.flags = flag_set(set);
 		probe_enter();
 		good = is_clean();
 	}
@@ -292,6 +324,18 @@ static bool is_ours(void)
 		ok(fcw == 0x37f) & ok(frame[4] == 0);
 }
 
+/* After a fault's AEX: RDI, RSI, RDX are the kernel's word for it, RBX and RBP
+ * those of its caller's frame. */
+static bool is_told_nothing(void)
+{
+	uint64_t any = 0;
+
+	for (int i = 0; i < 8; i++)
+		any |= out.r[i];
+	return ok(any == 0) & ok(out.rcx == in.rcx) & is_initial(0x1fb0) &
+		ok((out.flags & ~(in.flags | 0x246)) == 0);
+}
+
 static void inside(void)
 {
 	void *region = (void *)(uintptr_t)DJ_SGX_REGION;
@@ -317,7 +361,8 @@ static void inside(void)
 		probe_enter();
 		(void)mprotect(region, DJ_HC_REGION_SIZE,
 			PROT_READ | PROT_WRITE);
-		good = ok(run.exception_vector == 14) & is_ours();
+		good = ok(run.exception_vector == 14) & is_ours() &
+			is_told_nothing();
 		/* From the very frame that entered: that is where it goes. */
 		in.rax = DJ_SGX_ERESUME;
 		probe_enter();
@@ -438,6 +483,173 @@ static void interrupts(void)
 	setitimer(ITIMER_REAL, &never, NULL);
 	ok(dj_emu_cpu.exits > before);
 	eq_u64(dj_emu_cpu.tcs[0].cssa, 0);
+}
+
+/* At AEP after an interrupt: all that there is of ERESUME's, and no more.
+ * Flags that AEX leaves alone are the host's until the shim has cleared them. */
+static bool is_synthetic(uint64_t rbp)
+{
+	uint64_t any = out.rdx | out.rsi | out.rdi;
+
+	for (int i = 0; i < 8; i++)
+		any |= out.r[i];
+	return ok(out.rbx == tcs) & ok(out.rcx == in.rcx) & ok(any == 0) &
+		ok(out.rbp == rbp) & ok(out.rsp == probe_rsp) &
+		ok((out.flags & ~(in.flags | 0x202)) == 0) & is_initial(0x1fb0);
+}
+
+enum door {
+	ENTER,  /* EENTER, from a call */
+	HANDLE, /* EENTER while it is interrupted */
+	RESUME  /* ERESUME */
+};
+
+/*
+ * A host that is interrupted every few microseconds: in by every door with
+ * everything in its registers, out wherever that leads. One place enters, for
+ * a Keep that is resumed leaves with the stack that it was entered with.
+ */
+static void interrupted(bool asks_handler)
+{
+	const struct itimerval often = { { 0, 53 }, { 0, 53 } };
+	const struct itimerval never = { 0 };
+	unsigned aex = 0, handled = 0, calls = 0;
+	enum door door = ENTER;
+	uint64_t program_rbp = 0;
+	bool good = true;
+
+	quiet();
+	in.rcx = (uintptr_t)probe_back;
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (uint32_t n = 0; good && (aex < 256 || calls < 256) && n < 1u << 21;
+		n++) {
+		dirty(n == 0);
+		in.flags = flag_set(n) | 2;
+		in.rax = door == RESUME ? DJ_SGX_ERESUME : DJ_SGX_EENTER;
+		if (door == ENTER)
+			program_rbp = in.rbp;
+		if (door == HANDLE)
+			entered_rbp = in.rbp;
+		probe_enter();
+		if (out.rax == DJ_SGX_ERESUME) {
+			/* Interrupted; in the handler, that is resumed. */
+			aex++;
+			good = is_synthetic(in.rbp);
+			door = asks_handler && dj_emu_cpu.tcs[0].cssa == 1
+				? HANDLE
+				: RESUME;
+		} else if (dj_emu_cpu.tcs[0].cssa == 1) {
+			handled++;
+			good = is_scrubbed() &
+				left_with(DJ_SGX_CALL_HANDLED, DJ_HALT_FAULT);
+			door = RESUME;
+		} else {
+			calls++;
+			entered_rbp = program_rbp;
+			good = is_scrubbed() &
+				ok(out.rdi == DJ_SGX_CALL_KICK ||
+					out.rdi == DJ_SGX_CALL_WAIT) &
+				left_with(out.rdi, 0);
+			door = ENTER;
+		}
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	ok(aex >= 256 && calls >= 256);
+	ok(!asks_handler || handled >= 64);
+}
+
+static void interrupt_exits(void)
+{
+	interrupted(false);
+}
+
+static void handler_exits(void)
+{
+	interrupted(true);
+}
+
+/* The handler of a thread that faulted, by every set of flags and registers. */
+static void fault_exits(void)
+{
+	struct sgx_enclave_run run = { .tcs = tcs };
+	struct dj_sgx_left left;
+	bool good = true;
+
+	enter_and_take_its_region();
+	eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_EENTER, &run, &left),
+		-EFAULT);
+	map_region();
+	quiet();
+	for (uint32_t n = 0; n < 1u << FLAG_BITS && good; n++) {
+		dirty(false);
+		in.flags = flag_set(n);
+		entered_rbp = in.rbp;
+		probe_enter();
+		good = is_scrubbed() &
+			left_with(DJ_SGX_CALL_HALT, DJ_HALT_FAULT);
+	}
+	eq_u64(dj_emu_cpu.tcs[0].cssa, 1);
+}
+
+/* Turned away at the door: nothing of ours was in a register yet, and what is
+ * there is what the host came with. */
+static bool is_refused(void)
+{
+	uint64_t any = 0;
+
+	for (int i = 0; i < 8; i++)
+		any |= out.r[i];
+	return ok(out.rax == DJ_SGX_EEXIT) & ok(out.rcx == in.rcx) &
+		ok(out.rbp == in.rbp) & ok(out.rsp == probe_rsp) &
+		ok(any == 0) & left_with(DJ_SGX_CALL_HALT, DJ_HALT_FAULT) &
+		ok((out.flags & ~(in.flags | 0x2d7)) == 0) &
+		ok(memcmp(out.fx + 160, in.fx + 160, 256) == 0);
+}
+
+static void error_exits(void)
+{
+	/* IN, DEAD, and what is none: never to be met with CSSA 0. */
+	static const uint64_t states[] = { 1, 3, 4, UINT64_MAX };
+	uint64_t *state = (uint64_t *)(uintptr_t)(tcs + 3 * (uint64_t)PAGE);
+	bool good = true;
+
+	quiet();
+	for (uint32_t n = 0; n < 1u << FLAG_BITS && good; n++) {
+		*state = states[n % 4];
+		dirty(false);
+		in.flags = flag_set(n);
+		probe_enter();
+		good = is_refused() & ok(*state == states[n % 4]);
+	}
+	/* More exceptions in one another than there are frames for. */
+	*state = 1;
+	dj_emu_cpu.tcs[0].is.nssa = 4;
+	dj_emu_cpu.tcs[0].cssa = 2;
+	probe_enter();
+	(void)is_refused();
+}
+
+static void second_thread(void)
+{
+	struct dj_emu_tcs *t = &dj_emu_cpu.tcs[0];
+
+	quiet();
+	probe_enter();
+	ok(is_clean());
+	/* While one thread is in, no other is, by neither door. */
+	t->busy = true;
+	faults_at(tcs, DJ_SGX_EENTER, 13);
+	t->cssa = 1;
+	faults_at(tcs, DJ_SGX_ERESUME, 13);
+	t->cssa = 0;
+	t->busy = false;
+	/* Nor before EINIT. */
+	dj_emu_cpu.is_initialised = false;
+	faults_at(tcs, DJ_SGX_EENTER, 13);
+	faults_at(tcs, DJ_SGX_ERESUME, 13);
+	dj_emu_cpu.is_initialised = true;
+	probe_enter();
+	ok(is_clean());
 }
 
 static int control(unsigned long request, void *arg)
@@ -593,6 +805,11 @@ BOTH(wrong_tcs, only_the_tcs_is_entered_and_only_what_was_interrupted_resumed)
 BOTH(fault_inside, a_keep_that_faulted_says_so_and_never_runs_on)
 BOTH(fault_in_the_handler, a_fault_in_the_handler_leaves_no_way_in)
 BOTH(interrupts, interrupts_change_nothing)
+BOTH(interrupt_exits, an_interrupt_shows_the_host_nothing)
+BOTH(handler_exits, the_handler_of_an_interrupt_leaves_clean)
+BOTH(fault_exits, the_handler_of_a_fault_leaves_clean)
+BOTH(error_exits, who_is_turned_away_takes_nothing_along)
+BOTH(second_thread, no_second_thread_and_nobody_before_einit_gets_in)
 BOTH(driver, the_driver_refuses_what_the_kernel_refuses)
 BOTH(sealing, a_sealing_key_is_for_whom_its_policy_names)
 
@@ -632,6 +849,16 @@ int main(void)
 	RUN(a_fault_in_the_handler_leaves_no_way_in_by_calls);
 	RUN(interrupts_change_nothing_by_faults);
 	RUN(interrupts_change_nothing_by_calls);
+	RUN(an_interrupt_shows_the_host_nothing_by_faults);
+	RUN(an_interrupt_shows_the_host_nothing_by_calls);
+	RUN(the_handler_of_an_interrupt_leaves_clean_by_faults);
+	RUN(the_handler_of_an_interrupt_leaves_clean_by_calls);
+	RUN(the_handler_of_a_fault_leaves_clean_by_faults);
+	RUN(the_handler_of_a_fault_leaves_clean_by_calls);
+	RUN(who_is_turned_away_takes_nothing_along_by_faults);
+	RUN(who_is_turned_away_takes_nothing_along_by_calls);
+	RUN(no_second_thread_and_nobody_before_einit_gets_in_by_faults);
+	RUN(no_second_thread_and_nobody_before_einit_gets_in_by_calls);
 	RUN(the_driver_refuses_what_the_kernel_refuses_by_faults);
 	RUN(the_driver_refuses_what_the_kernel_refuses_by_calls);
 	RUN(a_sealing_key_is_for_whom_its_policy_names_by_faults);
