@@ -134,11 +134,14 @@ $(P)/$(1): $(call obj,$(wildcard tests/$(1)/*.c) tests/support/hostmem.c) \
 endef
 $(eval $(call test_tool,spectest,$(B)/aot.a $(call obj,tests/support/hostnative.c),-u dj_aot_compile $(LLVM_LD)))
 $(eval $(call test_tool,wasirun,$(call obj,tests/support/hostnative.c)))
+# Modules at random, by all engines and node's V8.
+$(eval $(call test_tool,wasmdiff,$(B)/aot.a $(call obj,$(wildcard tests/wasmgen/*.c) \
+	tests/support/hostnative.c),$(LLVM_LD)))
 # The native compiler as a program, for bench-engine.
 $(eval $(call test_tool,benchaot,$(B)/aot.a,$(LLVM_LD)))
 # Modules with what they must do: run by wasirun, or by donjon in a Keep.
 $(eval $(call test_tool,wasitest))
-TEST_TOOLS += $(P)/spectest $(P)/wasirun $(P)/wasitest
+TEST_TOOLS += $(P)/spectest $(P)/wasirun $(P)/wasitest $(P)/wasmdiff
 
 # The process shim under a core that does as it is told (tests/keep/probe.c).
 PROBE := build/keep-test/process.elf

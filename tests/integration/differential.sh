@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Modules at random (tests/wasmgen) by interpreter, native code and V8:
+# values, traps, memories, tables, globals, calls out, fuel. 2,000 of them; with
+# DONJON_LONG=1 on to 200,000, where an earlier run ended (build/wasmdiff.state).
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+[ -x build/wasmdiff ] || {
+	echo "1..0 # SKIP no build/wasmdiff: no LLVM 19 here when this was built"
+	exit 0
+}
+node=$(command -v "${NODE:-node}") || node=none
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+n=0
+bad=0
+
+# result STATUS NAME
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2: $(tail -n 1 "$out")"
+	else
+		sed 's/^/# /' "$out" | head -n 60
+		echo "not ok $n - $2: $(tail -n 1 "$out")"
+		bad=1
+	fi
+}
+
+if [ "${DONJON_LONG:-}" = 1 ]; then
+	state=build/wasmdiff.state
+	done=$(sed -n 's/^next \([0-9]*\) .*/\1/p' "$state" 2>/dev/null)
+	left=$((200000 - ${done:-0}))
+	build/wasmdiff --node "$node" --state "$state" \
+		--count $((left > 0 ? left : 0)) >"$out"
+	result $? "200,000 modules do the same in all engines"
+else
+	build/wasmdiff --node "$node" --alternate --count 2000 >"$out"
+	result $? "2,000 modules do the same in all engines"
+fi
+if [ "$node" = none ]; then
+	n=$((n + 1))
+	echo "ok $n - V8 agrees # SKIP no node"
+fi
+echo "1..$n"
+exit $bad

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/aot/aot.h"
+#include "keep/engine/store.h"
+#include "tests/support/hostmem.h"
+#include "tests/support/hostnative.h"
+#include "tests/wasmdiff/wasmdiff.h"
+
+#define ARENA       ((size_t)64 << 20)
+#define SECONDS     20
+#define IMPORTS_MAX 64
+
+/* What runs now. */
+static struct {
+	struct dj_arena arena;
+	struct dj_store *store;
+	struct dj_wasm_module *m;
+	struct dj_instance *inst;
+	uint8_t *image;
+	size_t image_len;
+	uint32_t hash; /* of what host functions were called with */
+	time_t deadline;
+	struct text *out;
+	const struct dj_wasm_functype *hosts[IMPORTS_MAX];
+	uint32_t host_count;
+} t;
+
+static enum dj_trap poll(void *ctx)
+{
+	(void)ctx;
+	return time(NULL) > t.deadline ? DJ_TRAP_TIME : DJ_TRAP_NONE;
+}
+
+static void mix(uint32_t *h, uint32_t w)
+{
+	*h = (*h ^ w) * 0x9e3779b1u;
+	*h ^= *h >> 15;
+}
+
+/* A NaN is a NaN. */
+static uint64_t bits_of(uint32_t type, const union dj_value *v)
+{
+	switch (type) {
+	case DJ_WASM_I32:
+		return v->i32;
+	case DJ_WASM_F32:
+		return (v->f32 & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : v->f32;
+	case DJ_WASM_F64:
+		return (v->f64 & ~((uint64_t)1 << 63)) > UINT64_C(0x7ff) << 52
+			? UINT64_C(0x7ff8) << 48
+			: v->f64;
+	case DJ_WASM_I64:
+		return v->i64;
+	default:
+		return v->ref == NULL ? 0 : 1;
+	}
+}
+
+static void hash_args(const struct dj_wasm_functype *f,
+	const union dj_value *args)
+{
+	for (uint32_t i = 0; i < f->param_count; i++) {
+		uint64_t bits = bits_of(f->params[i], &args[i]);
+
+		mix(&t.hash, (uint32_t)bits);
+		mix(&t.hash, (uint32_t)(bits >> 32));
+	}
+}
+
+/* ctx has the function's type. The same sum is in v8.js. */
+static enum dj_trap answer(void *ctx, struct dj_instance *caller,
+	union dj_value *args)
+{
+	const struct dj_wasm_functype *const *type = ctx, *f = *type;
+
+	(void)caller;
+	hash_args(f, args);
+	for (uint32_t i = 0; i < f->result_count; i++) {
+		float narrow;
+		double wide;
+
+		mix(&t.hash, i);
+		switch (f->results[i]) {
+		case DJ_WASM_I32:
+			args[i].i32 = t.hash;
+			break;
+		case DJ_WASM_I64:
+			args[i].i64 = (uint64_t)t.hash << 32 | (t.hash ^ 5);
+			break;
+		case DJ_WASM_F32:
+			narrow = (float)(t.hash % 4096) - 100;
+			memcpy(&args[i].f32, &narrow, sizeof(narrow));
+			break;
+		default:
+			wide = (double)t.hash / 16 - 100;
+			memcpy(&args[i].f64, &wide, sizeof(wide));
+		}
+	}
+	return DJ_TRAP_NONE;
+}
+
+static dj_status resolve(void *ctx, const struct dj_wasm_import *im,
+	struct dj_extern *ret)
+{
+	(void)ctx;
+	if (im->kind != DJ_WASM_FUNC || t.host_count == IMPORTS_MAX)
+		return DJ_E_INPUT;
+	ret->kind = DJ_WASM_FUNC;
+	t.hosts[t.host_count] = im->func;
+	return dj_func_new_host(t.store, im->func, answer,
+		&t.hosts[t.host_count++], &ret->func);
+}
+
+/* ---- what is seen ---- */
+
+static void value(uint32_t type, const union dj_value *v)
+{
+	uint64_t bits = bits_of(type, v);
+
+	if ((type == DJ_WASM_F32 && bits == 0x7fc00000) ||
+		(type == DJ_WASM_F64 && bits == UINT64_C(0x7ff8) << 48))
+		text_add(t.out, " nan");
+	else
+		text_add(t.out, " %llx", (unsigned long long)bits);
+}
+
+static bool end(enum dj_trap trap)
+{
+	if (trap != DJ_TRAP_NONE)
+		text_add(t.out, " trap %d\n", (int)trap);
+	return trap != DJ_TRAP_NONE;
+}
+
+static void call(const char *name, struct dj_func *f)
+{
+	const struct dj_wasm_functype *type = dj_func_type(f);
+	union dj_value args[2 * ARGS_MAX] = { 0 };
+
+	for (uint32_t i = 0; i < type->param_count; i++)
+		args[i].i64 = plan_arg(type->params[i], i);
+	text_add(t.out, "%s", name);
+	t.deadline = time(NULL) + SECONDS;
+	if (end(dj_call(t.store, f, args)))
+		return;
+	for (uint32_t i = 0; i < type->result_count; i++)
+		value(type->results[i], &args[i]);
+	text_add(t.out, "\n");
+}
+
+static void memory(const char *name, const struct dj_memory *m)
+{
+	uint32_t h = 0;
+
+	for (uint64_t i = 0; i < m->len; i += 4) {
+		uint32_t w;
+
+		memcpy(&w, m->base + i, 4);
+		mix(&h, w);
+	}
+	text_add(t.out, "%s %llx %x\n", name, (unsigned long long)m->len, h);
+}
+
+static void table(const char *name, const struct dj_table *tab)
+{
+	text_add(t.out, "%s ", name);
+	for (uint32_t i = 0; i < tab->count && i < 1000; i++)
+		text_add(t.out, "%c", tab->elems[i] == NULL ? '-' : 'x');
+	text_add(t.out, "\n");
+}
+
+static void global(const char *name, const struct dj_global *g)
+{
+	union dj_value v[2];
+
+	dj_global_read(g, v);
+	switch (g->type.type) {
+	case DJ_WASM_V128:
+		text_add(t.out, ".%s %llx %llx\n", name,
+			(unsigned long long)v[0].i64,
+			(unsigned long long)v[1].i64);
+		return;
+	case DJ_WASM_EXNREF:
+		return;
+	default:
+		text_add(t.out, "%s", name);
+		value(g->type.type, &v[0]);
+		text_add(t.out, "\n");
+	}
+}
+
+static void look(const char *name)
+{
+	struct dj_extern e;
+
+	if (!dj_instance_export(t.inst, name, strlen(name), &e))
+		return;
+	switch (e.kind) {
+	case DJ_WASM_FUNC:
+		call(name, e.func);
+		break;
+	case DJ_WASM_MEMORY:
+		memory(name, e.memory);
+		break;
+	case DJ_WASM_TABLE:
+		table(name, e.table);
+		break;
+	case DJ_WASM_GLOBAL:
+		global(name, e.global);
+		break;
+	case DJ_WASM_TAG:
+		break;
+	}
+}
+
+/* Goes along the plan, as v8.js does. */
+static void follow(const struct text *plan)
+{
+	const char *p = plan->p;
+	char kind, name[128];
+	int n;
+
+	while (sscanf(p, "%c %127s%n", &kind, name, &n) == 2) {
+		if (kind != 'i')
+			look(name);
+		p = strchr(p, '\n');
+		if (p++ == NULL)
+			break;
+	}
+	text_add(t.out, "host %x\n", t.hash);
+	text_add(t.out, ".fuel %llu\n",
+		(unsigned long long)dj_store_fuel_used(t.store));
+}
+
+/* ---- from bytes to an instance ---- */
+
+static bool compile(enum engine e, unsigned optimise, unsigned level)
+{
+	const struct dj_aot_options options = {
+		.bounds = e == GUARD ? DJ_BOUNDS_GUARD : DJ_BOUNDS_CHECKS,
+		.optimise = (uint8_t)optimise,
+		.cpu_level = (uint8_t)level,
+		.threads = 1,
+	};
+	char why[256] = "";
+	dj_status st = dj_aot_compile(t.m, &options, &t.image, &t.image_len,
+		why, sizeof(why));
+
+	if (st != DJ_OK)
+		text_add(t.out, "no code: %s, %s\n", dj_status_name(st), why);
+	return st == DJ_OK;
+}
+
+static bool instantiate(enum engine e, unsigned level)
+{
+	struct dj_native_target target = hostnative_target;
+	struct dj_link_error err = { .what = "" };
+	dj_status st;
+
+	if (level != 0)
+		target.cpu_level = (uint8_t)level;
+	if (e == INTERPRETER)
+		st = dj_instance_new(t.store, t.m, resolve, NULL, &t.inst,
+			&err);
+	else
+		st = dj_instance_new_native(t.store, t.m, t.image, t.image_len,
+			&target, resolve, NULL, &t.inst, &err);
+	if (st == DJ_E_STATE)
+		text_add(t.out, "start trap %d\n", (int)err.trap);
+	else if (st != DJ_OK)
+		text_add(t.out, "no instance: %s, %s\n", dj_status_name(st),
+			err.what);
+	if (st != DJ_OK)
+		return false;
+	t.deadline = time(NULL) + SECONDS;
+	text_add(t.out, "start");
+	if (end(dj_instance_start(t.inst)))
+		return false;
+	text_add(t.out, "\n");
+	return true;
+}
+
+static void run(enum engine e, unsigned level)
+{
+	const struct dj_store_config config = {
+		.mem = hostmem,
+		.max_memory_pages = 1024,
+		.poll = poll,
+		.native = e != INTERPRETER,
+		.guard = e == GUARD,
+		.exec = hostnative_exec,
+	};
+	static struct text plan;
+
+	if (dj_store_init(&t.arena, &config, &t.store) != DJ_OK)
+		abort();
+	if (!plan_write(t.m, &plan))
+		text_add(t.out, "more than a plan can say\n");
+	else if (instantiate(e, level))
+		follow(&plan);
+	dj_store_done(t.store);
+}
+
+void engine_run(const uint8_t *bytes, size_t len, enum engine e,
+	unsigned optimise, unsigned level, struct outcome *ret)
+{
+	struct dj_wasm_error err;
+
+	ret->text.len = 0;
+	ret->text.p[0] = '\0';
+	ret->lacking = false;
+	memset(&t, 0, sizeof(t));
+	t.out = &ret->text;
+	if (!hostmem_arena(&t.arena, ARENA))
+		abort();
+	if (dj_wasm_load(bytes, len, &t.arena, &t.m, &err) != DJ_OK)
+		text_add(t.out, "invalid: %s at 0x%zx\n", err.text, err.offset);
+	else if (e != INTERPRETER && !compile(e, optimise, level))
+		ret->lacking = true;
+	else
+		run(e, level);
+	free(t.image);
+	hostmem_arena_done(&t.arena);
+}
+
+unsigned engine_level(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2") &&
+			__builtin_cpu_supports("bmi2") &&
+			__builtin_cpu_supports("fma")
+		? 3
+		: 2;
+#else
+	return 0;
+#endif
+}

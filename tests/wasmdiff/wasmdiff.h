@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/arena.h"
+#include "lib/wasm/module.h"
+
+/*
+ * build/wasmdiff: does a module do the same by our interpreter, as native code
+ * and in V8?
+ *
+ *   main.c    arguments; seeds, one after the other, in a process that may die
+ *   check.c   one module by all engines
+ *   engine.c  one module by one of ours
+ *   plan.c    what is done with a module, for all alike
+ *   v8.c      node, as a process that answers for V8 (v8.js)
+ *   shrink.c  a counterexample with all left out that it does not need
+ *
+ * What a module does is a text, a line for each thing seen: functions called
+ * in order with their results or trap, then what the host was called with,
+ * and every memory, table and global. Texts are compared; lines that begin
+ * with a dot are for our engines alone.
+ */
+#define TEXT_MAX ((size_t)64 << 10)
+
+struct text {
+	size_t len;
+	char p[TEXT_MAX];
+};
+__attribute__((format(printf, 2, 3))) void text_add(struct text *t,
+	const char *fmt, ...);
+
+enum engine {
+	INTERPRETER,
+	GUARD,
+	CHECKS,
+	V8,
+	ENGINES
+};
+extern const char *const engine_names[ENGINES];
+
+/* What there is to see of a module: plan.c. False: more than is supported. */
+bool plan_write(const struct dj_wasm_module *m, struct text *ret);
+#define ARGS_MAX 64
+/* The argument that a parameter of this type gets, by its place. */
+uint64_t plan_arg(uint32_t type, uint32_t i);
+
+struct outcome {
+	struct text text;
+	bool lacking; /* the compiler has no code for it: text says for what */
+};
+/* Runs it by one of ours. optimise, level: dj_aot_options. */
+void engine_run(const uint8_t *bytes, size_t len, enum engine e,
+	unsigned optimise, unsigned level, struct outcome *ret);
+/* The highest level of instructions that this machine has. */
+unsigned engine_level(void);
+
+/* What node on this machine has, bits of lib/wasm/feature.h; 0: no node. */
+uint64_t v8_begin(const char *node);
+void v8_end(void);
+/* The answer is fetched later. False: node is gone. */
+bool v8_send(const uint8_t *bytes, size_t len, const struct text *plan);
+bool v8_receive(struct text *ret);
+
+/* What became of one module. */
+struct verdict {
+	bool differs, with_v8;
+	bool lacking;      /* native code is not there */
+	enum engine other; /* that differs from the interpreter */
+};
+/*
+ * which: bits of enum engine. fuel: compare it after a trap too. Details of a difference go to stdout, if
+ * verbose.
+ */
+void check(const uint8_t *bytes, size_t len, unsigned which, unsigned optimise,
+	unsigned level, bool fuel, bool verbose, struct verdict *ret);
+
+/* How a seed is tried: main.c. */
+struct trial {
+	uint64_t seed, features;
+	unsigned which, optimise, level;
+	const char *node, *dir;
+};
+/* Runs it in a process of its own. */
+bool trial_fails(const struct trial *t, const bool *drop, size_t drop_count,
+	bool verbose);
+void shrink(const struct trial *t);
