@@ -8,6 +8,7 @@
 #include "cli/verbs.h"
 #include "client/paths.h"
 #include "client/sgx_here.h"
+#include "client/snp_here.h"
 #include "client/tees.h"
 
 /*
@@ -152,6 +153,21 @@ static void check_sgx(struct report *r)
 		help[0] == '\0' ? "" : "; needs: ", help);
 }
 
+/* The secure processor of SEV-SNP, whether or not a Keep was asked for. */
+static void check_sev(struct report *r)
+{
+	struct row *row;
+	char text[512], hint[256];
+	struct dj_snp_here h;
+
+	dj_snp_here_look(&dj_snp_device, &h);
+	row = add(r, "/dev/sev",
+		dj_snp_here_explain(&h, text, sizeof(text), hint,
+			sizeof(hint)));
+	(void)snprintf(row->text, sizeof(row->text), "%s%s%s", text,
+		hint[0] == '\0' ? "" : "; needs: ", hint);
+}
+
 static void check_others(struct report *r)
 {
 	static const char *const names[] = { "tdx", "sanctum", "pef" };
@@ -258,6 +274,7 @@ static int run(struct dj_cli *cli)
 	check_tee(cli, r, &s, "process");
 	check_tee(cli, r, &s, "kvm");
 	check_tee(cli, r, &s, "snp");
+	check_sev(r);
 	check_tee(cli, r, &s, "snp-emu");
 	check_sgx(r);
 	check_tee(cli, r, &s, "sgx-emu");

@@ -249,6 +249,12 @@ const struct dj_err_info dj_errs[] = {
 	"size and time of what you send; the Keep is judged by its own "
 	"evidence in any case.",
 	NULL },
+{ "idblock.invalid", 65, 65,
+	"the ID block is none for this image",
+	"An ID block names the launch digest that its signer allows; firmware "
+	"launches nothing else with it. It must be signed by the key in its ID "
+	"authentication, and by that key's author where there is one.",
+	"donjon measure --tee snp" },
 { "image.invalid", 65, 125,
 	"the file is no Keep image",
 	"A Keep image is a static ELF file of whole pages, as the build "

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "emu/snp.h"
 
-#include <bearssl.h>
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
@@ -204,20 +203,6 @@ static bool make_cpuid(const uint8_t *want, uint8_t ret[static 4096])
 	return true;
 }
 
-static bool verify(const struct dj_snp_id_signer *s, const void *p, size_t len)
-{
-	uint8_t point[sizeof(s->point)];
-	br_ec_public_key pk = { .curve = BR_EC_secp384r1,
-		.q = point,
-		.qlen = sizeof(point) };
-	uint8_t digest[48];
-
-	memcpy(point, s->point, sizeof(point));
-	dj_sha384(p, len, digest);
-	return br_ecdsa_i31_vrfy_raw(&br_ec_prime_i31, digest, sizeof(digest),
-		       &pk, s->signature, sizeof(s->signature)) == 1;
-}
-
 static enum dj_emu_snp_status check_id(struct dj_snp_report *r,
 	const uint8_t *block, const uint8_t *auth)
 {
@@ -227,8 +212,9 @@ static enum dj_emu_snp_status check_id(struct dj_snp_report *r,
 	if (dj_snp_id_parse(block, &id) != DJ_OK ||
 		dj_snp_id_auth_parse(auth, &a) != DJ_OK)
 		return DJ_EMU_SNP_INVALID_PARAM;
-	if (!verify(&a.id, block, DJ_SNP_ID_BLOCK) ||
-		(a.has_author && !verify(&a.author, a.id.key, DJ_SNP_ID_KEY)))
+	if (!dj_snp_id_verify(&a.id, block, DJ_SNP_ID_BLOCK) ||
+		(a.has_author &&
+			!dj_snp_id_verify(&a.author, a.id.key, DJ_SNP_ID_KEY)))
 		return DJ_EMU_SNP_BAD_SIGNATURE;
 	if (memcmp(id.digest, r->measurement, 48) != 0)
 		return DJ_EMU_SNP_BAD_MEASUREMENT;

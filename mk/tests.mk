@@ -189,6 +189,9 @@ TEST_TOOLS += $(SEALERS)
 $(P)/tests/unit/test_sgx_seal: $(call obj,$(SGX_LOADER_SRC) host/sign/sign.c) \
 		| build/keep-test/sealer-sgx.elf
 
+# The ID block is the launcher's.
+$(P)/tests/unit/test_agent_snp: $(B)/host/launch/snp_id.c.o
+
 # The SNP shim itself, ring 3's part.
 $(P)/tests/unit/test_snp_shim: $(B)/keep/arch/x86_64/cpu.c.o
 

@@ -15,6 +15,7 @@
 
 #include "host/agent/agent.h"
 #include "host/agent/log.h"
+#include "host/agent/snp_host.h"
 #include "host/launch/launch.h"
 #include "lib/proto/error.h"
 #include "lib/proto/evidence.h"
@@ -45,6 +46,22 @@ void dj_blob_set(struct dj_blob *b, const void *p, size_t len)
 		return;
 	memcpy(copy, p, len);
 	*b = (struct dj_blob){ copy, len };
+}
+
+bool dj_blob_read(struct dj_blob *b, const char *path)
+{
+	uint8_t buf[65536];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	n = read(fd, buf, sizeof(buf));
+	close(fd);
+	if (n <= 0 || n == sizeof(buf))
+		return false;
+	dj_blob_set(b, buf, (size_t)n);
+	return b->p != NULL;
 }
 
 void dj_keep_say(struct dj_keep *k, const char *line)
@@ -427,21 +444,10 @@ static bool read_part(const struct dj_keep *k, const char *name,
 	struct dj_blob *ret)
 {
 	char path[4096 + 64];
-	uint8_t buf[65536];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s-%s", k->agent->opt.emulation,
 		k->kind->name, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, sizeof(buf));
-	close(fd);
-	if (n <= 0 || n == sizeof(buf))
-		return false;
-	dj_blob_set(ret, buf, (size_t)n);
-	return ret->p != NULL;
+	return dj_blob_read(ret, path);
 }
 
 static void add_parts(struct dj_keep *k, struct dj_evidence *e,
@@ -463,6 +469,29 @@ static void add_parts(struct dj_keep *k, struct dj_evidence *e,
 	}
 }
 
+static struct dj_evidence_item item_of(const struct dj_blob *b)
+{
+	return (struct dj_evidence_item){ b->p, b->len };
+}
+
+/* A report of real hardware, which names a chip and no certificate. */
+static void add_snp(struct dj_keep *k, struct dj_evidence *e,
+	struct dj_snp_host *host)
+{
+	const char *folder = k->agent->opt.snp;
+	const char *wrong = folder == NULL
+		? "donjond has no --snp DIR with the chip's certificates"
+		: dj_snp_host_read(folder, host);
+
+	if (wrong != NULL) {
+		dj_log(DJ_LOG_WARN, "evidence.no_chain", "keep", k->id, "tee",
+			k->kind->name, "why", wrong, NULL);
+		dj_keep_say(k, wrong);
+	}
+	e->item[DJ_EVIDENCE_CHAIN] = item_of(&host->chain);
+	e->item[DJ_EVIDENCE_CRLS] = item_of(&host->crls);
+}
+
 /* Packs EVIDENCE: docs/api.md, "Evidence". */
 static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 {
@@ -470,11 +499,14 @@ static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 							  : k->kind->format,
 		.purpose = k->purpose };
 	struct dj_blob blobs[PARTS] = { 0 };
+	struct dj_snp_host snp = { 0 };
 	uint8_t *buf = malloc(DJ_EVIDENCE_MAX);
 	size_t n;
 
 	e.item[DJ_EVIDENCE_REPORT] = (struct dj_evidence_item){ report, len };
 	add_parts(k, &e, blobs);
+	if (k->kind->tee == DJ_TEE_SNP && !k->is_emulated)
+		add_snp(k, &e, &snp);
 	if (buf != NULL &&
 		dj_evidence_write(&e, buf, DJ_EVIDENCE_MAX, &n) == DJ_OK)
 		dj_relay_evidence(k, buf, n);
@@ -482,6 +514,8 @@ static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 		dj_relay_no_evidence(k);
 	for (size_t i = 0; i < PARTS; i++)
 		free(blobs[i].p);
+	free(snp.chain.p);
+	free(snp.crls.p);
 	free(buf);
 }
 

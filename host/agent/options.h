@@ -20,6 +20,7 @@ struct dj_options {
 	const char *launcher;
 	const char *emulator;
 	const char *emulation; /* NULL: no emulated TEE */
+	const char *snp;       /* NULL: no certificates, no ID block */
 	const char *state_dir;
 	const char *trace_frames;
 	const char *cgroup;    /* NULL: none */

@@ -13,6 +13,7 @@
 #include "host/agent/agent.h"
 #include "host/agent/keep.h"
 #include "host/launch/launch.h"
+#include "lib/proto/offer.h"
 
 /*
  * Every descriptor here is close-on-exec; a child gets exactly the ones it
@@ -191,7 +192,10 @@ static int start_launcher(struct dj_keep *k, const struct parts *p)
 		{ CGROUP, DJ_LAUNCH_FD_CGROUP },
 		{ CGROUP + 1, DJ_LAUNCH_FD_CGROUP + 1 } };
 	char image[4096 + 64];
-	char *argv[] = { k->agent->launcher, arg(k->kind->name), image, NULL };
+	const char *folder =
+		k->kind->tee == DJ_TEE_SNP ? k->agent->opt.snp : NULL;
+	char *argv[] = { k->agent->launcher, arg(k->kind->name), image,
+		folder == NULL ? NULL : arg(folder), NULL };
 
 	snprintf(image, sizeof(image), "%s/%s.elf", k->agent->image_dir,
 		k->kind->name);

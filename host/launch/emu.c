@@ -87,9 +87,12 @@ bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
 }
 
 bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
-	struct dj_vmm_snp *snp, uint8_t ret_digest[static 48])
+	const uint8_t *id, struct dj_vmm_snp *snp,
+	uint8_t ret_digest[static 48])
 {
-	uint8_t buf[4 + DJ_EMU_SNP_CONFIG], got[DJ_EMU_REPORT_MAX];
+	uint8_t buf[4 + DJ_EMU_SNP_CONFIG + DJ_EMU_SNP_ID];
+	uint8_t got[DJ_EMU_REPORT_MAX];
+	size_t size = sizeof(buf) - (id == NULL ? DJ_EMU_SNP_ID : 0);
 	const uint32_t op = DJ_EMU_SNP_LAUNCH;
 	const uint64_t policy = DJ_LAUNCH_SNP_POLICY;
 	size_t len;
@@ -102,7 +105,9 @@ bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
 	memcpy(buf + 4, &policy, 8);
 	memcpy(buf + 12, host_data, 32);
 	memcpy(buf + 44, snp->cpuid, sizeof(snp->cpuid));
-	if (!send_with(image, buf, sizeof(buf)) || !dj_emu_answer(got, &len))
+	if (id != NULL)
+		memcpy(buf + 4 + DJ_EMU_SNP_CONFIG, id, DJ_EMU_SNP_ID);
+	if (!send_with(image, buf, size) || !dj_emu_answer(got, &len))
 		return false;
 	if (len != DJ_EMU_SNP_LAUNCHED) {
 		errno = EPROTO;

@@ -23,11 +23,13 @@ bool dj_emu_launch(int image, const uint8_t config_hash[static 32],
 /*
  * The launch of an SNP guest with an emulated secure processor: in, snp->cpuid
  * is what the table should be; out, both pages as firmware made them, and the
- * launch digest. The CPUID page is the emulator's from there on.
+ * launch digest. The CPUID page is the emulator's from there on. id: NULL, or
+ * DJ_EMU_SNP_ID bytes.
  */
 struct dj_vmm_snp;
 bool dj_emu_snp_launch(int image, const uint8_t host_data[static 32],
-	struct dj_vmm_snp *snp, uint8_t ret_digest[static 48]);
+	const uint8_t *id, struct dj_vmm_snp *snp,
+	uint8_t ret_digest[static 48]);
 
 /* A request of at most DJ_EMU_REQUEST_MAX bytes. */
 bool dj_emu_ask(uint32_t op, const void *p, size_t len);

@@ -25,6 +25,7 @@
 #include "host/launch/launch.h"
 #include "host/launch/quoter.h"
 #include "host/launch/sgx_start.h"
+#include "host/launch/snp_id.h"
 #include "host/vmm/vmm.h"
 #include "lib/base/secret.h"
 #include "lib/evidence/image.h"
@@ -38,7 +39,7 @@
 #define DATA_OVERHEAD (UINT64_C(2) << 20)
 
 static const char usage[] =
-	"usage: donjon-launch process|kvm|snp|sgx IMAGE\n"
+	"usage: donjon-launch process|kvm|snp|sgx IMAGE [FOLDER]\n"
 	"Starts one Keep for donjond, which passes descriptors 3 to 7.\n"
 	"Not meant to be run by hand: see donjond(8).\n";
 
@@ -115,6 +116,7 @@ struct machine {
 	int sev; /* /dev/sev; 0: the secure processor is emulated */
 	uint8_t host_data[32];
 	struct dj_vmm_snp snp;
+	struct dj_launch_id id;
 	struct dj_vmm vmm;
 };
 
@@ -128,7 +130,10 @@ static const char *make_vm(void *ctx)
 		.snp = m->is_snp && m->sev == 0 ? &m->snp : NULL,
 		.sev = m->sev,
 		.policy = DJ_LAUNCH_SNP_POLICY,
-		.host_data = m->host_data };
+		.host_data = m->host_data,
+		.id_block = m->id.is_there ? m->id.bytes : NULL,
+		.id_auth =
+			m->id.is_there ? m->id.bytes + DJ_SNP_ID_BLOCK : NULL };
 
 	return dj_vmm_new(&plan, &m->vmm);
 }
@@ -290,7 +295,7 @@ static enum kind kind_of(const char *name)
 
 /* What is opened while files can be. */
 static const char *open_all(enum kind kind, const char *path,
-	struct dj_loaded *image, struct machine *m)
+	const char *folder, struct dj_loaded *image, struct machine *m)
 {
 	const char *wrong = dj_loaded_open(path,
 		kind == KIND_SGX ? dj_sgx_measure : dj_image_measure, image);
@@ -301,6 +306,11 @@ static const char *open_all(enum kind kind, const char *path,
 	if (m->kvm < 0)
 		return "cannot open /dev/kvm";
 	m->is_snp = kind == KIND_SNP;
+	if (m->is_snp && folder != NULL) {
+		wrong = dj_launch_id_read(folder, &m->id);
+		if (wrong != NULL)
+			return wrong;
+	}
 	if (m->is_snp && !dj_emu_is_there()) {
 		m->sev = open("/dev/sev", O_RDWR | O_CLOEXEC);
 		return m->sev > 0 ? NULL : "cannot open /dev/sev";
@@ -335,13 +345,22 @@ static size_t emulate(struct state *s, const struct dj_loaded *image,
 	struct machine *m, struct dj_sgx_start *sgx,
 	const uint8_t config_hash[static 32], uint8_t ret[static 48])
 {
+	if (m->sev != 0 || m->id.is_there)
+		measure_snp(image->fd, ret);
+	if (m->id.is_there) {
+		const char *wrong =
+			dj_launch_id_check(&m->id, ret, DJ_LAUNCH_SNP_POLICY);
+
+		if (wrong != NULL)
+			failed(wrong);
+	}
 	if (m->sev != 0) {
 		memcpy(m->host_data, config_hash, sizeof(m->host_data));
-		measure_snp(image->fd, ret);
 		return 48;
 	}
 	if (m->is_snp) {
-		if (!dj_emu_snp_launch(image->fd, config_hash, &m->snp, ret))
+		if (!dj_emu_snp_launch(image->fd, config_hash,
+			    m->id.is_there ? m->id.bytes : NULL, &m->snp, ret))
 			failed("the emulated secure processor refused the launch");
 		/* From here on it is the VM's to talk to. */
 		s->has_emu = false;
@@ -358,7 +377,7 @@ static size_t emulate(struct state *s, const struct dj_loaded *image,
 int main(int argc, char **argv)
 {
 	static struct machine m = { .kvm = -1 };
-	enum kind kind = argc == 3 ? kind_of(argv[1]) : KINDS;
+	enum kind kind = argc == 3 || argc == 4 ? kind_of(argv[1]) : KINDS;
 	uint8_t config_hash[32], measurement[48];
 	struct dj_loaded image;
 	struct state s = { 0 };
@@ -376,7 +395,7 @@ int main(int argc, char **argv)
 	enter_cgroups();
 	dj_image_use_cpu();
 	s.is_sgx = kind == KIND_SGX;
-	wrong = open_all(kind, argv[2], &image, &m);
+	wrong = open_all(kind, argv[2], argv[3], &image, &m);
 	if (s.is_sgx && wrong == NULL)
 		wrong = dj_sgx_start_open(argv[2], s.has_emu, &sgx);
 	if (wrong == NULL)

@@ -286,6 +286,8 @@ static const char *new_protected(const struct dj_vmm_plan *plan,
 	struct dj_snp_plan p = { .kvm = plan->kvm,
 		.sev = plan->sev,
 		.policy = plan->policy,
+		.id_block = plan->id_block,
+		.id_auth = plan->id_auth,
 		.cpuid = cpuid };
 	struct dj_snp_vm vm;
 	struct dj_image img;

@@ -37,6 +37,7 @@ struct dj_vmm_plan {
 	int sev;
 	uint64_t policy;
 	const uint8_t *host_data;
+	const uint8_t *id_block, *id_auth; /* or NULL */
 };
 
 /*

@@ -56,3 +56,7 @@ dj_status dj_snp_id_auth_parse(const uint8_t p[static DJ_SNP_ID_AUTH],
 	struct dj_snp_id_auth *ret);
 void dj_snp_id_auth_write(const struct dj_snp_id_auth *a,
 	uint8_t dst[static DJ_SNP_ID_AUTH]);
+
+/* Is what the signer says its signature over p? */
+bool dj_snp_id_verify(const struct dj_snp_id_signer *s, const void *p,
+	size_t len);
