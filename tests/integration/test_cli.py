@@ -328,6 +328,19 @@ p.terminate()
 p.wait()
 
 # --------------------------------------------------------------------- JSON
+# Another machine's files, in the place of /, for what doctor says of SGX.
+for file, text in (("cpuid", "1 0 0 0 0 0\n7 0 0 4 40000000 0\n12 0 3 1 0 381f\n"), ("proc/cpuinfo", "flags : sgx\n"),
+                   ("proc/sys/kernel/osrelease", "6.1.0\n"),
+                   ("sys/devices/system/node/node0/x86/sgx_total_bytes", "134217728\n")):
+    put("machine/" + file, text)
+r = donjon("doctor", env={"DONJON_DOCTOR_ROOT": os.path.join(work, "machine")})
+t.ok(b"sgx-processor  OK  SGX2, launch control open" in r.stdout and b"sgx-memory     OK  128 MiB" in r.stdout and
+     b"sgx            NO  no /dev/sgx_enclave; needs: Linux 6.0 or later" in r.stdout,
+     "doctor explains what lacks of SGX where the processor has it", r.stdout.decode())
+r = donjon("doctor", env={"DONJON_DOCTOR_ROOT": os.path.join(work, "nothing-here")})
+t.ok(b"sgx-processor" not in r.stdout and b"sgx            NO  " in r.stdout and b"sgx-emu        OK" in r.stdout,
+     "and where it has not, that alone", r.stdout.decode())
+
 for want, args, code in (("donjon.version/1", ["version"], 0), ("donjon.config/1", ["config"], 0), ("donjon.doctor/1", ["doctor"], 0),
                          ("donjon.doctor/1", ["doctor", "--tee", "tdx"], 1), ("donjon.errors/1", ["help", "errors"], 0),
                          ("donjon.module/1", ["show", echo], 0), ("donjon.measure/1", ["measure"], 0),
