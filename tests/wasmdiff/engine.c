@@ -22,7 +22,9 @@ static struct {
 	struct dj_instance *inst;
 	uint8_t *image;
 	size_t image_len;
-	uint32_t hash; /* of what host functions were called with */
+	bool trapped;
+	const char *after; /* before what is seen: it trapped */
+	uint32_t hash;     /* of what host functions were called with */
 	time_t deadline;
 	struct text *out;
 	const struct dj_wasm_functype *hosts[IMPORTS_MAX];
@@ -130,9 +132,10 @@ static void value(uint32_t type, const union dj_value *v)
 
 static bool end(enum dj_trap trap)
 {
-	if (trap != DJ_TRAP_NONE)
+	t.trapped = trap != DJ_TRAP_NONE;
+	if (t.trapped)
 		text_add(t.out, " trap %d\n", (int)trap);
-	return trap != DJ_TRAP_NONE;
+	return t.trapped;
 }
 
 static void call(const char *name, struct dj_func *f)
@@ -161,12 +164,13 @@ static void memory(const char *name, const struct dj_memory *m)
 		memcpy(&w, m->base + i, 4);
 		mix(&h, w);
 	}
-	text_add(t.out, "%s %llx %x\n", name, (unsigned long long)m->len, h);
+	text_add(t.out, "%s%s %llx %x\n", t.after, name,
+		(unsigned long long)m->len, h);
 }
 
 static void table(const char *name, const struct dj_table *tab)
 {
-	text_add(t.out, "%s ", name);
+	text_add(t.out, "%s%s ", t.after, name);
 	for (uint32_t i = 0; i < tab->count && i < 1000; i++)
 		text_add(t.out, "%c", tab->elems[i] == NULL ? '-' : 'x');
 	text_add(t.out, "\n");
@@ -179,14 +183,14 @@ static void global(const char *name, const struct dj_global *g)
 	dj_global_read(g, v);
 	switch (g->type.type) {
 	case DJ_WASM_V128:
-		text_add(t.out, ".%s %llx %llx\n", name,
+		text_add(t.out, ".%s%s %llx %llx\n", t.after, name,
 			(unsigned long long)v[0].i64,
 			(unsigned long long)v[1].i64);
 		return;
 	case DJ_WASM_EXNREF:
 		return;
 	default:
-		text_add(t.out, "%s", name);
+		text_add(t.out, "%s%s", t.after, name);
 		value(g->type.type, &v[0]);
 		text_add(t.out, "\n");
 	}
@@ -216,22 +220,26 @@ static void look(const char *name)
 	}
 }
 
-/* Goes along the plan, as v8.js does. */
-static void follow(const struct text *plan)
+/* The plan's next line; false: that was the last. */
+static bool next_line(const char **p, char *kind, char name[static 128])
+{
+	if (sscanf(*p, "%c %127s", kind, name) != 2)
+		return false;
+	*p += strcspn(*p, "\n") + 1;
+	return true;
+}
+
+/* Memories, tables, globals. after: of an instance that trapped. */
+static void state(const struct text *plan, const char *after)
 {
 	const char *p = plan->p;
 	char kind, name[128];
-	int n;
 
-	while (sscanf(p, "%c %127s%n", &kind, name, &n) == 2) {
-		if (kind != 'i')
+	t.after = after;
+	while (next_line(&p, &kind, name))
+		if (kind != 'i' && kind != 'r')
 			look(name);
-		p = strchr(p, '\n');
-		if (p++ == NULL)
-			break;
-	}
-	text_add(t.out, "host %x\n", t.hash);
-	text_add(t.out, ".fuel %llu\n",
+	text_add(t.out, ".%sfuel %llu\n", after,
 		(unsigned long long)dj_store_fuel_used(t.store));
 }
 
@@ -254,12 +262,35 @@ static bool compile(enum engine e, unsigned optimise, unsigned level)
 	return st == DJ_OK;
 }
 
+static bool fresh_store(enum engine e)
+{
+	const struct dj_store_config config = {
+		.mem = hostmem,
+		.max_memory_pages = 1024,
+		.poll = poll,
+		.native = e != INTERPRETER,
+		.guard = e == GUARD,
+		.exec = hostnative_exec,
+	};
+
+	if (t.store != NULL)
+		dj_store_done(t.store);
+	t.store = NULL;
+	t.host_count = 0;
+	if (dj_store_init(&t.arena, &config, &t.store) == DJ_OK)
+		return true;
+	text_add(t.out, "no store\n");
+	return false;
+}
+
 static bool instantiate(enum engine e, unsigned level)
 {
 	struct dj_native_target target = hostnative_target;
 	struct dj_link_error err = { .what = "" };
 	dj_status st;
 
+	if (!fresh_store(e))
+		return false;
 	if (level != 0)
 		target.cpu_level = (uint8_t)level;
 	if (e == INTERPRETER)
@@ -276,6 +307,7 @@ static bool instantiate(enum engine e, unsigned level)
 	if (st != DJ_OK)
 		return false;
 	t.deadline = time(NULL) + SECONDS;
+	t.after = "";
 	text_add(t.out, "start");
 	if (end(dj_instance_start(t.inst)))
 		return false;
@@ -283,30 +315,31 @@ static bool instantiate(enum engine e, unsigned level)
 	return true;
 }
 
-static void run(enum engine e, unsigned level)
+/* Goes along the plan, as v8.js does: a trap is the end of an instance. */
+static void follow(const struct text *plan, enum engine e, unsigned level)
 {
-	const struct dj_store_config config = {
-		.mem = hostmem,
-		.max_memory_pages = 1024,
-		.poll = poll,
-		.native = e != INTERPRETER,
-		.guard = e == GUARD,
-		.exec = hostnative_exec,
-	};
-	static struct text plan;
+	const char *p = plan->p;
+	char kind, name[128];
 
-	if (dj_store_init(&t.arena, &config, &t.store) != DJ_OK)
-		abort();
-	if (!plan_write(t.m, &plan))
-		text_add(t.out, "more than a plan can say\n");
-	else if (instantiate(e, level))
-		follow(&plan);
-	dj_store_done(t.store);
+	while (next_line(&p, &kind, name)) {
+		if (kind != 'r')
+			continue;
+		t.trapped = false;
+		look(name);
+		if (!t.trapped)
+			continue;
+		state(plan, "~");
+		if (!instantiate(e, level))
+			return;
+	}
+	state(plan, "");
+	text_add(t.out, "host %x\n", t.hash);
 }
 
 void engine_run(const uint8_t *bytes, size_t len, enum engine e,
 	unsigned optimise, unsigned level, struct outcome *ret)
 {
+	static struct text plan;
 	struct dj_wasm_error err;
 
 	ret->text.len = 0;
@@ -320,8 +353,12 @@ void engine_run(const uint8_t *bytes, size_t len, enum engine e,
 		text_add(t.out, "invalid: %s at 0x%zx\n", err.text, err.offset);
 	else if (e != INTERPRETER && !compile(e, optimise, level))
 		ret->lacking = true;
-	else
-		run(e, level);
+	else if (!plan_write(t.m, &plan))
+		text_add(t.out, "more than a plan can say\n");
+	else if (instantiate(e, level))
+		follow(&plan, e, level);
+	if (t.store != NULL)
+		dj_store_done(t.store);
 	free(t.image);
 	hostmem_arena_done(&t.arena);
 }

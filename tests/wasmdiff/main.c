@@ -26,7 +26,6 @@ static const char usage[] =
 	"  --features HEX allowed ones, bits of lib/wasm/feature.h\n"
 	"                 (by the seed: those of V8, or all of ours)\n"
 	"  --dir DIR      for counterexamples (build/wasmdiff.d)\n"
-	"  --fuel         compare it after traps too\n"
 	"  --shrink       make counterexamples small\n"
 	"Exit status 1 if any module differs.\n";
 
@@ -42,7 +41,7 @@ static struct {
 	uint64_t features, v8;
 	unsigned engines, level;
 	int optimise;
-	bool shrink, fuel, alternate;
+	bool shrink, alternate;
 } opt = {
 	.node = "node",
 	.dir = "build/wasmdiff.d",
@@ -111,8 +110,7 @@ static void try(const struct trial *t, const bool *drop, size_t drop_count,
 		which |= 1u << V8;
 	if (drop != NULL && verbose)
 		save(t, &m);
-	check(m.bytes, m.len, which, t->optimise, t->level, opt.fuel, verbose,
-		ret);
+	check(m.bytes, m.len, which, t->optimise, t->level, verbose, ret);
 	if (ret->differs && verbose && drop == NULL)
 		save(t, &m);
 }
@@ -316,8 +314,6 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--shrink") == 0) {
 			opt.shrink = true;
-		} else if (strcmp(argv[i], "--fuel") == 0) {
-			opt.fuel = true;
 		} else if (strcmp(argv[i], "--alternate") == 0) {
 			opt.alternate = true;
 		} else if (i + 1 == argc ||

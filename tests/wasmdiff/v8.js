@@ -220,6 +220,20 @@ function imports(lines)
 	return all;
 }
 
+function state(lines, inst, after)
+{
+	let out = "";
+
+	for (const [kind, name, a] of lines)
+		if (kind === "m")
+			out += after + memory(name, inst[name]);
+		else if (kind === "t")
+			out += after + table(name, inst[name]);
+		else if (kind === "g" && a !== "?")
+			out += after + name + text(a, inst[name].value) + "\n";
+	return out;
+}
+
 function run(plan, bytes)
 {
 	const lines = plan.split("\n").filter((l) => l).map((l) => l.split(" "));
@@ -237,16 +251,21 @@ function run(plan, bytes)
 		return "start" + trap(e);
 	}
 	out = "start\n";
-	for (const [kind, name, a, b, ...rest] of lines)
-		if (kind === "r")
-			out += call(name, inst[name], a.slice(1), b.slice(1), rest);
-		else if (kind === "m")
-			out += memory(name, inst[name]);
-		else if (kind === "t")
-			out += table(name, inst[name]);
-		else if (kind === "g" && a !== "?")
-			out += name + text(a, inst[name].value) + "\n";
-	return out + "host " + (hash >>> 0).toString(16) + "\n";
+	for (const [kind, name, a, b, ...rest] of lines) {
+		if (kind !== "r")
+			continue;
+		const line = call(name, inst[name], a.slice(1), b.slice(1), rest);
+
+		out += line;
+		if (!line.includes(" trap "))
+			continue;
+		// A trap is the end of an instance.
+		out += state(lines, inst, "~");
+		inst = new WebAssembly.Instance(module, imports(lines)).exports;
+		out += "start\n";
+	}
+	return out + state(lines, inst, "") + "host " +
+		(hash >>> 0).toString(16) + "\n";
 }
 
 function read(n)

@@ -21,8 +21,9 @@
  *
  * What a module does is a text, a line for each thing seen: functions called
  * in order with their results or trap, then what the host was called with,
- * and every memory, table and global. Texts are compared; lines that begin
- * with a dot are for our engines alone.
+ * and every memory, table and global. A trap is the end of an instance: its
+ * state is shown, in lines that begin with ~, and the next function is called
+ * in a new one. Lines that begin with a dot are for our engines alone.
  */
 #define TEXT_MAX ((size_t)64 << 10)
 
@@ -72,11 +73,11 @@ struct verdict {
 	enum engine other; /* that differs from the interpreter */
 };
 /*
- * which: bits of enum engine. fuel: compare it after a trap too. Details of a difference go to stdout, if
+ * which: bits of enum engine. Details of a difference go to stdout, if
  * verbose.
  */
 void check(const uint8_t *bytes, size_t len, unsigned which, unsigned optimise,
-	unsigned level, bool fuel, bool verbose, struct verdict *ret);
+	unsigned level, bool verbose, struct verdict *ret);
 
 /* How a seed is tried: main.c. */
 struct trial {

@@ -53,8 +53,8 @@ struct gen {
 	struct bytes out; /* instructions of the function being made */
 
 	struct type types[TYPES_MAX];
-	uint32_t type_count;
-	uint32_t funcs[FUNCS_MAX]; /* index of their types */
+	uint32_t type_count, gc_count; /* the first are structs, arrays */
+	uint32_t funcs[FUNCS_MAX];     /* index of their types */
 	uint32_t func_count, import_count;
 	struct {
 		uint32_t type;
@@ -136,7 +136,6 @@ void count_down(struct gen *g, uint32_t count, const uint32_t *types,
 	bool in_loop);
 /* A call of something that gives type (0: of anything, results dropped). */
 bool call(struct gen *g, uint32_t type);
-bool is_subtype(const struct gen *g, uint32_t type, uint32_t of);
 
 /* stmt.c */
 void stmts(struct gen *g, uint32_t count);
@@ -147,3 +146,14 @@ void expr_ref(struct gen *g, uint32_t type);
 /* A number out of references; false: there are none. */
 bool expr_from_ref(struct gen *g, uint32_t type);
 void stmt_ref(struct gen *g);
+
+/* gc.c */
+void plan_gc(struct gen *g);
+void put_gc_type(const struct type *t, struct bytes *b);
+/* A type of a reference to one of them. */
+uint32_t gc_type(struct gen *g);
+void gc_constant(struct gen *g, uint32_t type);
+/* False: there are none, or nothing of that type. */
+bool expr_gc(struct gen *g, uint32_t type);
+bool expr_from_gc(struct gen *g, uint32_t type);
+void stmt_gc(struct gen *g);

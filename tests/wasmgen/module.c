@@ -23,6 +23,8 @@ uint32_t gen_any_type(struct gen *g)
 {
 	if (gen_has(g, DJ_WASM_F_SIMD) && gen_chance(g, 15))
 		return DJ_WASM_V128;
+	if (g->gc_count != 0 && gen_chance(g, 8))
+		return gc_type(g);
 	if (gen_has(g, DJ_WASM_F_FUNC_REFS) && g->func_count != 0 &&
 		gen_chance(g, 4))
 		return ref_to(g->funcs[gen_draw(g, g->func_count)]);
@@ -165,12 +167,13 @@ static void plan_tables(struct gen *g)
 
 static void plan(struct gen *g)
 {
-	bool throws = gen_has(g, DJ_WASM_F_EXCEPTIONS) ||
-		gen_has(g, DJ_WASM_F_LEGACY_EXCEPTIONS);
+	bool throws;
 
 	choose_features(g);
 	throws = gen_has(g, DJ_WASM_F_EXCEPTIONS) ||
 		gen_has(g, DJ_WASM_F_LEGACY_EXCEPTIONS);
+	if (gen_has(g, DJ_WASM_F_GC))
+		plan_gc(g);
 	plan_funcs(g);
 	plan_memories(g);
 	plan_tables(g);
@@ -316,6 +319,10 @@ static void types_section(const struct gen *g, struct bytes *b)
 	for (uint32_t i = 0; i < g->type_count; i++) {
 		const struct type *t = &g->types[i];
 
+		if (t->kind != KIND_FUNC) {
+			put_gc_type(t, b);
+			continue;
+		}
 		put(b, 0x60);
 		put_u(b, t->param_count);
 		for (uint32_t k = 0; k < t->param_count; k++)
@@ -371,7 +378,10 @@ static void tags_section(const struct gen *g, struct bytes *b)
 /* A constant, or a sum of constants. Writes to g->out. */
 static void initial(struct gen *g, uint32_t type)
 {
-	constant(g, type, false);
+	if (g->gc_count != 0 && gen_chance(g, 60))
+		gc_constant(g, type);
+	else
+		constant(g, type, false);
 	if (gen_has(g, DJ_WASM_F_EXTENDED_CONST) && gen_chance(g, 40) &&
 		(type == DJ_WASM_I32 || type == DJ_WASM_I64)) {
 		constant(g, type, false);
@@ -434,9 +444,8 @@ static void place(struct bytes *b, bool is64, uint32_t at)
 	put_op(b, DJ_OP_END);
 }
 
-static void func_item(struct gen *g, struct bytes *b, uint32_t func, bool null)
+static void func_item(struct bytes *b, uint32_t func, bool null)
 {
-	(void)g;
 	if (null) {
 		put_op(b, DJ_OP_REF_NULL);
 		put(b, DJ_WASM_FUNCREF);
@@ -459,7 +468,7 @@ static void elems_section(struct gen *g, struct bytes *b)
 		put(b, DJ_WASM_FUNCREF);
 		put_u(b, 4);
 		for (unsigned k = 0; k < 4; k++)
-			func_item(g, b, gen_draw(g, g->func_count),
+			func_item(b, gen_draw(g, g->func_count),
 				gen_chance(g, 20));
 	}
 	/* A table has a function at its number: what call() hopes for. */

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/wasmgen/gen.h"
 
-bool is_subtype(const struct gen *g, uint32_t type, uint32_t of)
-{
-	(void)g;
-	return type == of;
-}
-
 static uint32_t table_of(struct gen *g, uint32_t type)
 {
 	uint32_t from = gen_draw(g, g->table_count + 1);
@@ -50,6 +44,8 @@ void expr_ref(struct gen *g, uint32_t type)
 	if (table != UINT32_MAX && gen_chance(g, 60)) {
 		place(g, table);
 		put_op_u(&g->out, DJ_OP_TABLE_GET, table);
+	} else if (gen_chance(g, 85) && expr_gc(g, type)) {
+		return;
 	} else if (type == DJ_WASM_FUNCREF && gen_chance(g, 80)) {
 		put_op_u(&g->out, DJ_OP_REF_FUNC, gen_draw(g, g->func_count));
 	} else if ((type & 0x7f) == DJ_WASM_TYPEDREF &&
@@ -74,6 +70,8 @@ bool expr_from_ref(struct gen *g, uint32_t type)
 
 	if (!gen_has(g, DJ_WASM_F_REF_TYPES))
 		return false;
+	if (gen_chance(g, 60) && expr_from_gc(g, type))
+		return true;
 	if (table < g->table_count &&
 		type == (g->tables[table].is64 ? DJ_WASM_I64 : DJ_WASM_I32) &&
 		gen_chance(g, 40)) {
@@ -159,7 +157,9 @@ void stmt_ref(struct gen *g)
 {
 	uint32_t table = gen_draw(g, g->table_count + 1);
 
-	if (gen_has(g, DJ_WASM_F_FUNC_REFS) && gen_chance(g, 40)) {
+	if (g->gc_count != 0 && gen_chance(g, 50)) {
+		stmt_gc(g);
+	} else if (gen_has(g, DJ_WASM_F_FUNC_REFS) && gen_chance(g, 40)) {
 		typed(g);
 	} else if (table == g->table_count) {
 		expr(g, any_ref(g));
