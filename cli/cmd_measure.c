@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/verbs.h"
 #include "client/measure.h"
+#include "client/settings.h"
 #include "client/snp_id_file.h"
 
 static void hex(const uint8_t *p, size_t len, char *dst)
@@ -85,6 +86,7 @@ static int run(struct dj_cli *cli)
 	struct dj_snp_id_file id;
 	struct dj_measured m;
 	struct dj_err err = { 0 };
+	uint64_t sgx1 = 0;
 	uint8_t number;
 
 	if (tee == NULL)
@@ -98,7 +100,11 @@ static int run(struct dj_cli *cli)
 		(block != NULL && number != DJ_TEE_SNP))
 		return dj_cli_failf(cli, "usage.option",
 			"--id-block and --id-auth go together, with --tee snp");
-	if (!dj_measure(number, dj_cli_value(cli, "image"), &m, &err) ||
+	if (dj_cli_has(cli, "sgx1") &&
+		!dj_size_parse(dj_cli_value(cli, "sgx1"), &sgx1))
+		return dj_cli_failf(cli, "usage.value",
+			"--sgx1: expected a size, as 256MiB");
+	if (!dj_measure(number, dj_cli_value(cli, "image"), sgx1, &m, &err) ||
 		(block != NULL &&
 			!dj_snp_id_read(block, auth, m.digest, &id, &err)))
 		return dj_cli_fail(cli, &err);
@@ -108,6 +114,8 @@ static int run(struct dj_cli *cli)
 static const struct dj_option options[] = {
 	{ "tee", 0, "TEE",
 		"of the Keep image for this TEE: process (default), kvm, snp, sgx" },
+	{ "sgx1", 0, "SIZE",
+		"of a Keep with this memory on a processor without SGX2" },
 	{ "image", 0, "FILE", "of this image, not the installed one" },
 	{ "id-block", 0, "FILE",
 		"an SEV-SNP ID block: is it of this image, and what a policy can ask" },

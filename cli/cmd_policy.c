@@ -118,7 +118,7 @@ static bool measure_all(char *dst, size_t cap, struct dj_err *err)
 		struct dj_err none = { 0 };
 		char digest[97];
 
-		if (!dj_measure(tees[i], NULL, &m, i == 0 ? err : &none)) {
+		if (!dj_measure(tees[i], NULL, 0, &m, i == 0 ? err : &none)) {
 			if (i == 0)
 				return false;
 			continue;

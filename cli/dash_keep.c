@@ -66,7 +66,7 @@ static void put_measured(FILE *out, const struct dj_verdict *v)
 	struct dj_err why = { 0 };
 
 	(void)fputs("<p>Measured here (<code>donjon measure</code>): ", out);
-	if (m == NULL || !dj_measure(v->tee, NULL, m, &why)) {
+	if (m == NULL || !dj_measure(v->tee, NULL, 0, m, &why)) {
 		(void)fputs("<span class=\"quiet\">not possible: ", out);
 		dj_html_str(out, why.text);
 		(void)fputs("</span></p>", out);

@@ -51,7 +51,8 @@ static bool measure(uint8_t tee, const struct dj_image *img,
 		m->name = "mrenclave";
 		m->len = 32;
 		/* TCS, SSA and the thread's page. */
-		m->pages = DJ_SGX_TAIL_PAGES;
+		m->pages = DJ_SGX_TAIL_PAGES +
+			(size_t)(img->heap / DJ_SGX_PAGE_SIZE);
 		return dj_sgx_measure(img, m->digest) == DJ_OK;
 	}
 	if (tee != DJ_TEE_SNP) {
@@ -69,8 +70,8 @@ static bool measure(uint8_t tee, const struct dj_image *img,
 	return true;
 }
 
-bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
-	struct dj_err *err)
+bool dj_measure(uint8_t tee, const char *file, uint64_t sgx1,
+	struct dj_measured *ret, struct dj_err *err)
 {
 	struct dj_measured m = { 0 };
 	struct dj_image img;
@@ -84,6 +85,10 @@ bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
 			"this build has no Keep image for %s; it has: process, kvm, snp, sgx",
 			dj_tee_name(tee) == NULL ? "that TEE"
 						 : dj_tee_name(tee));
+	if (sgx1 != 0 && (tee != DJ_TEE_SGX || dj_sgx_heap(sgx1) == 0))
+		return dj_err_set(err, "usage.value",
+			"without SGX2 a Keep has at most 1 GiB of memory, and "
+			"no other TEE measures it");
 	if (!find(tee, file, m.path, err))
 		return false;
 	st = dj_file_read(m.path, IMAGE_FILE_MAX, &bytes, &len);
@@ -93,8 +98,9 @@ bool dj_measure(uint8_t tee, const char *file, struct dj_measured *ret,
 	if (st != DJ_OK)
 		return dj_err_set(err, "image.read", "%.300s: %s", m.path,
 			strerror(errno));
-	good = dj_image_parse((const uint8_t *)bytes, len, &img) == DJ_OK &&
-		measure(tee, &img, &m);
+	good = dj_image_parse((const uint8_t *)bytes, len, &img) == DJ_OK;
+	img.heap = good && sgx1 != 0 ? dj_sgx_heap(sgx1) : 0;
+	good = good && measure(tee, &img, &m);
 	for (size_t i = 0; good && i < img.segment_count; i++)
 		m.pages += (size_t)(img.segments[i].mem_size / DJ_IMAGE_PAGE);
 	free(bytes);

@@ -21,8 +21,9 @@ struct dj_measured {
 
 /*
  * file: an image, or NULL for that of this installation (dj_path_images(),
- * TEE.elf). Errors: image.read, image.invalid; tee.unsupported for a TEE that
+ * TEE.elf). sgx1: 0, or the memory of a Keep on a processor with SGX1 alone,
+ * where it is measured (DJ_TEE_SGX only). Errors: image.read, image.invalid; tee.unsupported for a TEE that
  * this build has no image of.
  */
-DJ_NODISCARD bool dj_measure(uint8_t tee, const char *file,
+DJ_NODISCARD bool dj_measure(uint8_t tee, const char *file, uint64_t sgx1,
 	struct dj_measured *ret, struct dj_err *err);

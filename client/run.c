@@ -13,6 +13,7 @@
 #include "client/measure.h"
 #include "client/owner.h"
 #include "client/policy_file.h"
+#include "client/sgx_here.h"
 #include "client/tees.h"
 #include "client/verdict_print.h"
 #include "lib/crypto/cpu.h"
@@ -136,6 +137,31 @@ static const struct dj_tee_choice *first_choice(const struct dj_visit *v)
 	return dj_tee_choice_of(v->tees[0].tee, v->tees[0].emulated);
 }
 
+/* The memory that such a Keep's enclave is measured with, of a processor
+ * without SGX2; else 0. */
+static uint64_t sgx1_memory(const struct dj_visit *v,
+	const struct dj_tee_choice *c)
+{
+	char path[DJ_PATH_MAX + 16], *mode = NULL;
+	struct dj_sgx_here here;
+	bool is_sgx1 = false;
+	size_t len;
+
+	if (c->tee != DJ_TEE_SGX)
+		return 0;
+	if (!c->emulated) {
+		dj_sgx_here_look(&here);
+		is_sgx1 = here.has_sgx && !here.has_edmm;
+	} else {
+		(void)snprintf(path, sizeof(path), "%s/sgx.mode",
+			v->agent.root);
+		is_sgx1 = dj_file_read(path, 64, &mode, &len) == DJ_OK &&
+			memmem(mode, len, "sgx1", 4) != NULL;
+		free(mode);
+	}
+	return is_sgx1 ? v->o->memory : 0;
+}
+
 /*
  * Only for an agent that we started ourselves: its development root, or for
  * hardware its vendor's, and the image that lies here, measured by us.
@@ -150,7 +176,7 @@ static bool first_run_policy(struct dj_visit *v, struct dj_err *err)
 	size_t len = 0;
 	dj_status st;
 
-	if (!dj_measure(c->tee, NULL, &image, err))
+	if (!dj_measure(c->tee, NULL, sgx1_memory(v, c), &image, err))
 		return false;
 	if (c->root != NULL) {
 		(void)snprintf(path, sizeof(path), "%s/%s", v->agent.root,

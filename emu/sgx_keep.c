@@ -59,7 +59,7 @@ static bool read_pck(const char *dir, struct dj_emu_key *ret)
 static bool read_fuses(const char *dir, struct dj_emu_sgx_fuses *ret)
 {
 	uint8_t fuses[33];
-	char mode[8] = "";
+	char mode[32] = "";
 	size_t n = 0;
 
 	if (!read_file(dir, "sgx.fuses", fuses, sizeof(fuses), &n))
@@ -68,8 +68,9 @@ static bool read_fuses(const char *dir, struct dj_emu_sgx_fuses *ret)
 		return complain(dir, "sgx.fuses", "not 32 bytes");
 	memcpy(ret->secret, fuses, 32);
 	dj_wipe(fuses, sizeof(fuses));
-	ret->is_patched = !read_file(dir, "sgx.mode", mode, sizeof(mode), &n) ||
-		n < 4 || memcmp(mode, "trap", 4) != 0;
+	(void)read_file(dir, "sgx.mode", mode, sizeof(mode) - 1, &n);
+	ret->is_patched = strstr(mode, "trap") == NULL;
+	ret->is_sgx1 = strstr(mode, "sgx1") != NULL;
 	return true;
 }
 

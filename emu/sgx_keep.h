@@ -19,7 +19,8 @@
  *   sgx.fuses          32 bytes that the processor's keys are derived from
  *   sgx-tcb-info.json, sgx-tcb-chain.pem, sgx-qe-identity.json,
  *   sgx-root.crl, sgx-pck.crl   collateral: donjond adds it to evidence
- *   sgx.mode           if there, may say "trap": ENCLU by faults, not by calls
+ *   sgx.mode           if there, may have the words "trap", ENCLU by faults
+ *                      and not by calls, and "sgx1", a processor without SGX2
  */
 struct dj_emu_sgx_platform {
 	struct dj_emu_sgx_qe qe;

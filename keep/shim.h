@@ -19,7 +19,7 @@
  * halts. No pointer into the region exists outside the shim.
  */
 
-/* What this Keep is; const, filled in by the shim at build. */
+/* What this Keep is; the shim's, which is done with it before the core runs. */
 struct dj_shim_info {
 	uint8_t tee;         /* OFFER.tee, session.md 3.2 */
 	uint8_t isa;         /* OFFER item 4 */
@@ -27,7 +27,7 @@ struct dj_shim_info {
 	uint8_t native_code; /* 1: dj_shim_exec() works */
 	uint64_t cpu_level;  /* OFFER item 5 */
 };
-extern const struct dj_shim_info dj_shim_info;
+extern struct dj_shim_info dj_shim_info;
 
 /* Copies in once: what was read is private from then on (acquire). */
 void dj_shim_copy_in(size_t off, void *dst, size_t len);

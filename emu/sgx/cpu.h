@@ -50,6 +50,7 @@ struct dj_emu_range {
 struct dj_emu_cpu {
 	uint8_t fuses[32]; /* what every key is derived from */
 	bool is_patched;
+	bool is_sgx1; /* no SGX2: neither its leaves nor the driver's calls */
 	bool is_created, is_initialised;
 	struct dj_sgx_hash hash;
 	uint32_t misc, ssa_pages;

@@ -6,6 +6,7 @@
 #include "emu/sgx/cpu.h"
 #include "lib/base/rd.h"
 #include "lib/base/size.h"
+#include "lib/base/zero.h"
 
 /*
  * ENCLS and the driver's rules about it (Linux, arch/x86/kernel/cpu/sgx/).
@@ -157,11 +158,19 @@ static bool add_tcs(uint64_t offset, const uint8_t *page)
 static int add_page(const struct sgx_enclave_add_pages *a, uint64_t flags)
 {
 	struct dj_emu_cpu *c = &dj_emu_cpu;
+	const uint8_t *src = (const void *)(uintptr_t)a->src;
 	uint8_t *page = at(a->offset);
 
 	if (*dj_emu_page(a->offset) != 0)
 		return fail(EBUSY);
-	if (!dj_emu_fill(a->offset, (const void *)(uintptr_t)a->src))
+	/* A heap has many pages, which are zero as they are. */
+	if (a->flags == 0 && (flags & DJ_SGX_TYPE) == DJ_SGX_REG &&
+		dj_is_zero(src, PAGE)) {
+		dj_sgx_eadd(&c->hash, a->offset, flags);
+		*dj_emu_page(a->offset) = (uint16_t)flags;
+		return 0;
+	}
+	if (!dj_emu_fill(a->offset, src))
 		return -1;
 	if ((flags & DJ_SGX_TYPE) == DJ_SGX_TCS && !add_tcs(a->offset, page))
 		return fail(EIO);
@@ -243,7 +252,8 @@ bool dj_emu_eaug(uint64_t offset)
 {
 	uint16_t *e = dj_emu_page(offset);
 
-	if (e == NULL || *e != 0 || range_prot(offset) == PROT_NONE)
+	if (dj_emu_cpu.is_sgx1 || e == NULL || *e != 0 ||
+		range_prot(offset) == PROT_NONE)
 		return false;
 	*e = DJ_SGX_REG | DJ_SGX_PENDING | DJ_SGX_R | DJ_SGX_W;
 	return true;
@@ -303,6 +313,21 @@ static int remove_pages(struct sgx_enclave_remove_pages *r)
 	return madvise(at(r->offset), r->length, MADV_DONTNEED);
 }
 
+/* SGX2's. */
+static int modify(unsigned long request, void *arg)
+{
+	switch (request) {
+	case SGX_IOC_ENCLAVE_RESTRICT_PERMISSIONS:
+		return restrict_pages(arg);
+	case SGX_IOC_ENCLAVE_MODIFY_TYPES:
+		return modify_types(arg);
+	case SGX_IOC_ENCLAVE_REMOVE_PAGES:
+		return remove_pages(arg);
+	default:
+		return fail(ENOTTY);
+	}
+}
+
 int dj_emu_control(void *ctx, unsigned long request, void *arg)
 {
 	(void)ctx;
@@ -315,22 +340,16 @@ int dj_emu_control(void *ctx, unsigned long request, void *arg)
 		return add_pages(arg);
 	case SGX_IOC_ENCLAVE_INIT:
 		return init(arg);
-	case SGX_IOC_ENCLAVE_RESTRICT_PERMISSIONS:
-		return restrict_pages(arg);
-	case SGX_IOC_ENCLAVE_MODIFY_TYPES:
-		return modify_types(arg);
-	case SGX_IOC_ENCLAVE_REMOVE_PAGES:
-		return remove_pages(arg);
 	default:
-		return fail(ENOTTY);
+		return dj_emu_cpu.is_sgx1 ? fail(ENODEV) : modify(request, arg);
 	}
 }
 
 /* No page that is there may get more than it was added with. */
 static bool may_map(uint64_t offset, uint64_t len, int prot)
 {
-	/* The window has no pages of the build. */
-	if (offset >= DJ_SGX_WINDOW)
+	/* With SGX2 the window has no pages of the build. */
+	if (offset >= DJ_SGX_WINDOW && !dj_emu_cpu.is_sgx1)
 		return true;
 	for (uint64_t i = 0; i < len; i += PAGE) {
 		uint16_t e = *dj_emu_page(offset + i);
@@ -396,7 +415,7 @@ bool dj_emu_map(void *ctx, uint64_t addr, uint64_t len, int prot)
 	}
 	set_range(offset, offset + len, prot);
 	/* Nothing is in the window yet when it is mapped whole. */
-	if (offset < DJ_SGX_WINDOW)
+	if (offset < DJ_SGX_WINDOW || dj_emu_cpu.is_sgx1)
 		dj_emu_sync(offset, len);
 	return true;
 }

@@ -398,6 +398,8 @@ static struct fault eexit(struct dj_emu_regs *r)
 
 static struct fault leaf_inside(struct dj_emu_regs *r, uint64_t leaf)
 {
+	if (leaf >= DJ_SGX_EACCEPT && dj_emu_cpu.is_sgx1)
+		return gp;
 	switch (leaf) {
 	case DJ_SGX_EREPORT:
 		return ereport(r);

@@ -71,7 +71,7 @@ static const struct dj_sgx_machine machine = {
 	.enter = dj_emu_enter,
 };
 
-static const char *load(const uint8_t *sigstruct, uint64_t *ret_tcs)
+static const char *load(const struct dj_emu_sgx_start *start, uint64_t *ret_tcs)
 {
 	struct dj_image img;
 	struct stat st;
@@ -87,7 +87,8 @@ static const char *load(const uint8_t *sigstruct, uint64_t *ret_tcs)
 	errno = ENOEXEC;
 	if (dj_image_parse(p, (size_t)st.st_size, &img) != DJ_OK)
 		return "this is not a keep image";
-	wrong = dj_sgx_build(&machine, &img, sigstruct);
+	img.heap = start->heap;
+	wrong = dj_sgx_build(&machine, &img, start->sigstruct);
 	*ret_tcs = dj_sgx_tcs_addr(&img);
 	munmap(p, (size_t)st.st_size);
 	return wrong;
@@ -103,12 +104,13 @@ static const char *make(struct dj_sgx_keep *k)
 		return "no start block";
 	memcpy(dj_emu_cpu.fuses, start.fuses.secret, 32);
 	dj_emu_cpu.is_patched = start.fuses.is_patched != 0;
+	dj_emu_cpu.is_sgx1 = start.fuses.is_sgx1 != 0;
 	k->cpu = start.cpu;
 	if (!dj_emu_gate_init())
 		return "cannot stand in for a processor here";
 	wrong = dj_sgx_map_region(FD_REGION);
 	if (wrong == NULL)
-		wrong = load(start.sigstruct, &k->tcs);
+		wrong = load(&start, &k->tcs);
 	dj_wipe(&start, sizeof(start));
 	return wrong;
 }

@@ -163,7 +163,7 @@ static const char *start(const struct dj_loaded *image, struct machine *m,
 	m->image = image->fd;
 	if (sgx != NULL) {
 		sgx->image = image->fd;
-		body.data += DJ_SGX_DATA_OVERHEAD;
+		body.data += sgx->heap + DJ_SGX_DATA_OVERHEAD;
 		dj_sgx_start_body(sgx, &body);
 	}
 	if (m->kvm >= 0) {
@@ -405,6 +405,11 @@ int main(int argc, char **argv)
 	tie_to_parent();
 	read_config(config_hash, &m.total);
 	len = emulate(&s, &image, &m, &sgx, config_hash, measurement);
+	if (s.is_sgx)
+		wrong = dj_sgx_start_choose(&sgx, image.fd, m.total,
+			measurement);
+	if (wrong != NULL)
+		failed(wrong);
 	if (s.is_sgx && !s.has_emu) {
 		wrong = dj_quoter_start(DJ_AESM_PATH);
 		if (wrong != NULL)

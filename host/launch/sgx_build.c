@@ -60,7 +60,7 @@ static dj_status add_page(void *ctx, const struct dj_sgx_page *p)
 		.offset = p->offset,
 		.length = PAGE,
 		.secinfo = (uintptr_t)secinfo,
-		.flags = SGX_PAGE_MEASURE,
+		.flags = p->is_measured ? SGX_PAGE_MEASURE : 0,
 	};
 
 	memcpy(a->page, p->content, PAGE);
@@ -92,7 +92,7 @@ static int prot_of(uint8_t perm)
 }
 
 /* Every range with the permissions that its pages were measured with, and
- * the window, whose pages come later. */
+ * the window: SGX1's heap, or where pages come later. */
 static bool map_all(const struct dj_sgx_machine *m, const struct dj_image *img)
 {
 	const int rw = PROT_READ | PROT_WRITE;
@@ -106,7 +106,9 @@ static bool map_all(const struct dj_sgx_machine *m, const struct dj_image *img)
 		m->map(m->ctx, DJ_SGX_BASE + dj_sgx_tail(img),
 			DJ_SGX_TAIL_PAGES * PAGE, rw) &&
 		m->map(m->ctx, (uint64_t)DJ_SGX_BASE + DJ_SGX_WINDOW,
-			(uint64_t)DJ_SGX_SIZE - DJ_SGX_WINDOW, rw);
+			img->heap != 0 ? img->heap
+				       : (uint64_t)DJ_SGX_SIZE - DJ_SGX_WINDOW,
+			rw);
 }
 
 static const char *build(const struct add *a, const struct dj_image *img,

@@ -93,7 +93,7 @@ static vdso_sgx_enter_enclave_t find_enter(void)
 	return u.enter;
 }
 
-const char *dj_sgx_device_make(int dev, int image,
+const char *dj_sgx_device_make(int dev, int image, uint64_t heap,
 	const uint8_t sigstruct[static DJ_SGX_SIGSTRUCT], uint64_t *ret_tcs)
 {
 	struct dj_image img;
@@ -114,6 +114,7 @@ const char *dj_sgx_device_make(int dev, int image,
 	errno = ENOEXEC;
 	if (dj_image_parse(p, (size_t)st.st_size, &img) != DJ_OK)
 		return "this is not a keep image";
+	img.heap = heap;
 	wrong = dj_sgx_map_region(DJ_LAUNCH_FD_REGION);
 	if (wrong == NULL)
 		wrong = dj_sgx_build(&machine, &img, sigstruct);

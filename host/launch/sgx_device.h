@@ -12,7 +12,7 @@
  */
 
 /* Builds the enclave in this process. NULL, or what failed, errno set. */
-const char *dj_sgx_device_make(int device, int image,
+const char *dj_sgx_device_make(int device, int image, uint64_t heap,
 	const uint8_t sigstruct[static DJ_SGX_SIGSTRUCT], uint64_t *ret_tcs);
 
 /* Closes said; from here on what the Keep asks for and nothing else. */

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/launch/sgx_start.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/launch/launch.h"
@@ -14,8 +16,7 @@
 #include "host/launch/sgx_device.h"
 #include "lib/evidence/sgx.h"
 
-static bool read_sigstruct(const char *image_path,
-	uint8_t ret[static DJ_SGX_SIGSTRUCT])
+static bool read_sigstructs(const char *image_path, struct dj_sgx_start *s)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(image_path);
@@ -32,10 +33,11 @@ static bool read_sigstruct(const char *image_path,
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	n = read(fd, ret, DJ_SGX_SIGSTRUCT);
+	n = read(fd, s->sigstructs, sizeof(s->sigstructs));
 	close(fd);
 	errno = EINVAL;
-	return n == DJ_SGX_SIGSTRUCT;
+	s->sigstruct_count = n <= 0 ? 0 : (size_t)n / DJ_SGX_SIGSTRUCT;
+	return n > 0 && n % DJ_SGX_SIGSTRUCT == 0;
 }
 
 static int open_program(void)
@@ -66,7 +68,7 @@ const char *dj_sgx_start_open(const char *image_path, bool is_emulated,
 		.device = -1,
 		.start = -1 };
 
-	if (!read_sigstruct(image_path, s.sigstruct))
+	if (!read_sigstructs(image_path, &s))
 		return "cannot read the image's SIGSTRUCT";
 	if (is_emulated)
 		s.program = open_program();
@@ -79,6 +81,60 @@ const char *dj_sgx_start_open(const char *image_path, bool is_emulated,
 	return NULL;
 }
 
+static bool has_edmm(const struct dj_sgx_start *s)
+{
+	unsigned a = 0, b, c, d;
+
+	if (s->program >= 0)
+		return s->fuses.is_sgx1 == 0;
+	return __get_cpuid_count(0x12, 0, &a, &b, &c, &d) != 0 && (a & 2) != 0;
+}
+
+/* The image with that heap. */
+static bool measure(int fd, uint64_t heap, uint8_t ret[static 32])
+{
+	struct dj_image img;
+	struct stat st;
+	void *p = MAP_FAILED;
+	bool good;
+
+	if (fstat(fd, &st) == 0)
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd,
+			0);
+	if (p == MAP_FAILED)
+		return false;
+	good = dj_image_parse(p, (size_t)st.st_size, &img) == DJ_OK;
+	img.heap = heap;
+	good = good && dj_sgx_measure(&img, ret) == DJ_OK;
+	munmap(p, (size_t)st.st_size);
+	return good;
+}
+
+const char *dj_sgx_start_choose(struct dj_sgx_start *s, int image,
+	uint64_t total, uint8_t measurement[static 32])
+{
+	struct dj_sgx_sigstruct sig;
+
+	if (!has_edmm(s)) {
+		s->heap = dj_sgx_heap(total);
+		errno = E2BIG;
+		if (s->heap == 0)
+			return "without SGX2 a Keep has at most 1 GiB of memory";
+		if (!measure(image, s->heap, measurement))
+			return "cannot measure the keep image";
+	}
+	errno = ENOENT;
+	for (size_t i = 0; i < s->sigstruct_count; i++) {
+		if (dj_sgx_sigstruct_parse(s->sigstructs[i], DJ_SGX_SIGSTRUCT,
+			    &sig) != DJ_OK ||
+			memcmp(sig.mrenclave, measurement, 32) != 0)
+			continue;
+		s->sigstruct = s->sigstructs[i];
+		return NULL;
+	}
+	return "no SIGSTRUCT is for this image";
+}
+
 static bool move(int fd, int to)
 {
 	return dup3(fd, to, 0) == to;
@@ -87,7 +143,8 @@ static bool move(int fd, int to)
 static int write_start(const struct dj_sgx_start *s)
 {
 	struct dj_emu_sgx_start block = { .fuses = s->fuses,
-		.cpu = dj_sgx_cpu_hint() };
+		.cpu = dj_sgx_cpu_hint(),
+		.heap = s->heap };
 	int fd = memfd_create("donjon-start", MFD_CLOEXEC);
 
 	memcpy(block.sigstruct, s->sigstruct, sizeof(block.sigstruct));
@@ -105,8 +162,8 @@ static const char *make(void *ctx)
 	struct dj_sgx_start *s = ctx;
 
 	if (s->program < 0)
-		return dj_sgx_device_make(s->device, s->image, s->sigstruct,
-			&s->tcs);
+		return dj_sgx_device_make(s->device, s->image, s->heap,
+			s->sigstruct, &s->tcs);
 	s->start = write_start(s);
 	s->program = fcntl(s->program, F_DUPFD_CLOEXEC, DJ_EMU_SGX_FD_SAY + 1);
 	if (s->start < 0 || s->program < 0 ||

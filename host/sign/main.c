@@ -25,10 +25,11 @@
 
 static const char usage[] =
 	"usage: donjon-sgx-sign IMAGE KEY SIGSTRUCT\n"
-	"Signs a Keep image for SGX: writes SIGSTRUCT, 1808 bytes, signed by\n"
-	"KEY, a PEM file with an RSA key of 3072 bits and exponent 3, which is\n"
-	"made if it is not there. The date in it is SOURCE_DATE_EPOCH's, else\n"
-	"today's.\n";
+	"Signs a Keep image for SGX: writes SIGSTRUCTs, 1808 bytes each, for\n"
+	"processors with SGX2 and then, for those without, of a Keep with\n"
+	"16 MiB of memory, 32 MiB and so on up to 1 GiB. Signed by KEY, a PEM\n"
+	"file with an RSA key of 3072 bits and exponent 3, which is made if it\n"
+	"is not there. The date in them is SOURCE_DATE_EPOCH's, else today's.\n";
 
 static int complain(const char *what, const char *name)
 {
@@ -94,33 +95,44 @@ static uint32_t date(void)
 		(uint32_t)(tm.tm_mon + 1) * 100 + (uint32_t)tm.tm_mday);
 }
 
-static bool measure(const char *path, uint8_t ret[static 32])
+static bool read_image(const char *path, struct dj_image *ret)
 {
-	uint8_t *file = malloc(IMAGE_MAX);
+	static uint8_t file[IMAGE_MAX];
 	FILE *f = fopen(path, "re");
-	struct dj_image img;
 	size_t len = 0;
-	bool good;
 
-	if (file != NULL && f != NULL)
+	if (f != NULL) {
 		len = fread(file, 1, IMAGE_MAX, f);
-	errno = f == NULL ? errno : ENOEXEC;
-	good = len != 0 && dj_image_parse(file, len, &img) == DJ_OK &&
-		dj_sgx_measure(&img, ret) == DJ_OK;
-	if (f != NULL)
+		errno = ENOEXEC;
 		(void)fclose(f);
-	free(file);
-	return good;
+	}
+	return len != 0 && dj_image_parse(file, len, ret) == DJ_OK;
 }
 
-static bool write_out(const char *path, const struct dj_sgx_sigstruct *s)
+/* Each enclave that can be made of the image, into dst. */
+static bool sign_all(EVP_PKEY *key, struct dj_image *img,
+	struct dj_sgx_sigstruct *s, uint8_t *dst)
 {
-	uint8_t bytes[DJ_SGX_SIGSTRUCT];
-	FILE *f = fopen(path, "we");
-	bool good;
+	for (size_t i = 0; i < DJ_SGX_SIGSTRUCTS; i++) {
+		img->heap = i == 0
+			? 0
+			: dj_sgx_heap((uint64_t)DJ_SGX1_MIN << (i - 1));
+		if (dj_sgx_measure(img, s->mrenclave) != DJ_OK ||
+			!dj_sgx_sign(key, s))
+			return false;
+		dj_sgx_sigstruct_write(s, dst + i * DJ_SGX_SIGSTRUCT);
+	}
+	return true;
+}
 
-	dj_sgx_sigstruct_write(s, bytes);
-	good = f != NULL && fwrite(bytes, sizeof(bytes), 1, f) == 1;
+_Static_assert(DJ_SGX1_MIN << (DJ_SGX_SIGSTRUCTS - 2) == DJ_SGX1_MAX,
+	"one for each memory, and one");
+
+static bool write_out(const char *path, const uint8_t *p, size_t len)
+{
+	FILE *f = fopen(path, "we");
+	bool good = f != NULL && fwrite(p, len, 1, f) == 1;
+
 	return f != NULL && fclose(f) == 0 && good;
 }
 
@@ -138,24 +150,29 @@ int main(int argc, char **argv)
 		.isvprodid = 0,
 		.isvsvn = 1,
 	};
+	uint8_t bytes[DJ_SGX_SIGSTRUCTS * DJ_SGX_SIGSTRUCT];
+	struct dj_image img;
 	EVP_PKEY *key;
 	bool good;
 
+	dj_image_use_cpu();
 	if (argc != 4) {
 		bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
 
 		(void)fputs(usage, is_help ? stdout : stderr);
 		return is_help ? 0 : EX_USAGE;
 	}
-	if (!measure(argv[1], s.mrenclave))
+	if (!read_image(argv[1], &img) ||
+		dj_sgx_measure(&img, s.mrenclave) != DJ_OK)
 		return complain("not an image for SGX", argv[1]);
 	s.date = date();
 	key = read_key(argv[2]);
-	good = key != NULL && dj_sgx_sign(key, &s);
+	good = key != NULL && sign_all(key, &img, &s, bytes);
 	EVP_PKEY_free(key);
 	if (!good)
 		return complain("no RSA key of 3072 bits and exponent 3",
 			argv[2]);
-	return write_out(argv[3], &s) ? 0
-				      : complain("cannot write it", argv[3]);
+	return write_out(argv[3], bytes, sizeof(bytes))
+		? 0
+		: complain("cannot write it", argv[3]);
 }

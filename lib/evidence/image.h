@@ -42,6 +42,8 @@ struct dj_image {
 	uint64_t entry;
 	size_t segment_count;
 	struct dj_image_segment segments[DJ_IMAGE_SEGMENTS_MAX];
+	uint64_t
+		heap; /* 0; for an SGX1 enclave dj_sgx_heap()'s, by the caller */
 };
 
 /* DJ_E_INPUT: not an image as above. Nothing is copied. */

@@ -122,6 +122,7 @@ static dj_status visit_image(void *ctx, const struct dj_image_page *page)
 		.offset = page->addr - DJ_SGX_BASE,
 		.flags = DJ_SGX_REG | page->perm,
 		.content = page->content != NULL ? page->content : zeroes,
+		.is_measured = true,
 	};
 
 	return w->visit(w->ctx, &p);
@@ -143,22 +144,52 @@ static dj_status visit_tail(const struct walk *w, const struct dj_image *img)
 		.ofs = thread,
 		.ogs = thread,
 	};
-	uint8_t page[DJ_SGX_PAGE_SIZE];
+	uint8_t page[DJ_SGX_PAGE_SIZE], own[DJ_SGX_PAGE_SIZE] = { 0 };
+	struct dj_wr heap = dj_wr_of(own + DJ_SGX_THREAD_HEAP, 8);
 	dj_status st = DJ_OK;
 
 	dj_sgx_tcs_write(&tcs, page);
+	dj_wr_le(&heap, img->heap, 8);
 	for (uint64_t i = 0; i < DJ_SGX_TAIL_PAGES && st == DJ_OK; i++) {
 		const bool is_tcs = i == DJ_SGX_TAIL_TCS;
 		struct dj_sgx_page p = {
 			.offset = tail + i * DJ_SGX_PAGE_SIZE,
 			.flags = is_tcs ? DJ_SGX_TCS
 					: DJ_SGX_REG | DJ_SGX_R | DJ_SGX_W,
-			.content = is_tcs ? page : zeroes,
+			.content = is_tcs                 ? page
+				: i == DJ_SGX_TAIL_THREAD ? own
+							  : zeroes,
+			.is_measured = true,
 		};
 
 		st = w->visit(w->ctx, &p);
 	}
 	return st;
+}
+
+static dj_status visit_heap(const struct walk *w, uint64_t heap)
+{
+	dj_status st = DJ_OK;
+
+	for (uint64_t i = 0; i < heap && st == DJ_OK; i += DJ_SGX_PAGE_SIZE) {
+		struct dj_sgx_page p = {
+			.offset = DJ_SGX_WINDOW + i,
+			.flags = DJ_SGX_REG | DJ_SGX_R | DJ_SGX_W,
+			.content = zeroes,
+		};
+
+		st = w->visit(w->ctx, &p);
+	}
+	return st;
+}
+
+uint64_t dj_sgx_heap(uint64_t total)
+{
+	uint64_t step = DJ_SGX1_MIN;
+
+	while (step < total && step <= DJ_SGX1_MAX)
+		step *= 2;
+	return step > DJ_SGX1_MAX ? 0 : 4 * step + ((uint64_t)64 << 20);
 }
 
 dj_status dj_sgx_walk(const struct dj_image *img, dj_sgx_visit *visit,
@@ -170,10 +201,15 @@ dj_status dj_sgx_walk(const struct dj_image *img, dj_sgx_visit *visit,
 	/* Segments ascend, so the first and the last say it of all. */
 	if (img->segment_count == 0 || img->segments[0].addr != DJ_SGX_BASE ||
 		dj_sgx_tail(img) > DJ_SGX_WINDOW -
-				(uint64_t)DJ_SGX_TAIL_PAGES * DJ_SGX_PAGE_SIZE)
+				(uint64_t)DJ_SGX_TAIL_PAGES *
+					DJ_SGX_PAGE_SIZE ||
+		img->heap % DJ_SGX_PAGE_SIZE != 0 ||
+		img->heap > DJ_SGX_SIZE - DJ_SGX_WINDOW)
 		return DJ_E_INPUT;
 	st = dj_image_walk(img, visit_image, &w);
-	return st == DJ_OK ? visit_tail(&w, img) : st;
+	if (st == DJ_OK)
+		st = visit_tail(&w, img);
+	return st == DJ_OK ? visit_heap(&w, img->heap) : st;
 }
 
 static dj_status measure_page(void *ctx, const struct dj_sgx_page *page)
@@ -181,7 +217,8 @@ static dj_status measure_page(void *ctx, const struct dj_sgx_page *page)
 	struct dj_sgx_hash *h = ctx;
 
 	dj_sgx_eadd(h, page->offset, page->flags);
-	for (uint64_t i = 0; i < DJ_SGX_PAGE_SIZE; i += DJ_SGX_CHUNK)
+	for (uint64_t i = 0; i < DJ_SGX_PAGE_SIZE && page->is_measured;
+		i += DJ_SGX_CHUNK)
 		dj_sgx_eextend(h, page->offset + i, page->content + i);
 	return DJ_OK;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,11 +32,12 @@ void dj_sgx_eextend(struct dj_sgx_hash *h, uint64_t offset,
 	const uint8_t chunk[static DJ_SGX_CHUNK]);
 void dj_sgx_hash_final(const struct dj_sgx_hash *h, uint8_t ret[static 32]);
 
-/* A page of a Keep's enclave as it is added: all of them are measured. */
+/* A page of a Keep's enclave as it is added. */
 struct dj_sgx_page {
 	uint64_t offset;        /* from DJ_SGX_BASE */
 	uint64_t flags;         /* SECINFO.FLAGS */
 	const uint8_t *content; /* 4096 bytes, valid in the call */
+	bool is_measured;       /* EEXTEND too: all but SGX1's heap */
 };
 typedef dj_status dj_sgx_visit(void *ctx, const struct dj_sgx_page *page);
 
@@ -47,6 +49,14 @@ typedef dj_status dj_sgx_visit(void *ctx, const struct dj_sgx_page *page);
 dj_status dj_sgx_walk(const struct dj_image *img, dj_sgx_visit *visit,
 	void *ctx);
 dj_status dj_sgx_measure(const struct dj_image *img, uint8_t ret[static 32]);
+
+/*
+ * SGX1: bytes of heap that a Keep with so much memory in all is built with,
+ * for img.heap. A page there is where it is, so what is reserved takes room
+ * before it is used: the program's tables, its memory, its files and a tree
+ * that comes in can each have all of the next power of two. 0: too much.
+ */
+uint64_t dj_sgx_heap(uint64_t total);
 
 /* Offset of the image's end, where the tail begins, from DJ_SGX_BASE. */
 uint64_t dj_sgx_tail(const struct dj_image *img);

@@ -18,6 +18,11 @@
  * All that exists at the start is measured: for each page EADD, then EEXTEND
  * of its sixteen parts.
  *
+ * Without SGX2 (SGX1) no page can come later. The heap is there from the
+ * start, so many bytes as the measured thread's page says at THREAD_HEAP: EADD
+ * of each, so that how many there are is measured; no EEXTEND, so their content
+ * is the host's choice until the Keep has overwritten it.
+ *
  * Outside, in the loader's process: the shared region at REGION.
  */
 #define DJ_SGX_BASE   0x1000000000
@@ -33,6 +38,13 @@
 #define DJ_SGX_TAIL_SSA    1
 #define DJ_SGX_TAIL_THREAD 3
 #define DJ_SGX_TAIL_PAGES  4
+
+/* In the thread's page: u64, 0 with SGX2. */
+#define DJ_SGX_THREAD_HEAP 0xff8
+
+/* Memory of an SGX1 Keep: a power of two between these. */
+#define DJ_SGX1_MIN 0x1000000
+#define DJ_SGX1_MAX 0x40000000
 
 #define DJ_SGX_XFRM       0x3 /* x87 and SSE: what a keep image is built for */
 #define DJ_SGX_MISCSELECT 0x1 /* EXINFO: faults tell their address inside */

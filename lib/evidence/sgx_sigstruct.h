@@ -13,6 +13,8 @@
  * its RSA numbers too. RSASSA-PKCS1-v1_5 with SHA-256, 3072 bits, exponent 3,
  * over bytes 0..127 and 900..1027.
  */
+/* In the file beside an image: with SGX2, and for each memory with SGX1. */
+#define DJ_SGX_SIGSTRUCTS       8
 #define DJ_SGX_SIGSTRUCT        1808
 #define DJ_SGX_SIGSTRUCT_SIGNED 256
 #define DJ_SGX_RSA              384

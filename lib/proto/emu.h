@@ -73,11 +73,13 @@ enum dj_emu_op {
 struct dj_emu_sgx_fuses {
 	uint8_t secret[32]; /* what this processor's keys come from */
 	uint32_t is_patched;
+	uint32_t is_sgx1; /* it knows nothing of SGX2 */
 };
 
 struct dj_emu_sgx_start {
 	struct dj_emu_sgx_fuses fuses;
-	uint64_t cpu; /* enum dj_cpu */
+	uint64_t cpu;  /* enum dj_cpu */
+	uint64_t heap; /* SGX1 */
 	uint8_t sigstruct[1808];
 };
 

@@ -20,13 +20,6 @@ t = lib.Tap()
 tmp = tempfile.TemporaryDirectory(prefix="donjon-native-")
 env = dict(os.environ, XDG_CACHE_HOME=os.path.join(tmp.name, "cache"))
 env.pop("DONJON_ENGINE", None)
-if lib.TEE == "sgx-emu":
-    # A state of its own, for the way that ENCLU is emulated in.
-    env["XDG_STATE_HOME"] = os.path.join(tmp.name, "state")
-    emulation = os.path.join(env["XDG_STATE_HOME"], "donjon", "emulation")
-    os.makedirs(os.path.dirname(emulation), 0o700)
-    subprocess.run([lib.program("donjon-emu"), "init", emulation], check=True)
-    lib.add_emulator(emulation)
 
 
 def donjon(*args):

@@ -196,7 +196,8 @@ class Agent:
 
 
 def measurement():
-    out = subprocess.run([program("donjon"), "measure", "--tee", TEE_NAME, "--json"], check=True,
+    more = ["--sgx1", "256MiB"] if "sgx1" in os.environ.get("DONJON_SGX_MODE", "") else []
+    out = subprocess.run([program("donjon"), "measure", "--tee", TEE_NAME, "--json"] + more, check=True,
                          stdout=subprocess.PIPE).stdout
     return find_hex(json.loads(out))
 

@@ -27,7 +27,7 @@
 #define STACK_SIZE ((size_t)2 << 20)
 #define RANGES     4096
 
-const struct dj_shim_info dj_shim_info = {
+struct dj_shim_info dj_shim_info = {
 	.tee = 0x41,
 	.isa = 1,
 	.bounds = 1,

@@ -11,8 +11,17 @@ if [ "$1" != sgx-emu ] && ! { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }; then
 	exit 0
 fi
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+state=$(mktemp -d)
+trap 'rm -rf "$out" "$state"' EXIT
 export DONJON_TEE="$1"
+if [ -n "${DONJON_SGX_MODE:-}" ]; then
+	# For the clients that start an agent themselves.
+	export XDG_STATE_HOME="$state"
+	mkdir "$state/donjon"
+	build/donjon-emu init "$state/donjon/emulation" &&
+		build/donjon-emu add sgx "$state/donjon/emulation" || exit 1
+	echo "$DONJON_SGX_MODE" >"$state/donjon/emulation/sgx.mode"
+fi
 n=0
 bad=0
 scripts="interop_client.py splice.py canary.py languages.sh wasi_modules.py durable.py streams.py native_runs.py"

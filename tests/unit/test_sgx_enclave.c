@@ -31,7 +31,7 @@ static struct dj_sgx_machine machine = { .control = dj_emu_control,
 	.enter = dj_emu_enter };
 static uint8_t image_file[1 << 20];
 static size_t image_len;
-static uint8_t sigstruct[DJ_SGX_SIGSTRUCT];
+static uint8_t sigstructs[2][DJ_SGX_SIGSTRUCT], sigstruct[DJ_SGX_SIGSTRUCT];
 static struct dj_image img;
 static uint64_t tcs;
 static bool patched;
@@ -211,6 +211,16 @@ static bool is_clean(void)
 			0);
 }
 
+static void sgx1(void);
+
+/* The image's next enclave, of the smallest memory. */
+static void become_sgx1(void)
+{
+	dj_emu_cpu.is_sgx1 = true;
+	img.heap = dj_sgx_heap(DJ_SGX1_MIN);
+	memcpy(sigstruct, sigstructs[1], sizeof(sigstruct));
+}
+
 /* Runs it in a process of its own; its checks count here. */
 static void alone(bool is_patched, void (*fn)(void))
 {
@@ -226,6 +236,8 @@ static void alone(bool is_patched, void (*fn)(void))
 	pid = fork();
 	if (pid == 0) {
 		tap_bad = 0;
+		if (fn == sgx1)
+			become_sgx1();
 		if (build())
 			fn();
 		fflush(stdout);
@@ -461,6 +473,44 @@ static void fault_in_the_handler(void)
 	faults_at(tcs, DJ_SGX_EENTER, 13);
 }
 
+/* A fault whose RIP is in the window is native code's, for the core to judge:
+ * once, and here there is no program that it could be of. */
+static void fault_of_native_code(void)
+{
+	struct sgx_enclave_run run = { .tcs = tcs };
+	uint8_t *gpr = (uint8_t *)(uintptr_t)(DJ_SGX_BASE +
+		dj_emu_cpu.tcs[0].is.ossa + PAGE - 184);
+	const uint64_t pc = DJ_SGX_BASE + DJ_SGX_WINDOW + 0x12345;
+	struct dj_sgx_left left;
+	uint64_t now, maddr;
+	uint32_t info;
+
+	enter_and_take_its_region();
+	eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_EENTER, &run, &left),
+		-EFAULT);
+	memcpy(gpr + 136, &pc, 8);
+	memcpy(&maddr, gpr - 16, 8);
+	ok(maddr - DJ_SGX_REGION < DJ_HC_REGION_SIZE);
+	for (int i = 0; i < 3; i++) {
+		eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_EENTER, &run,
+			       &left),
+			0);
+		eq_u64(left.rdi, DJ_SGX_CALL_HANDLED);
+		memcpy(&now, gpr + 136, 8);
+		ok(now - DJ_SGX_BASE < DJ_SGX_WINDOW);
+		memcpy(&now, gpr + 56, 8);
+		eq_u64(now, pc);
+		memcpy(&now, gpr + 48, 8);
+		eq_u64(now, maddr);
+		memcpy(&info, gpr + 160, 4);
+		eq_u64(info, 0);
+	}
+	map_region();
+	eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_ERESUME, &run, &left), 0);
+	eq_u64(left.rdi, DJ_SGX_CALL_HALT);
+	eq_u64(left.rsi, DJ_HALT_FAULT);
+}
+
 static void interrupts(void)
 {
 	const struct itimerval often = { { 0, 53 }, { 0, 53 } };
@@ -686,6 +736,133 @@ static void driver(void)
 	ok(!dj_emu_map(NULL, DJ_SGX_BASE - PAGE, PAGE, PROT_READ));
 }
 
+/* A leaf as the enclave would do it: RAX, or minus the vector of its fault. */
+static int64_t leaf(uint64_t rax, uint64_t flags, uint64_t rcx, uint64_t rdx)
+{
+	static uint8_t fp[4096] __attribute__((aligned(64)));
+	const uint64_t at = img.segments[img.segment_count - 1].addr + PAGE;
+	struct dj_emu_cpu *c = &dj_emu_cpu;
+	struct dj_emu_regs r = { .rax = rax,
+		.rbx = at,
+		.rcx = rcx,
+		.rdx = rdx,
+		.rip = img.entry,
+		.fp = fp };
+
+	memset((void *)(uintptr_t)at, 0, 64);
+	memcpy((void *)(uintptr_t)at, &flags, 8);
+	c->inside = &c->tcs[0];
+	dj_emu_enclu(&r, 3);
+	if (c->inside == NULL) {
+		c->tcs[0].cssa = 0;
+		return -(int64_t)r.rdi;
+	}
+	c->inside = NULL;
+	return (int64_t)r.rax;
+}
+
+#define HEAP  (DJ_SGX_BASE + DJ_SGX_WINDOW)
+#define R     DJ_SGX_R
+#define RW    (DJ_SGX_R | DJ_SGX_W)
+#define RX    (DJ_SGX_R | DJ_SGX_X)
+#define EPCM  (*dj_emu_page(DJ_SGX_WINDOW))
+#define AEX   (-14)
+#define WRONG 19
+
+static int restrict_to(uint64_t rights)
+{
+	struct sgx_enclave_restrict_permissions r = { .offset = DJ_SGX_WINDOW,
+		.length = PAGE,
+		.permissions = rights };
+
+	return control(SGX_IOC_ENCLAVE_RESTRICT_PERMISSIONS, &r);
+}
+
+/* How memory becomes code and memory again, and every wrong turn. */
+static void rights(void)
+{
+	const uint64_t reg = DJ_SGX_REG, made = reg | DJ_SGX_PENDING | RW;
+	uint8_t *page = (uint8_t *)(uintptr_t)HEAP;
+
+	eq_u64(leaf(DJ_SGX_EMODPE, reg | RX, HEAP, 0), AEX);
+	eq_u64(restrict_to(R), EFAULT);
+	eq_u64(leaf(DJ_SGX_EACCEPT, reg | RW, HEAP, 0), WRONG);
+	eq_u64(leaf(DJ_SGX_EACCEPT, made | DJ_SGX_X, HEAP, 0), WRONG);
+	eq_u64(leaf(DJ_SGX_EMODPE, reg | RX, HEAP, 0), AEX);
+	eq_u64(leaf(DJ_SGX_EACCEPT, made, HEAP, 0), 0);
+	eq_u64(EPCM, reg | RW);
+	eq_u64(leaf(DJ_SGX_EACCEPT, made, HEAP, 0), WRONG);
+	page[0] = 0xc3;
+	/* Rights go by the host and are seen to be gone. */
+	eq_u64(restrict_to(DJ_SGX_W), EINVAL);
+	eq_u64(restrict_to(8), EINVAL);
+	eq_u64(restrict_to(R | DJ_SGX_X), 0);
+	eq_u64(EPCM, reg | DJ_SGX_PR | R);
+	eq_u64(leaf(DJ_SGX_EACCEPT, reg | DJ_SGX_PR | RW, HEAP, 0), WRONG);
+	eq_u64(leaf(DJ_SGX_EACCEPT, reg | R, HEAP, 0), WRONG);
+	eq_u64(leaf(DJ_SGX_EACCEPT, reg | DJ_SGX_PR | R, HEAP, 0), 0);
+	eq_u64(EPCM, reg | R);
+	/* They come by the enclave alone. */
+	eq_u64(leaf(DJ_SGX_EMODPE, reg | RX, HEAP, 0), DJ_SGX_EMODPE);
+	eq_u64(EPCM, reg | RX);
+	ok(dj_emu_protect(NULL, HEAP, PAGE, PROT_READ | PROT_EXEC));
+	eq_u64(page[0], 0xc3);
+	eq_u64(restrict_to(R), 0);
+	eq_u64(leaf(DJ_SGX_EACCEPT, reg | DJ_SGX_PR | R, HEAP, 0), 0);
+	eq_u64(leaf(DJ_SGX_EMODPE, reg | RW, HEAP, 0), DJ_SGX_EMODPE);
+	eq_u64(EPCM, reg | RW);
+	/* The window's own rights count again, and nothing is left behind. */
+	ok(dj_emu_protect(NULL, HEAP, PAGE, PROT_READ | PROT_WRITE));
+	page[0] = 1;
+	for (int i = 0; i < 3 * DJ_EMU_RANGES_MAX; i++)
+		ok(dj_emu_protect(NULL, HEAP + (uint64_t)i * PAGE, PAGE,
+			   PROT_READ | PROT_EXEC) &&
+			dj_emu_protect(NULL, HEAP + (uint64_t)i * PAGE, PAGE,
+				PROT_READ | PROT_WRITE));
+}
+
+static void copies(void)
+{
+	const uint64_t reg = DJ_SGX_REG, from = HEAP, to = HEAP + PAGE;
+
+	eq_u64(leaf(DJ_SGX_EACCEPT, reg | DJ_SGX_PENDING | RW, from, 0), 0);
+	memset((void *)(uintptr_t)from, 0x5a, PAGE);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | DJ_SGX_W, to, from), -13);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | DJ_SGX_PENDING | RX, to, from),
+		-13);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | RX, to + 8, from), -13);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | RX, to, from + 8), -13);
+	/* From what is not there, to what is there already. */
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | RX, to, HEAP + 9 * PAGE), AEX);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | RX, from, from), WRONG);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | R, to, from), 0);
+	eq_mem((void *)(uintptr_t)to, (void *)(uintptr_t)from, PAGE);
+	eq_u64(*dj_emu_page(DJ_SGX_WINDOW + PAGE), reg | R);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, reg | R, to, from), WRONG);
+}
+
+/* Without SGX2: such a Keep does what it does without its leaves. */
+static void sgx1(void)
+{
+	struct sgx_enclave_remove_pages gone = { .offset = DJ_SGX_WINDOW,
+		.length = PAGE };
+	uint64_t before[3];
+
+	memcpy(before, dj_emu_cpu.leaves + DJ_SGX_EACCEPT, sizeof(before));
+	quiet();
+	do {
+		probe_enter();
+		ok(is_clean());
+	} while (tap_bad == 0 && out.rdi != DJ_SGX_CALL_WAIT);
+	eq_mem(before, dj_emu_cpu.leaves + DJ_SGX_EACCEPT, sizeof(before));
+	eq_u64(leaf(DJ_SGX_EACCEPT, DJ_SGX_REG | RW, HEAP, 0), -13);
+	eq_u64(leaf(DJ_SGX_EMODPE, DJ_SGX_REG | RX, HEAP, 0), -13);
+	eq_u64(leaf(DJ_SGX_EACCEPTCOPY, DJ_SGX_REG | RX, HEAP, HEAP), -13);
+	eq_u64(restrict_to(R), ENODEV);
+	eq_u64(control(SGX_IOC_ENCLAVE_REMOVE_PAGES, &gone), ENODEV);
+	ok(!dj_emu_protect(NULL, HEAP, PAGE, PROT_READ | PROT_EXEC));
+}
+
 /* EGETKEY as the enclave would do it, with operands in its own data. */
 static uint64_t get_key(const struct dj_sgx_keyrequest *q, uint8_t ret[16])
 {
@@ -804,6 +981,10 @@ BOTH(inside, inside_nothing_of_the_host_is_left)
 BOTH(wrong_tcs, only_the_tcs_is_entered_and_only_what_was_interrupted_resumed)
 BOTH(fault_inside, a_keep_that_faulted_says_so_and_never_runs_on)
 BOTH(fault_in_the_handler, a_fault_in_the_handler_leaves_no_way_in)
+BOTH(fault_of_native_code, a_fault_of_native_code_is_the_cores_to_judge_once)
+BOTH(rights, memory_becomes_code_and_memory_again_and_never_both)
+BOTH(copies, a_copy_is_accepted_once)
+BOTH(sgx1, a_keep_without_sgx2_needs_none_of_it)
 BOTH(interrupts, interrupts_change_nothing)
 BOTH(interrupt_exits, an_interrupt_shows_the_host_nothing)
 BOTH(handler_exits, the_handler_of_an_interrupt_leaves_clean)
@@ -829,12 +1010,13 @@ int main(void)
 	dj_image_use_cpu();
 	if (!slurp("build/keep/sgx.elf", image_file, sizeof(image_file),
 		    &image_len) ||
-		!slurp("build/keep/sgx.sig", sigstruct, sizeof(sigstruct),
+		!slurp("build/keep/sgx.sig", sigstructs, sizeof(sigstructs),
 			&n) ||
 		dj_image_parse(image_file, image_len, &img) != DJ_OK) {
 		printf("1..0 # SKIP no build/keep/sgx.elf and its signature\n");
 		return 0;
 	}
+	memcpy(sigstruct, sigstructs[0], sizeof(sigstruct));
 	RUN(no_flag_of_the_host_matters_by_faults);
 	RUN(no_flag_of_the_host_matters_by_calls);
 	RUN(no_register_of_a_host_gets_in_and_none_of_ours_out_by_faults);
@@ -847,6 +1029,14 @@ int main(void)
 	RUN(a_keep_that_faulted_says_so_and_never_runs_on_by_calls);
 	RUN(a_fault_in_the_handler_leaves_no_way_in_by_faults);
 	RUN(a_fault_in_the_handler_leaves_no_way_in_by_calls);
+	RUN(a_fault_of_native_code_is_the_cores_to_judge_once_by_faults);
+	RUN(a_fault_of_native_code_is_the_cores_to_judge_once_by_calls);
+	RUN(memory_becomes_code_and_memory_again_and_never_both_by_faults);
+	RUN(memory_becomes_code_and_memory_again_and_never_both_by_calls);
+	RUN(a_copy_is_accepted_once_by_faults);
+	RUN(a_copy_is_accepted_once_by_calls);
+	RUN(a_keep_without_sgx2_needs_none_of_it_by_faults);
+	RUN(a_keep_without_sgx2_needs_none_of_it_by_calls);
 	RUN(interrupts_change_nothing_by_faults);
 	RUN(interrupts_change_nothing_by_calls);
 	RUN(an_interrupt_shows_the_host_nothing_by_faults);

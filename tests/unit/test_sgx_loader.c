@@ -68,13 +68,13 @@ static int add(struct sgx_enclave_add_pages *a)
 	}
 	eq_u64(a->src % PAGE, 0);
 	eq_u64(a->length, PAGE);
-	eq_u64(a->flags, SGX_PAGE_MEASURE);
+	eq_u64(a->flags, a->offset < DJ_SGX_WINDOW ? SGX_PAGE_MEASURE : 0);
 	eq_u64(a->count, 0);
 	eq_u64(a->secinfo % 64, 0);
 	for (int i = 1; i < 8; i++)
 		eq_u64(secinfo[i], 0);
 	dj_sgx_eadd(&drv.hash, a->offset, secinfo[0]);
-	for (uint64_t i = 0; i < PAGE; i += DJ_SGX_CHUNK)
+	for (uint64_t i = 0; i < PAGE && a->flags != 0; i += DJ_SGX_CHUNK)
 		dj_sgx_eextend(&drv.hash, a->offset + i, page + i);
 	a->count = PAGE;
 	return 0;
@@ -264,6 +264,32 @@ static void what_the_driver_is_given_has_the_measurement(void)
 	eq_u64(drv.last_map_end, (uint64_t)DJ_SGX_BASE + DJ_SGX_SIZE);
 }
 
+static void without_sgx2_the_heap_is_added_and_not_extended(void)
+{
+	uint8_t got[32], want[32], other[32];
+
+	if (skipped())
+		return;
+	eq_u64(dj_sgx_measure(&img, other), DJ_OK);
+	img.heap = dj_sgx_heap(1);
+	ok(build() == NULL);
+	dj_sgx_hash_final(&drv.hash, got);
+	eq_u64(dj_sgx_measure(&img, want), DJ_OK);
+	eq_mem(got, want, 32);
+	ok(memcmp(got, other, 32) != 0);
+	eq_u64(drv.last_map_end,
+		(uint64_t)DJ_SGX_BASE + DJ_SGX_WINDOW + img.heap);
+	/* Of whole pages, and no more than there is room for. */
+	img.heap = PAGE / 2;
+	eq_u64(dj_sgx_measure(&img, want), DJ_E_INPUT);
+	img.heap = (uint64_t)DJ_SGX_SIZE;
+	eq_u64(dj_sgx_measure(&img, want), DJ_E_INPUT);
+	img.heap = 0;
+	eq_u64(dj_sgx_heap((uint64_t)1 << 30), (uint64_t)4160 << 20);
+	eq_u64(dj_sgx_heap(((uint64_t)1 << 30) + 1), 0);
+	eq_u64(dj_sgx_heap(UINT64_MAX), 0);
+}
+
 static void a_signal_between_pages_changes_nothing(void)
 {
 	uint8_t got[32], want[32];
@@ -449,6 +475,7 @@ int main(void)
 		dj_image_parse(image_file, len, &img) != DJ_OK)
 		return 1;
 	RUN(what_the_driver_is_given_has_the_measurement);
+	RUN(without_sgx2_the_heap_is_added_and_not_extended);
 	RUN(a_signal_between_pages_changes_nothing);
 	RUN(what_the_driver_refuses_is_told);
 	RUN(calls_are_served_until_it_halts);

@@ -4,7 +4,7 @@
 #include "lib/crypto/cpu.h"
 
 /* What plain KVM adds to the shim of a VM Keep. */
-const struct dj_shim_info dj_shim_info = {
+struct dj_shim_info dj_shim_info = {
 	.tee = 0x40,
 	.isa = 1,
 	.bounds = 1,

@@ -33,7 +33,7 @@
 
 #define PR_SET_DUMPABLE 4
 
-const struct dj_shim_info dj_shim_info = {
+struct dj_shim_info dj_shim_info = {
 	.tee = 0x41,
 	.isa = 1,
 	.bounds = 1,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/shim/common/memory.h"
+#include <string.h>
+
 #include "keep/shim.h"
 #include "keep/shim/sgx/sgx.h"
 #include "keep/shim/window/window.h"
@@ -12,10 +14,15 @@
  * empty one for one with content. What is released is trimmed, which the
  * processor confirms, before its bit is cleared.
  *
+ * SGX1: all pages are there from the start, and what was in them the host
+ * chose; so each is made zero as it is committed, and nothing goes back.
+ *
  *   the map      for all pages of the window, itself accepted as it is needed
  *   a gap        never accepted: what runs over the stack's end faults
  *   the stack
  *   a gap        then what is reserved, each with a gap behind it
+ *
+ * or, with SGX1, the stack first, and no page of a gap that would fault.
  */
 #define PAGE         UINT64_C(4096)
 #define WINDOW_PAGES ((WINDOW_END - WINDOW) / PAGE)
@@ -36,7 +43,8 @@ static uint8_t *const map = (uint8_t *)WINDOW;
 static uint8_t has_map_page[(MAP_PAGES + 7) / 8];
 static struct dj_reservation table[DJ_RESERVATIONS];
 struct dj_reservation *const dj_reservations = table;
-const struct dj_window dj_window = { STACK_TOP + PAGE, WINDOW_END, PAGE };
+struct dj_window dj_window = { STACK_TOP + PAGE, WINDOW_END, PAGE };
+static bool is_fixed; /* SGX1 */
 
 static bool get(const uint8_t *bits, uint64_t n)
 {
@@ -90,8 +98,15 @@ static void add(uint64_t addr)
 	accept_new(addr);
 }
 
-uint64_t dj_sgx_memory_init(void)
+uint64_t dj_sgx_memory_init(uint64_t heap)
 {
+	if (heap != 0) {
+		is_fixed = true;
+		memset((void *)WINDOW, 0, STACK_SIZE);
+		dj_window.first = WINDOW + STACK_SIZE + PAGE;
+		dj_window.end = WINDOW + heap;
+		return WINDOW + STACK_SIZE;
+	}
 	for (uint64_t a = STACK_LOW; a < STACK_TOP; a += PAGE)
 		add(a);
 	return STACK_TOP;
@@ -133,6 +148,10 @@ dj_status dj_shim_commit(void *p, size_t len)
 	if (!dj_reservation_fits(len))
 		return DJ_E_NOMEM;
 	dj_reservation_commit(r, p, len);
+	if (is_fixed) {
+		memset(p, 0, len);
+		return DJ_OK;
+	}
 	for (uint64_t off = 0; off < len; off += PAGE)
 		add(addr + off);
 	return DJ_OK;
@@ -163,6 +182,8 @@ static void set_rights(uint64_t addr, uint64_t len, uint64_t rights)
 dj_status dj_shim_exec(void *p, size_t len)
 {
 	(void)dj_reservation_of(p, len);
+	if (is_fixed)
+		return DJ_E_UNSUPPORTED;
 	set_rights((uintptr_t)p, len, DJ_SGX_R | DJ_SGX_X);
 	return DJ_OK;
 }
@@ -170,6 +191,8 @@ dj_status dj_shim_exec(void *p, size_t len)
 void dj_shim_unexec(void *p, size_t len)
 {
 	(void)dj_reservation_of(p, len);
+	if (is_fixed)
+		dj_shim_halt(DJ_HALT_BUG);
 	set_rights((uintptr_t)p, len, DJ_SGX_R | DJ_SGX_W);
 }
 
@@ -179,6 +202,7 @@ void dj_shim_release(void *p, size_t len)
 
 	if (len != r->len)
 		dj_shim_halt(DJ_HALT_BUG);
-	trim_range(r->addr, r->addr + r->high);
+	if (!is_fixed)
+		trim_range(r->addr, r->addr + r->high);
 	dj_reservation_drop(r);
 }

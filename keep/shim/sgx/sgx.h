@@ -55,6 +55,8 @@ struct dj_sgx_thread {
 	uint64_t state;
 	uint64_t stack;
 	uint64_t host[3], handler[3];
+	uint8_t zero[DJ_SGX_THREAD_HEAP - 64];
+	uint64_t heap; /* SGX1: its bytes; measured, never written */
 };
 
 /* Leaves the enclave and comes back with the host's answer, unjudged. */
@@ -71,8 +73,9 @@ void dj_sgx_dead(void);
  * arguments in their registers. */
 void dj_sgx_fault(void);
 
-/* memory.c: accepts the map and the stack; the stack's end. */
-uint64_t dj_sgx_memory_init(void);
+/* memory.c: accepts the map and the stack, or takes the heap that is there;
+ * the stack's end. */
+uint64_t dj_sgx_memory_init(uint64_t heap);
 
 /*
  * Called from entry.S, which calls nothing else. boot runs on a small stack

@@ -11,7 +11,7 @@
  * enclave. What comes back from a call is the host's word and is looked at in
  * full; most of them answer 0 or nothing.
  */
-const struct dj_shim_info dj_shim_info = {
+struct dj_shim_info dj_shim_info = {
 	.tee = 1,
 	.isa = 1,
 	.bounds = 0,
@@ -47,7 +47,9 @@ static volatile struct dj_sgx_thread *thread(void)
 uint64_t dj_sgx_boot(uint64_t cpu)
 {
 	cpu_hint = (uint32_t)cpu & (DJ_CPU_AES | DJ_CPU_SHA);
-	return dj_sgx_memory_init();
+	/* Nothing becomes code where the processor has no way to take W away. */
+	dj_shim_info.native_code = thread()->heap == 0;
+	return dj_sgx_memory_init(thread()->heap);
 }
 
 _Noreturn void dj_sgx_main(void)

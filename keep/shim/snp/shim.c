@@ -19,7 +19,7 @@
  */
 #define BUSY_TRIES 1000
 
-const struct dj_shim_info dj_shim_info = {
+struct dj_shim_info dj_shim_info = {
 	.tee = 2,
 	.isa = 1,
 	.bounds = 1,

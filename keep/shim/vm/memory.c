@@ -25,7 +25,7 @@
 static uint16_t *const frames = (uint16_t *)DJ_VM_LISTS;
 struct dj_reservation *const dj_reservations =
 	(struct dj_reservation *)(DJ_VM_LISTS + DJ_VM_LARGE);
-const struct dj_window dj_window = { WINDOW, WINDOW_END, DJ_VM_LARGE };
+struct dj_window dj_window = { WINDOW, WINDOW_END, DJ_VM_LARGE };
 _Static_assert(DJ_VM_FRAMES_MAX * sizeof(uint16_t) == DJ_VM_LARGE, "fits");
 _Static_assert(DJ_RESERVATIONS * sizeof(struct dj_reservation) <= DJ_VM_LARGE,
 	"fits");

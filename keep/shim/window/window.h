@@ -12,5 +12,5 @@ struct dj_window {
 	uint64_t large; /* what has so much begins on a multiple of it */
 };
 
-/* Each shim's own. */
-extern const struct dj_window dj_window;
+/* Each shim's own, before the first reservation. */
+extern struct dj_window dj_window;
