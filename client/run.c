@@ -150,7 +150,7 @@ static uint64_t sgx1_memory(const struct dj_visit *v,
 	if (c->tee != DJ_TEE_SGX)
 		return 0;
 	if (!c->emulated) {
-		dj_sgx_here_look(&here);
+		dj_sgx_here_look("", &here);
 		is_sgx1 = here.has_sgx && !here.has_edmm;
 	} else {
 		(void)snprintf(path, sizeof(path), "%s/sgx.mode",
