@@ -15,6 +15,7 @@
 
 #include "host/agent/agent.h"
 #include "host/agent/log.h"
+#include "host/agent/sgx_host.h"
 #include "host/agent/snp_host.h"
 #include "host/launch/launch.h"
 #include "lib/proto/error.h"
@@ -492,6 +493,28 @@ static void add_snp(struct dj_keep *k, struct dj_evidence *e,
 	e->item[DJ_EVIDENCE_CRLS] = item_of(&host->crls);
 }
 
+/* A quote of real hardware has its chain in it, and no collateral. */
+static void add_sgx(struct dj_keep *k, struct dj_evidence *e,
+	struct dj_sgx_host *host)
+{
+	const char *folder = k->agent->opt.sgx;
+	const char *lacks = folder == NULL ? "--sgx DIR of donjond"
+					   : dj_sgx_host_read(folder, host);
+	char text[128];
+
+	if (lacks != NULL) {
+		snprintf(text, sizeof(text),
+			"no collateral for its quote: %.60s is not there",
+			lacks);
+		dj_log(DJ_LOG_WARN, "evidence.no_chain", "keep", k->id, "tee",
+			k->kind->name, "why", text, NULL);
+		dj_keep_say(k, text);
+	}
+	for (size_t i = 0; i < DJ_EVIDENCE_TAGS; i++)
+		if (host->item[i].p != NULL)
+			e->item[i] = item_of(&host->item[i]);
+}
+
 /* Packs EVIDENCE: docs/api.md, "Evidence". */
 static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 {
@@ -500,6 +523,7 @@ static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 		.purpose = k->purpose };
 	struct dj_blob blobs[PARTS] = { 0 };
 	struct dj_snp_host snp = { 0 };
+	struct dj_sgx_host sgx = { 0 };
 	uint8_t *buf = malloc(DJ_EVIDENCE_MAX);
 	size_t n;
 
@@ -507,6 +531,8 @@ static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 	add_parts(k, &e, blobs);
 	if (k->kind->tee == DJ_TEE_SNP && !k->is_emulated)
 		add_snp(k, &e, &snp);
+	if (k->kind->tee == DJ_TEE_SGX && !k->is_emulated)
+		add_sgx(k, &e, &sgx);
 	if (buf != NULL &&
 		dj_evidence_write(&e, buf, DJ_EVIDENCE_MAX, &n) == DJ_OK)
 		dj_relay_evidence(k, buf, n);
@@ -516,6 +542,7 @@ static void pack_evidence(struct dj_keep *k, const uint8_t *report, size_t len)
 		free(blobs[i].p);
 	free(snp.chain.p);
 	free(snp.crls.p);
+	dj_sgx_host_free(&sgx);
 	free(buf);
 }
 

@@ -29,6 +29,7 @@ static const struct row {
 	{ "emulator", "FILE", 'E', "donjon-emu" },
 	{ "emulation", "DIR", 'e', "offer emulated TEEs, with DIR's root" },
 	{ "snp", "DIR", 8, "certificates of this SEV-SNP chip, ID block" },
+	{ "sgx", "DIR", 9, "collateral of this SGX platform" },
 	{ "state-dir", "DIR", 'd', "keep one JSON file a Keep here" },
 	{ "max-keeps", "N", 'm', "Keeps at a time, 64 if not said" },
 	{ "max-caller-keeps", "N", 1, "Keeps at a time of one caller" },
@@ -224,6 +225,7 @@ static dj_status set(struct dj_options *o, int id, char *arg,
 		{ 'T', &o->trace_frames },
 		{ 7, &o->cgroup },
 		{ 8, &o->snp },
+		{ 9, &o->sgx },
 	};
 	unsigned long n = 0;
 

@@ -21,6 +21,7 @@ struct dj_options {
 	const char *emulator;
 	const char *emulation; /* NULL: no emulated TEE */
 	const char *snp;       /* NULL: no certificates, no ID block */
+	const char *sgx;       /* NULL: no collateral */
 	const char *state_dir;
 	const char *trace_frames;
 	const char *cgroup;    /* NULL: none */
