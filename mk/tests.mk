@@ -11,7 +11,8 @@ include mk/cross.mk
 # The canary test's scanner, and its tap into the agent's shared regions.
 TEST_TOOLS += build/tests/scan build/tests/region_tap.so
 TEST_TOOLS += build/tests/toml_dump/toml_dump \
-	build/tests/evidence_tool/evidence_tool
+	build/tests/evidence_tool/evidence_tool \
+	build/tests/sgx_evidence/sgx_evidence
 build/tests/scan: build/host/tests/scan/scan.c.o build/host/tests/scan/scanner.c.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOSTED_LD) -o $@ $^
