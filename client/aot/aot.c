@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/emit.h"
 
-#include <llvm-c/Target.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,8 @@
  */
 #define PART_BYTES   24576u
 #define MAX_VARIANTS 24u
+/* A ppc64le call reaches 32 MiB of code; of bodies, what is surely less. */
+#define NEAR_BYTES   (2u << 20)
 
 const char *dj_aot_compiler_id(void)
 {
@@ -26,67 +27,6 @@ const char *dj_aot_compiler_id(void)
 	snprintf(id, sizeof(id), "donjon " DJ_VERSION " llvm %u.%u.%u abi %d",
 		major, minor, patch, DJ_NATIVE_ABI);
 	return id;
-}
-
-/* ---- targets ---- */
-
-static const struct machine {
-	enum dj_isa isa;
-	uint8_t level;
-	const char *triple, *cpu, *features;
-} machines[] = {
-	{ DJ_ISA_X86_64, 2, "x86_64-unknown-linux-gnu", "x86-64-v2", "" },
-	{ DJ_ISA_X86_64, 3, "x86_64-unknown-linux-gnu", "x86-64-v3", "" },
-};
-
-static enum dj_isa this_isa(void)
-{
-#if defined(__x86_64__)
-	return DJ_ISA_X86_64;
-#elif defined(__riscv)
-	return DJ_ISA_RISCV64;
-#else
-	return DJ_ISA_PPC64LE;
-#endif
-}
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void begin_llvm(void)
-{
-	LLVMInitializeX86TargetInfo();
-	LLVMInitializeX86Target();
-	LLVMInitializeX86TargetMC();
-	LLVMInitializeX86AsmPrinter();
-}
-
-static dj_status choose_target(struct job *j, char *err, size_t cap)
-{
-	struct dj_aot_options *o = &j->opt;
-	char *text = NULL;
-
-	(void)pthread_once(&once, begin_llvm);
-	if (o->isa == 0)
-		o->isa = this_isa();
-	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
-		const struct machine *m = &machines[i];
-
-		if (m->isa != o->isa ||
-			(o->cpu_level != 0 && m->level != o->cpu_level))
-			continue;
-		o->cpu_level = m->level;
-		j->triple = m->triple;
-		j->cpu = m->cpu;
-		j->cpu_features = m->features;
-		if (LLVMGetTargetFromTriple(j->triple, &j->target, &text) == 0)
-			return DJ_OK;
-		snprintf(err, cap, "LLVM: %.100s", text);
-		LLVMDisposeMessage(text);
-		return DJ_E_UNSUPPORTED;
-	}
-	snprintf(err, cap, "no native code for instruction set %u, level %u",
-		(unsigned)o->isa, o->cpu_level);
-	return DJ_E_UNSUPPORTED;
 }
 
 /* ---- parts ---- */
@@ -295,6 +235,7 @@ static dj_status link_until_clean(struct work *w, uint8_t **ret,
 static dj_status look_through(struct job *j, char *err, size_t cap)
 {
 	const struct dj_wasm_module *m = j->m;
+	uint64_t bytes = 0;
 
 	j->throws = m->tag_count != 0;
 	for (uint32_t i = m->imported_funcs; i < m->func_count; i++) {
@@ -310,8 +251,12 @@ static dj_status look_through(struct job *j, char *err, size_t cap)
 			return st;
 		}
 		j->throws = j->throws || p.throws;
+		j->far_calls = j->far_calls || p.jumps_out;
+		bytes += m->funcs[i].len;
 		plan_free(&p);
 	}
+	j->far_calls = j->opt.isa == DJ_ISA_PPC64LE &&
+		(j->far_calls || bytes > NEAR_BYTES);
 	return DJ_OK;
 }
 
@@ -321,7 +266,7 @@ dj_status dj_aot_compile(const struct dj_wasm_module *module,
 {
 	struct job j = { .m = module, .opt = *options };
 	struct work w = { .job = &j, .err = err, .err_cap = cap };
-	dj_status st = choose_target(&j, err, cap);
+	dj_status st = choose_target(&j.opt, &j.machine, &j.target, err, cap);
 
 	if (st == DJ_OK)
 		st = look_through(&j, err, cap);

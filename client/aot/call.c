@@ -4,8 +4,6 @@
 #include <stdlib.h>
 
 /* Calls, and what the engine's helpers do. */
-#define TAIL_CC 18u
-
 LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
 	LLVMValueRef *args, unsigned n)
 {
@@ -28,11 +26,6 @@ LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
 
 /* ---- calls ---- */
 
-/* The callee: what to call, and its context and memory. */
-struct callee {
-	LLVMValueRef code, ctx, base;
-};
-
 static struct callee callee_of(struct fn *f, LLVMValueRef func)
 {
 	struct unit *u = f->u;
@@ -48,14 +41,18 @@ static struct callee callee_of(struct fn *f, LLVMValueRef func)
 static struct callee direct(struct fn *f, uint32_t index)
 {
 	struct unit *u = f->u;
-	LLVMValueRef funcs;
+	bool is_own = index >= u->m->imported_funcs;
+	LLVMValueRef func;
 
-	if (index >= u->m->imported_funcs)
+	if (is_own && !u->job->far_calls)
 		return (struct callee){ func_ref(u, index), f->ctx, f->base };
-	funcs = load_field(u, u->ptr, f->ctx, DJ_CTX_FUNCS, TAG_CONTEXT, true);
-	return callee_of(f,
-		load_field(u, u->ptr, funcs, (uint64_t)index * 8, TAG_CONTEXT,
-			true));
+	func = load_field(u, u->ptr, f->ctx, DJ_CTX_FUNCS, TAG_CONTEXT, true);
+	func = load_field(u, u->ptr, func, (uint64_t)index * 8, TAG_CONTEXT,
+		true);
+	if (!is_own)
+		return callee_of(f, func);
+	func = load_field(u, u->ptr, func, DJ_FUNC_CODE, TAG_CONTEXT, true);
+	return (struct callee){ func, f->ctx, f->base };
 }
 
 /* An index of 64 bits: beyond all tables if it is beyond 32. */
@@ -110,7 +107,7 @@ static void push_results(struct fn *f, const struct dj_wasm_functype *t,
 {
 	struct unit *u = f->u;
 
-	if (t->result_count == 1) {
+	if (t->result_count == 1 && area == NULL) {
 		push(f, call, t->results[0]);
 		return;
 	}
@@ -126,8 +123,7 @@ static void push_results(struct fn *f, const struct dj_wasm_functype *t,
 /* The callee takes this frame's place, and its results are ours. */
 static void tail_call(struct fn *f, LLVMValueRef call)
 {
-	LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
-	if (f->type->result_count == 1)
+	if (f->type->result_count == 1 && !by_area(f->u, f->type))
 		LLVMBuildRet(f->u->b, call);
 	else
 		LLVMBuildRetVoid(f->u->b);
@@ -151,31 +147,24 @@ void do_call(struct fn *f)
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, id);
 	struct callee c;
 	LLVMValueRef *args, area = NULL, call;
-	unsigned n = 0;
 
 	at_insn(f, false);
 	c = is_direct    ? direct(f, f->i.a)
 		: is_ref ? by_reference(f)
 			 : indirect(f);
-	args = fn_alloc(f, ((size_t)t->param_count + 3) * sizeof(LLVMValueRef));
-	args[n++] = c.ctx;
-	args[n++] = c.base;
-	if (t->result_count > 1) {
+	args = fn_alloc(f, ((size_t)t->param_count + 1) * sizeof(LLVMValueRef));
+	if (by_area(u, t))
 		area = is_tail ? f->ret : scratch(f, 2 * t->result_count);
-		args[n++] = area;
-	}
 	for (uint32_t i = 0; i < t->param_count; i++)
-		args[n++] = f->stack[f->height - t->param_count + i].v;
+		args[i] = f->stack[f->height - t->param_count + i].v;
 	f->height -= t->param_count;
 	spill_count(f);
 	at_insn(f, true);
-	call = LLVMBuildCall2(u->b, sig_of(u, id), c.code, args, n, "");
-	LLVMSetInstructionCallConv(call, TAIL_CC);
+	call = abi_call(u, id, &c, area, args, is_tail);
 	if (is_tail) {
 		tail_call(f, call);
 		return;
 	}
-	LLVMSetTailCallKind(call, LLVMTailCallKindNoTail);
 	at_insn(f, false);
 	reload_count(f);
 	ask_for_exception(f);

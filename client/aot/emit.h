@@ -7,20 +7,23 @@
 
 #include "client/aot/aot.h"
 #include "client/aot/insn.h"
+#include "client/aot/target.h"
 #include "lib/wasm/trap.h"
 
 /*
  * What the compiler's files share.
  *
  *   aot.c     options, threads, one image out of many objects
+ *   target.c  machines
  *   unit.c    one LLVM module: some of the functions, from IR to an object
  *   func.c    a body: instructions, locals, blocks and branches
+ *   abi.c     how functions are called
  *   call.c    calls, what the engine's helpers do
  *   throw.c   exceptions
  *   gc.c      references, structs and arrays
  *   mem.c     loads and stores, globals, tables
  *   num.c     numbers; simd.c: vectors
- *   link.c    objects to code, constants and sites
+ *   link.c    objects to code, constants and sites; reloc.c
  *   insn.c    instructions, and what must be known before a body
  *
  * SSA is made straight from Wasm's structure: a local is the value that was
@@ -34,8 +37,9 @@ struct job {
 	const struct dj_wasm_module *m;
 	struct dj_aot_options opt; /* with nothing left to choose */
 	LLVMTargetRef target;
-	const char *triple, *cpu, *cpu_features;
-	bool throws; /* a function may return with an exception pending */
+	const struct machine *machine;
+	bool throws;    /* a function may return with an exception pending */
+	bool far_calls; /* ppc64le: functions are called through pointers */
 };
 
 enum tag {
@@ -171,9 +175,9 @@ struct part {
 dj_status unit_compile(const struct job *job, const struct part *part,
 	struct object *ret, char *why, size_t cap);
 LLVMTypeRef type_of(const struct unit *u, uint32_t wasm);
-LLVMTypeRef sig_of(struct unit *u, uint32_t id);
 LLVMValueRef func_ref(struct unit *u, uint32_t index);
 void add_attributes(struct unit *u, LLVMValueRef f);
+void add_enum(struct unit *u, LLVMValueRef f, const char *name);
 LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v);
 void set_tag(struct unit *u, LLVMValueRef access, enum tag tag);
 LLVMValueRef intrinsic(struct unit *u, const char *name, LLVMTypeRef *over,
@@ -190,6 +194,21 @@ LLVMValueRef opaque(struct unit *u, LLVMValueRef v);
 LLVMValueRef visible_const(struct unit *u, LLVMTypeRef t, uint64_t v);
 void compile_enter(struct unit *u, uint32_t type);
 void compile_leave(struct unit *u, uint32_t type);
+
+/* ---- abi.c ---- */
+LLVMTypeRef sig_of(struct unit *u, uint32_t id);
+/* Do results go through an array of 16-byte places, and not a register? */
+bool by_area(const struct unit *u, const struct dj_wasm_functype *t);
+/* What to call, and its context and memory. */
+struct callee {
+	LLVMValueRef code, ctx, base;
+};
+/* Calls a function of type id; area is NULL unless its results go there. */
+LLVMValueRef abi_call(struct unit *u, uint32_t id, const struct callee *c,
+	LLVMValueRef area, LLVMValueRef *values, bool is_tail);
+/* What f, of type id, was given; *ret_area NULL as above. At its entry. */
+void abi_params(struct unit *u, LLVMValueRef f, uint32_t id,
+	LLVMValueRef *ret_values, LLVMValueRef *ret_area);
 
 /* ---- func.c ---- */
 void compile_function(struct unit *u, uint32_t index);
@@ -260,6 +279,9 @@ LLVMValueRef float_min_max(struct fn *f, LLVMValueRef a, LLVMValueRef b,
 	bool is_max);
 LLVMValueRef float_op(struct fn *f, LLVMOpcode op, LLVMValueRef a,
 	LLVMValueRef b);
+/* By llvm.ceil, floor, trunc or roundeven. */
+LLVMValueRef float_round(struct fn *f, const char *name, LLVMValueRef v);
+LLVMValueRef float_promote(struct fn *f, LLVMValueRef v, LLVMTypeRef t);
 
 /* ---- link.c ---- */
 /*

@@ -488,12 +488,12 @@ void leave_function(struct fn *f)
 
 	spill_count(f);
 	at_insn(f, false);
-	if (n == 1) {
+	if (n == 1 && f->ret == NULL) {
 		LLVMBuildRet(u->b, f->stack[f->height - 1].v);
 		go_dead(f);
 		return;
 	}
-	for (uint32_t i = 0; n > 1 && i < n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		LLVMValueRef s =
 			LLVMBuildStore(u->b, f->stack[f->height - n + i].v,
 				at_offset(u, f->ret, (uint64_t)i * 16));
@@ -782,7 +782,6 @@ static void read_locals(struct fn *f)
 {
 	uint32_t groups = dj_wasm_rd_u32(&f->r), total = f->type->param_count;
 	struct dj_wasm_rd again = f->r;
-	unsigned first = f->type->result_count > 1 ? 3 : 2;
 
 	for (uint32_t i = 0; i < groups; i++) {
 		total += dj_wasm_rd_u32(&again);
@@ -790,8 +789,10 @@ static void read_locals(struct fn *f)
 	}
 	f->locals = fn_alloc(f, (total + 1) * sizeof(LLVMValueRef));
 	f->local_types = fn_alloc(f, (total + 1) * sizeof(*f->local_types));
+	abi_params(f->u, f->f, f->u->m->funcs[f->index].type, f->locals,
+		&f->ret);
 	for (uint32_t i = 0; i < f->type->param_count; i++)
-		add_local(f, f->type->params[i], LLVMGetParam(f->f, first + i));
+		add_local(f, f->type->params[i], f->locals[i]);
 	for (uint32_t i = 0; i < groups; i++) {
 		uint32_t n = dj_wasm_rd_u32(&f->r);
 		uint32_t type = dj_wasm_rd_valtype(&f->r, f->u->m);
@@ -846,8 +847,6 @@ static void begin_function(struct fn *f)
 	LLVMSetSubprogram(f->f, f->scope);
 	f->ctx = LLVMGetParam(f->f, 0);
 	f->base = LLVMGetParam(f->f, 1);
-	if (f->type->result_count > 1)
-		f->ret = LLVMGetParam(f->f, 2);
 	f->entry = new_block(f, "");
 	first = new_block(f, "");
 	go_on_at(f, f->entry);

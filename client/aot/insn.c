@@ -219,7 +219,7 @@ struct open {
 struct scan {
 	struct plan *p;
 	struct open *opens;
-	uint32_t depth, cap;
+	uint32_t depth, cap, imported;
 	uint32_t *mark; /* per local: depth + 1 of an open block; 0: none */
 };
 
@@ -358,12 +358,18 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 		s->p->throws = true;
 		s->p->has_call = true;
 		return true;
+	case DJ_OP_RETURN_CALL_INDIRECT:
+	case DJ_OP_RETURN_CALL_REF:
+		s->p->jumps_out = true;
+		s->p->has_call = true;
+		return true;
+	case DJ_OP_RETURN_CALL:
+		s->p->jumps_out = s->p->jumps_out || i->a < s->imported;
+		s->p->has_call = true;
+		return true;
 	case DJ_OP_CALL:
 	case DJ_OP_CALL_INDIRECT:
-	case DJ_OP_RETURN_CALL:
-	case DJ_OP_RETURN_CALL_INDIRECT:
 	case DJ_OP_CALL_REF:
-	case DJ_OP_RETURN_CALL_REF:
 		s->p->has_call = true;
 		return true;
 	default:
@@ -376,7 +382,7 @@ dj_status plan_make(const struct dj_wasm_module *m, uint32_t func,
 {
 	const struct dj_wasm_func *f = &m->funcs[func];
 	struct dj_wasm_rd r = dj_wasm_rd_of(m->bytes, f->body, f->len);
-	struct scan s = { .p = ret };
+	struct scan s = { .p = ret, .imported = m->imported_funcs };
 	dj_status st = DJ_E_NOMEM;
 	struct insn i;
 

@@ -37,6 +37,7 @@ struct plan {
 	uint32_t *locals;
 	size_t local_count, local_cap;
 	bool has_loop, has_call, throws;
+	bool jumps_out; /* has a tail call to what may be another module's */
 };
 
 /* DJ_E_NOMEM; DJ_E_UNSUPPORTED: *ret_at and *ret_op are what is not known. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/aot/emit.h"
+#include "client/aot/link.h"
 
-#include <elf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,55 +12,7 @@
  * objects are LLVM's and not a stranger's; what is out of shape is an error
  * all the same.
  */
-#define NOWHERE UINT32_MAX
-
-struct section {
-	Elf64_Shdr h;
-	const char *name;
-	const uint8_t *bytes;
-	uint32_t at; /* in the body; NOWHERE: not part of it */
-};
-
-struct elf {
-	const uint8_t *p;
-	size_t len;
-	struct section *sections;
-	uint32_t section_count;
-	const uint8_t *syms;
-	uint32_t sym_count;
-	const char *names;
-	size_t names_len;
-	uint32_t text; /* the section that has the functions */
-};
-
-struct row {
-	uint32_t at, offset;
-};
-
-/* Code that a later object has taken the place of. */
-struct gone {
-	uint32_t from, to;
-};
-
-struct linker {
-	const struct job *job;
-	struct elf *elves;
-	size_t count;
-	uint8_t *body;
-	uint32_t code_len, rodata_len;
-	uint32_t *funcs, *entries; /* NOWHERE: not seen yet */
-	uint32_t own;
-	struct row *rows;
-	size_t row_count, row_cap;
-	struct gone *gones;
-	size_t gone_count;
-	bool failed;
-	char *why;
-	size_t cap;
-};
-
-__attribute__((format(printf, 2, 3))) static void fail(struct linker *l,
-	const char *fmt, ...)
+void link_fail(struct linker *l, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -85,7 +36,7 @@ static void read_sections(struct linker *l, struct elf *e)
 	Elf64_Ehdr h;
 
 	if (e->len < sizeof(h)) {
-		fail(l, "an object is cut off");
+		link_fail(l, "an object is cut off");
 		return;
 	}
 	memcpy(&h, e->p, sizeof(h));
@@ -93,7 +44,7 @@ static void read_sections(struct linker *l, struct elf *e)
 		!inside(e, h.e_shoff,
 			(uint64_t)h.e_shnum * sizeof(Elf64_Shdr)) ||
 		h.e_shstrndx >= h.e_shnum) {
-		fail(l, "an object is not ELF");
+		link_fail(l, "an object is not ELF");
 		return;
 	}
 	e->sections = calloc(h.e_shnum, sizeof(*e->sections));
@@ -108,7 +59,7 @@ static void read_sections(struct linker *l, struct elf *e)
 		s->at = NOWHERE;
 		if (s->h.sh_type != SHT_NOBITS &&
 			!inside(e, s->h.sh_offset, s->h.sh_size))
-			fail(l, "an object's section is cut off");
+			link_fail(l, "an object's section is cut off");
 		else
 			s->bytes = e->p + s->h.sh_offset;
 	}
@@ -116,7 +67,7 @@ static void read_sections(struct linker *l, struct elf *e)
 		const struct section *names = &e->sections[h.e_shstrndx];
 
 		if (e->sections[i].h.sh_name >= names->h.sh_size)
-			fail(l, "an object's section has no name");
+			link_fail(l, "an object's section has no name");
 		else
 			e->sections[i].name = (const char *)names->bytes +
 				e->sections[i].h.sh_name;
@@ -131,7 +82,7 @@ static void read_symbols(struct linker *l, struct elf *e)
 		if (h->sh_type != SHT_SYMTAB)
 			continue;
 		if (h->sh_link >= e->section_count) {
-			fail(l, "an object's symbols have no names");
+			link_fail(l, "an object's symbols have no names");
 			return;
 		}
 		e->syms = e->sections[i].bytes;
@@ -141,7 +92,7 @@ static void read_symbols(struct linker *l, struct elf *e)
 	}
 }
 
-static Elf64_Sym symbol(const struct elf *e, uint32_t i, const char **ret_name)
+Elf64_Sym link_symbol(const struct elf *e, uint32_t i, const char **ret_name)
 {
 	Elf64_Sym s = { 0 };
 
@@ -172,7 +123,7 @@ static uint64_t place(struct linker *l, struct section *s, uint64_t at)
 	at = (at + align - 1) & ~(align - 1);
 	if (s->h.sh_size > DJ_NATIVE_MAX_CODE ||
 		at + s->h.sh_size > DJ_NATIVE_MAX_CODE) {
-		fail(l, "too much native code");
+		link_fail(l, "too much native code");
 		return 0;
 	}
 	s->at = (uint32_t)at;
@@ -204,22 +155,22 @@ static void lay_out(struct linker *l)
 				continue;
 			if (is_rodata(&s->h))
 				at = place(l, s, at);
-			else if ((s->h.sh_flags & SHF_ALLOC) != 0)
-				fail(l, "the code has a section %s", s->name);
+			else if ((s->h.sh_flags & SHF_ALLOC) != 0 &&
+				strcmp(s->name, ".toc") != 0)
+				link_fail(l, "the code has a section %s",
+					s->name);
 		}
 	l->rodata_len = (uint32_t)(at - start);
 }
 
 static void copy_sections(struct linker *l)
 {
-	uint8_t fill = l->job->opt.isa == DJ_ISA_X86_64 ? 0xcc : 0;
-
 	l->body = malloc((size_t)l->code_len + l->rodata_len + 1);
 	if (l->body == NULL) {
-		fail(l, "out of memory");
+		link_fail(l, "out of memory");
 		return;
 	}
-	memset(l->body, fill, l->code_len);
+	memset(l->body, l->job->machine->fill, l->code_len);
 	memset(l->body + l->code_len, 0, l->rodata_len);
 	for (size_t i = 0; i < l->count; i++)
 		for (uint32_t k = 0; k < l->elves[i].section_count; k++) {
@@ -261,12 +212,18 @@ static void bury(struct linker *l, uint32_t from, uint32_t to)
 	l->gones[l->gone_count++] = (struct gone){ from, to };
 }
 
+/* ppc64le: how far behind the entry the one for calls of the same TOC is. */
+static uint8_t local_of(uint8_t other)
+{
+	return (uint8_t)(((1u << (other >> 5)) >> 2) << 2);
+}
+
 /* Sizes of what was defined before are in `sizes`, by the same place. */
 static void define_symbols(struct linker *l, struct elf *e, uint32_t *sizes)
 {
 	for (uint32_t i = 0; i < e->sym_count && !l->failed; i++) {
 		const char *name;
-		Elf64_Sym s = symbol(e, i, &name);
+		Elf64_Sym s = link_symbol(e, i, &name);
 		uint32_t *slot = slot_of(l, name);
 
 		if (slot == NULL || s.st_shndx == SHN_UNDEF ||
@@ -279,6 +236,9 @@ static void define_symbols(struct linker *l, struct elf *e, uint32_t *sizes)
 			if (*slot != NOWHERE)
 				bury(l, *slot, *slot + *size);
 			*size = (uint32_t)s.st_size;
+			if (l->job->opt.isa == DJ_ISA_PPC64LE)
+				l->local[slot - l->funcs] =
+					local_of(s.st_other);
 		}
 		*slot = e->sections[s.st_shndx].at + (uint32_t)s.st_value;
 	}
@@ -288,63 +248,77 @@ static void all_defined(struct linker *l)
 {
 	for (uint32_t i = 0; i < l->own; i++)
 		if (l->funcs[i] == NOWHERE)
-			fail(l, "function %u has no code",
+			link_fail(l, "function %u has no code",
 				l->job->m->imported_funcs + i);
 	for (uint32_t i = 0; i < 2 * l->job->m->types.count; i++)
 		if (l->entries[i] == NOWHERE &&
 			l->job->m->types.all[i / 2].form == DJ_WASM_FORM_FUNC)
-			fail(l, "type %u has no entry", i / 2);
+			link_fail(l, "type %u has no entry", i / 2);
 }
 
 /* ---- relocations ---- */
 
-static bool target(struct linker *l, const struct elf *e, uint32_t sym,
-	uint32_t *ret)
+/*
+ * An entry of ppc64le's .toc is the address of something in the image, known
+ * relative to the TOC pointer too: reloc.c goes there directly.
+ */
+static bool toc_entry(struct linker *l, const struct elf *e, uint32_t section,
+	uint64_t at, uint32_t *ret)
 {
-	const char *name;
-	Elf64_Sym s = symbol(e, sym, &name);
-	uint32_t *slot = slot_of(l, name);
+	for (uint32_t i = 0; i < e->section_count; i++) {
+		const struct section *s = &e->sections[i];
+		Elf64_Rela r;
 
-	if (slot != NULL && *slot != NOWHERE) {
-		*ret = *slot;
-		return true;
+		if (s->h.sh_type != SHT_RELA || s->h.sh_info != section)
+			continue;
+		for (uint64_t k = 0; k + sizeof(r) <= s->h.sh_size;
+			k += sizeof(r)) {
+			memcpy(&r, s->bytes + k, sizeof(r));
+			if (r.r_offset == at)
+				return link_target(l, e,
+					(uint32_t)ELF64_R_SYM(r.r_info),
+					r.r_addend, ret);
+		}
 	}
-	if (s.st_shndx != SHN_UNDEF && s.st_shndx < e->section_count &&
-		e->sections[s.st_shndx].at != NOWHERE) {
-		*ret = e->sections[s.st_shndx].at + (uint32_t)s.st_value;
-		return true;
-	}
-	fail(l, "the code needs the symbol %.60s", name);
+	link_fail(l, "the code has a TOC entry without an address");
 	return false;
 }
 
-static void put32(uint8_t *p, int64_t v)
+bool link_target(struct linker *l, const struct elf *e, uint32_t sym,
+	int64_t addend, uint32_t *ret)
 {
-	uint32_t w = (uint32_t)v;
+	const char *name;
+	Elf64_Sym s = link_symbol(e, sym, &name);
+	uint32_t *slot = slot_of(l, name);
 
-	memcpy(p, &w, 4);
+	if (slot != NULL && *slot != NOWHERE) {
+		*ret = *slot + (uint32_t)addend;
+		return true;
+	}
+	if (s.st_shndx != SHN_UNDEF && s.st_shndx < e->section_count) {
+		const struct section *in = &e->sections[s.st_shndx];
+
+		if (in->at != NOWHERE) {
+			*ret = in->at + (uint32_t)s.st_value + (uint32_t)addend;
+			return true;
+		}
+		if (strcmp(in->name, ".toc") == 0)
+			return toc_entry(l, e, s.st_shndx,
+				s.st_value + (uint64_t)addend, ret);
+	}
+	link_fail(l, "the code needs the symbol %.60s", name);
+	return false;
 }
 
-static void relocate(struct linker *l, const struct elf *e,
-	const struct section *s, const Elf64_Rela *r)
+uint32_t link_local_entry(struct linker *l, const struct elf *e, uint32_t sym)
 {
-	uint32_t to;
-	int64_t v;
+	const char *name;
+	Elf64_Sym s = link_symbol(e, sym, &name);
+	const uint32_t *slot = slot_of(l, name);
 
-	if (r->r_offset + 4 > s->h.sh_size) {
-		fail(l, "a relocation is outside its section");
-		return;
-	}
-	if (!target(l, e, (uint32_t)ELF64_R_SYM(r->r_info), &to))
-		return;
-	v = (int64_t)to + r->r_addend - (int64_t)(s->at + r->r_offset);
-	if (l->job->opt.isa == DJ_ISA_X86_64 &&
-		(ELF64_R_TYPE(r->r_info) == R_X86_64_PC32 ||
-			ELF64_R_TYPE(r->r_info) == R_X86_64_PLT32))
-		put32(l->body + s->at + r->r_offset, v);
-	else
-		fail(l, "the code has a relocation of type %u",
-			(unsigned)ELF64_R_TYPE(r->r_info));
+	if (slot != NULL && name[0] == 'f')
+		return l->local[slot - l->funcs];
+	return local_of(s.st_other);
 }
 
 static void relocate_all(struct linker *l, const struct elf *e)
@@ -360,7 +334,7 @@ static void relocate_all(struct linker *l, const struct elf *e)
 		for (uint64_t k = 0; k + sizeof(r) <= s->h.sh_size;
 			k += sizeof(r)) {
 			memcpy(&r, s->bytes + k, sizeof(r));
-			relocate(l, e, &e->sections[s->h.sh_info], &r);
+			relocate(l, e, s, k, &r);
 		}
 	}
 }
@@ -419,15 +393,19 @@ static int64_t sleb(struct lines *d)
 }
 
 /* The value that a relocation gives what stands at d->p: a section's offset. */
-static uint64_t relocated(const struct lines *d)
+static uint64_t relocated(const struct elf *e, const struct lines *d)
 {
+	const char *name;
 	uint64_t at = (uint64_t)(d->p - d->start);
 	Elf64_Rela r;
 
 	for (uint64_t k = 0; k + sizeof(r) <= d->relas_len; k += sizeof(r)) {
 		memcpy(&r, d->relas + k, sizeof(r));
 		if (r.r_offset == at)
-			return (uint64_t)r.r_addend;
+			return (uint64_t)r.r_addend +
+				link_symbol(e, (uint32_t)ELF64_R_SYM(r.r_info),
+					&name)
+					.st_value;
 	}
 	return 0;
 }
@@ -459,9 +437,10 @@ struct line_head {
 	uint8_t lengths[256];
 };
 
-static void run_lines(struct linker *l, struct lines *d,
-	const struct line_head *h, uint32_t text)
+static void run_lines(struct linker *l, const struct elf *e, struct lines *d,
+	const struct line_head *h)
 {
+	uint32_t text = e->sections[e->text].at;
 	uint64_t at = 0, len;
 	int64_t line = 1;
 
@@ -490,7 +469,7 @@ static void run_lines(struct linker *l, struct lines *d,
 				at = 0;
 				line = 1;
 			} else if (op == 2) {
-				at = relocated(d);
+				at = relocated(e, d);
 			}
 			d->p = next;
 			break;
@@ -540,7 +519,7 @@ static void read_lines(struct linker *l, const struct elf *e)
 		return;
 	(void)get(&d, 4);
 	if (get(&d, 2) != 4) {
-		fail(l, "line numbers of another version");
+		link_fail(l, "line numbers of another version");
 		return;
 	}
 	len = get(&d, 4);
@@ -553,13 +532,13 @@ static void read_lines(struct linker *l, const struct elf *e)
 	for (unsigned i = 1; i < h.opcode_base; i++)
 		h.lengths[i] = (uint8_t)get(&d, 1);
 	if (d.failed || h.range == 0 || len > (uint64_t)(d.end - d.start)) {
-		fail(l, "line numbers are malformed");
+		link_fail(l, "line numbers are malformed");
 		return;
 	}
 	d.p = program;
-	run_lines(l, &d, &h, e->sections[e->text].at);
+	run_lines(l, e, &d, &h);
 	if (d.failed)
-		fail(l, "line numbers are cut off");
+		link_fail(l, "line numbers are cut off");
 }
 
 static int by_address(const void *a, const void *b)
@@ -698,8 +677,10 @@ static void link_all(struct linker *l, const struct object *objects)
 	uint32_t types = l->job->m->types.count;
 
 	l->funcs = malloc(((size_t)l->own + 1) * 4);
+	l->local = calloc((size_t)l->own + 1, 1);
 	l->entries = malloc(((size_t)types + 1) * 8);
-	if (sizes == NULL || l->funcs == NULL || l->entries == NULL)
+	if (sizes == NULL || l->funcs == NULL || l->local == NULL ||
+		l->entries == NULL)
 		abort();
 	memset(l->funcs, 0xff, ((size_t)l->own + 1) * 4);
 	memset(l->entries, 0xff, ((size_t)types + 1) * 8);
@@ -723,8 +704,7 @@ static void link_all(struct linker *l, const struct object *objects)
 	for (size_t i = 0; i < l->count && !l->failed; i++)
 		read_lines(l, &l->elves[i]);
 	for (size_t i = 0; i < l->gone_count && !l->failed; i++)
-		memset(l->body + l->gones[i].from,
-			l->job->opt.isa == DJ_ISA_X86_64 ? 0xcc : 0,
+		memset(l->body + l->gones[i].from, l->job->machine->fill,
 			l->gones[i].to - l->gones[i].from);
 	free(sizes);
 }
@@ -755,6 +735,7 @@ dj_status link_objects(const struct job *job, const struct object *objects,
 	free(l.elves);
 	free(l.body);
 	free(l.funcs);
+	free(l.local);
 	free(l.entries);
 	free(l.rows);
 	free(l.gones);

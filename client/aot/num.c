@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/emit.h"
 
+#include <string.h>
+
 /*
  * Numbers, where LLVM's rules are not Wasm's. LLVM takes x * 1.0 and the like
  * for x, which leaves a signalling NaN as it is: constants that can be such
@@ -101,9 +103,17 @@ static void compare_float(struct fn *f, unsigned i)
 {
 	static const LLVMRealPredicate preds[] = { LLVMRealOEQ, LLVMRealUNE,
 		LLVMRealOLT, LLVMRealOGT, LLVMRealOLE, LLVMRealOGE };
-	LLVMValueRef b = pop(f), a = pop(f);
+	LLVMValueRef b = pop(f), a = pop(f), v;
 
-	push_bool(f, LLVMBuildFCmp(f->u->b, preds[i], a, b, ""));
+	/*
+	 * POWER9's instruction for a > b ? a : b, which LLVM takes for it, gives
+	 * a of two zeros. Not so the one for less.
+	 */
+	if (preds[i] == LLVMRealOGT)
+		v = LLVMBuildFCmp(f->u->b, LLVMRealOLT, b, a, "");
+	else
+		v = LLVMBuildFCmp(f->u->b, preds[i], a, b, "");
+	push_bool(f, v);
 }
 
 static void count_bits(struct fn *f, unsigned i, uint32_t type)
@@ -207,6 +217,32 @@ static void binary(struct fn *f, unsigned i, uint32_t type)
 	push(f, v, type);
 }
 
+LLVMValueRef float_round(struct fn *f, const char *name, LLVMValueRef v)
+{
+	const struct machine *m = f->u->job->machine;
+	LLVMBuilderRef b = f->u->b;
+	LLVMValueRef r;
+
+	if (m->nearest_is_rint && strcmp(name, "llvm.roundeven") == 0)
+		name = "llvm.rint";
+	r = one_arg(f, name, v);
+	if (!m->rounds_keep_nan)
+		return r;
+	return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealUNO, v, v, ""),
+		LLVMBuildFAdd(b, v, v, ""), r, "");
+}
+
+LLVMValueRef float_promote(struct fn *f, LLVMValueRef v, LLVMTypeRef t)
+{
+	LLVMBuilderRef b = f->u->b;
+	LLVMValueRef r = LLVMBuildFPExt(b, v, t, "");
+
+	if (!f->u->job->machine->promotes_keep_nan)
+		return r;
+	return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealUNO, r, r, ""),
+		LLVMBuildFAdd(b, r, r, ""), r, "");
+}
+
 /* abs, neg, ceil, floor, trunc, nearest, sqrt */
 static void unary_float(struct fn *f, unsigned i, uint32_t type)
 {
@@ -216,8 +252,10 @@ static void unary_float(struct fn *f, unsigned i, uint32_t type)
 
 	if (i == 1)
 		v = LLVMBuildFNeg(f->u->b, v, "");
-	else
+	else if (i == 0 || i == 6)
 		v = one_arg(f, names[i], v);
+	else
+		v = float_round(f, names[i], v);
 	push(f, v, type);
 }
 
@@ -284,6 +322,29 @@ static void saturate(struct fn *f, uint8_t from, uint8_t to, bool is_signed)
 	push(f, v, to);
 }
 
+/*
+ * i64 to f32 in two steps, as qemu's POWER9 has it (keep/engine/num.h): what
+ * the first one, to f64, has no room for is kept as one odd bit.
+ */
+static LLVMValueRef odd_bit(struct fn *f, LLVMValueRef v, bool is_signed)
+{
+	struct unit *u = f->u;
+	LLVMValueRef low = int_const(u, u->i64, 0x7ff), top = v, odd;
+
+	if (is_signed)
+		top = LLVMBuildAdd(u->b, v,
+			int_const(u, u->i64, UINT64_C(1) << 53), "");
+	top = LLVMBuildLShr(u->b, top, int_const(u, u->i64, 53 + is_signed),
+		"");
+	odd = LLVMBuildAdd(u->b, LLVMBuildAnd(u->b, v, low, ""), low, "");
+	odd = LLVMBuildAnd(u->b, LLVMBuildOr(u->b, v, odd, ""),
+		LLVMBuildNot(u->b, low, ""), "");
+	return LLVMBuildSelect(u->b,
+		LLVMBuildICmp(u->b, LLVMIntEQ, top, int_const(u, u->i64, 0),
+			""),
+		v, odd, "");
+}
+
 /* A promotion is exact, and LLVM would drop it with what undoes it. */
 static LLVMValueRef demote(struct fn *f, LLVMValueRef v)
 {
@@ -308,6 +369,8 @@ static void convert(struct fn *f, uint32_t op)
 		return;
 	}
 	v = pop(f);
+	if ((op == 0xb4 || op == 0xb5) && u->job->machine->rounds_twice)
+		v = odd_bit(f, v, is_signed);
 	switch (op) {
 	case 0xa7:
 		v = LLVMBuildTrunc(u->b, v, t, "");
@@ -334,7 +397,7 @@ static void convert(struct fn *f, uint32_t op)
 		v = demote(f, v);
 		break;
 	case 0xbb:
-		v = LLVMBuildFPExt(u->b, v, t, "");
+		v = float_promote(f, v, t);
 		break;
 	default: /* reinterpret */
 		v = LLVMBuildBitCast(u->b, v, t, "");

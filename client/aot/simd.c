@@ -605,7 +605,7 @@ static void do_int(struct fn *f, uint32_t n)
 
 static void round_lanes(struct fn *f, enum shape s, const char *name)
 {
-	push_vec(f, call1(f, name, pop_as(f, s)));
+	push_vec(f, float_round(f, name, pop_as(f, s)));
 }
 
 static LLVMValueRef hide(struct fn *f, LLVMValueRef v)
@@ -699,7 +699,7 @@ static void do_float(struct fn *f, uint32_t n)
 		break;
 	case 0x5f:
 		v = low_half(f, pop_as(f, F32));
-		push_vec(f, LLVMBuildFPExt(u->b, v, vec(u, F64), ""));
+		push_vec(f, float_promote(f, v, vec(u, F64)));
 		break;
 	case 0xe0 ... 0xe3:
 		unary_float(f, F32, n - 0xe0);

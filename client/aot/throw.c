@@ -21,7 +21,7 @@ static void throw_on(struct fn *f, uint32_t depth)
 		return;
 	}
 	spill_count(f);
-	if (f->type->result_count == 1)
+	if (f->type->result_count == 1 && !by_area(f->u, f->type))
 		LLVMBuildRet(f->u->b,
 			LLVMConstNull(type_of(f->u, f->type->results[0])));
 	else

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAIL_CC 18u /* llvm::CallingConv::Tail */
-
 void unit_fail(struct unit *u, const char *fmt, ...)
 {
 	va_list ap;
@@ -39,30 +37,6 @@ LLVMTypeRef type_of(const struct unit *u, uint32_t wasm)
 	}
 }
 
-LLVMTypeRef sig_of(struct unit *u, uint32_t id)
-{
-	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, id);
-	LLVMTypeRef *sig = &u->sigs[id], *params, ret = u->void_;
-	unsigned n = 0;
-
-	if (*sig != NULL)
-		return *sig;
-	params = calloc((size_t)t->param_count + 3, sizeof(LLVMTypeRef));
-	if (params == NULL)
-		abort();
-	params[n++] = u->ptr;
-	params[n++] = u->ptr;
-	if (t->result_count > 1)
-		params[n++] = u->ptr;
-	for (uint32_t i = 0; i < t->param_count; i++)
-		params[n++] = type_of(u, t->params[i]);
-	if (t->result_count == 1)
-		ret = type_of(u, t->results[0]);
-	*sig = LLVMFunctionType(ret, params, n, false);
-	free(params);
-	return *sig;
-}
-
 static void add_string(struct unit *u, LLVMValueRef f, const char *key,
 	const char *value)
 {
@@ -71,7 +45,7 @@ static void add_string(struct unit *u, LLVMValueRef f, const char *key,
 			value, (unsigned)strlen(value)));
 }
 
-static void add_enum(struct unit *u, LLVMValueRef f, const char *name)
+void add_enum(struct unit *u, LLVMValueRef f, const char *name)
 {
 	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
 
@@ -82,8 +56,9 @@ static void add_enum(struct unit *u, LLVMValueRef f, const char *name)
 /* Frame pointers: backtraces follow them. No calls to a C library. */
 void add_attributes(struct unit *u, LLVMValueRef f)
 {
-	static const char *const tunes[] = { "generic", "znver2", "atom",
-		"sandybridge", "slm", "haswell" };
+	const struct machine *m = u->job->machine;
+	const size_t tunes = sizeof(m->tunes) / sizeof(*m->tunes);
+	char frame[16];
 
 	LLVMSetVisibility(f, LLVMHiddenVisibility);
 	add_enum(u, f, "nounwind");
@@ -92,12 +67,15 @@ void add_attributes(struct unit *u, LLVMValueRef f)
 	add_string(u, f, "no-builtins", "true");
 	add_string(u, f, "probe-stack", "inline-asm");
 	add_string(u, f, "no-jump-tables", "false");
-	add_string(u, f, "target-cpu", u->job->cpu);
-	if (u->job->cpu_features[0] != '\0')
-		add_string(u, f, "target-features", u->job->cpu_features);
-	if (u->job->opt.isa == DJ_ISA_X86_64 && u->variant != 0)
-		add_string(u, f, "tune-cpu",
-			tunes[u->variant % (sizeof(tunes) / sizeof(*tunes))]);
+	add_string(u, f, "target-cpu", m->cpu);
+	if (m->features[0] != '\0')
+		add_string(u, f, "target-features", m->features);
+	if (m->max_frame != 0) {
+		snprintf(frame, sizeof(frame), "%u", m->max_frame);
+		add_string(u, f, "warn-stack-size", frame);
+	}
+	if (u->variant != 0)
+		add_string(u, f, "tune-cpu", m->tunes[u->variant % tunes]);
 }
 
 LLVMValueRef func_ref(struct unit *u, uint32_t index)
@@ -110,7 +88,7 @@ LLVMValueRef func_ref(struct unit *u, uint32_t index)
 	if (f != NULL)
 		return f;
 	f = LLVMAddFunction(u->mod, name, sig_of(u, u->m->funcs[index].type));
-	LLVMSetFunctionCallConv(f, TAIL_CC);
+	LLVMSetFunctionCallConv(f, u->job->machine->cc);
 	add_attributes(u, f);
 	return f;
 }
@@ -172,25 +150,42 @@ LLVMValueRef store_field(struct unit *u, LLVMValueRef v, LLVMValueRef p,
 	return s;
 }
 
-LLVMValueRef opaque(struct unit *u, LLVMValueRef v)
+/* v of a type that has a register. */
+static LLVMValueRef opaque_reg(struct unit *u, LLVMValueRef v)
 {
 	LLVMTypeRef t = LLVMTypeOf(v), sig = LLVMFunctionType(t, &t, 1, false);
-	bool is_int = LLVMGetTypeKind(t) == LLVMIntegerTypeKind;
-	const char *how = is_int                   ? "=r,0"
-		: u->job->opt.isa == DJ_ISA_X86_64 ? "=x,0"
-		: LLVMGetTypeKind(t) == LLVMVectorTypeKind &&
-			u->job->opt.isa == DJ_ISA_PPC64LE
-		? "=v,0"
-		: "=f,0";
+	LLVMTypeKind k = LLVMGetTypeKind(t);
+	const char *how = k == LLVMIntegerTypeKind ? "=r,0"
+		: k == LLVMVectorTypeKind          ? u->job->machine->vector_reg
+						   : u->job->machine->float_reg;
 	LLVMValueRef a = LLVMGetInlineAsm(sig, "", 0, how, strlen(how), false,
 		false, LLVMInlineAsmDialectATT, false);
 
 	return LLVMBuildCall2(u->b, sig, a, &v, 1, "");
 }
 
-/* May the constant's bytes, or what is around them, be forbidden ones? */
-static bool is_risky(uint64_t v)
+LLVMValueRef opaque(struct unit *u, LLVMValueRef v)
 {
+	LLVMTypeRef t = LLVMTypeOf(v);
+	LLVMValueRef at, lane;
+
+	if (LLVMGetTypeKind(t) != LLVMVectorTypeKind ||
+		u->job->machine->vector_reg != NULL)
+		return opaque_reg(u, v);
+	for (unsigned i = 0; i < LLVMGetVectorSize(t); i++) {
+		at = LLVMConstInt(u->i32, i, false);
+		lane = LLVMBuildExtractElement(u->b, v, at, "");
+		v = LLVMBuildInsertElement(u->b, v, opaque_reg(u, lane), at,
+			"");
+	}
+	return v;
+}
+
+/* May the constant's bytes, or what is around them, be forbidden ones? */
+static bool is_risky(const struct unit *u, uint64_t v)
+{
+	if (u->job->opt.isa != DJ_ISA_X86_64)
+		return true; /* part of an instruction, and who knows how */
 	for (; v != 0; v >>= 8) {
 		uint8_t b = (uint8_t)v;
 
@@ -208,7 +203,7 @@ LLVMValueRef visible_const(struct unit *u, LLVMTypeRef t, uint64_t v)
 		false);
 	LLVMValueRef c = LLVMConstInt(t, v, false);
 
-	if (u->variant == 0 || !is_risky(v))
+	if (u->variant == 0 || !is_risky(u, v))
 		return c;
 	c = opaque(u, LLVMConstXor(c, mask));
 	return LLVMBuildXor(u->b, c, mask, "");
@@ -267,6 +262,17 @@ static LLVMValueRef array_of(struct unit *u, uint64_t bytes)
 	return a;
 }
 
+/* Room for a value of each parameter; the caller's to free(). */
+static LLVMValueRef *values_of(const struct dj_wasm_functype *t)
+{
+	LLVMValueRef *v =
+		calloc((size_t)t->param_count + 1, sizeof(LLVMValueRef));
+
+	if (v == NULL)
+		abort();
+	return v;
+}
+
 void compile_enter(struct unit *u, uint32_t type)
 {
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, type);
@@ -274,25 +280,17 @@ void compile_enter(struct unit *u, uint32_t type)
 	LLVMValueRef f = add_entry(u, 'e', type,
 		LLVMFunctionType(u->void_, four, 4, false), 0);
 	LLVMValueRef slots = LLVMGetParam(f, 3), area = NULL, call, v;
-	LLVMValueRef *args =
-		calloc((size_t)t->param_count + 3, sizeof(LLVMValueRef));
+	LLVMValueRef *args = values_of(t);
+	struct callee c = { .ctx = LLVMGetParam(f, 0),
+		.base = LLVMGetParam(f, 1),
+		.code = LLVMGetParam(f, 2) };
 	uint32_t at = 0;
-	unsigned n = 0;
 
-	if (args == NULL)
-		abort();
-	args[n++] = LLVMGetParam(f, 0);
-	args[n++] = LLVMGetParam(f, 1);
-	if (t->result_count > 1) {
+	if (by_area(u, t))
 		area = array_of(u, (uint64_t)t->result_count * 16);
-		args[n++] = area;
-	}
 	for (uint32_t i = 0; i < t->param_count; i++)
-		at += slot_load(u, slots, at, t->params[i], &args[n++]);
-	call = LLVMBuildCall2(u->b, sig_of(u, type), LLVMGetParam(f, 2), args,
-		n, "");
-	LLVMSetInstructionCallConv(call, TAIL_CC);
-	LLVMSetTailCallKind(call, LLVMTailCallKindNoTail);
+		at += slot_load(u, slots, at, t->params[i], &args[i]);
+	call = abi_call(u, type, &c, area, args, false);
 	free(args);
 	at = 0;
 	for (uint32_t i = 0; i < t->result_count; i++) {
@@ -307,24 +305,26 @@ void compile_enter(struct unit *u, uint32_t type)
 void compile_leave(struct unit *u, uint32_t type)
 {
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, type);
-	LLVMValueRef f = add_entry(u, 'l', type, sig_of(u, type), TAIL_CC);
+	LLVMValueRef f =
+		add_entry(u, 'l', type, sig_of(u, type), u->job->machine->cc);
 	LLVMValueRef func = LLVMGetParam(f, 0), slots, v, shared, callee;
-	unsigned first = t->result_count > 1 ? 3 : 2;
+	LLVMValueRef *args = values_of(t), area;
 	uint64_t most = t->param_count > t->result_count ? t->param_count
 							 : t->result_count;
 	LLVMTypeRef two[] = { u->ptr, u->ptr };
 	uint32_t at = 0;
 
 	slots = array_of(u, most * 16);
+	abi_params(u, f, type, args, &area);
 	for (uint32_t i = 0; i < t->param_count; i++)
-		at += slot_store(u, slots, at, t->params[i],
-			LLVMGetParam(f, first + i));
+		at += slot_store(u, slots, at, t->params[i], args[i]);
+	free(args);
 	shared = load_field(u, u->ptr, func, DJ_CTX_SHARED, TAG_CONTEXT, true);
 	callee = load_field(u, u->ptr, shared,
 		DJ_SHARED_HELPERS + 8 * DJ_HELP_CALL, TAG_CONTEXT, true);
 	LLVMBuildCall2(u->b, LLVMFunctionType(u->void_, two, 2, false), callee,
 		(LLVMValueRef[]){ func, slots }, 2, "");
-	if (t->result_count == 1) {
+	if (t->result_count == 1 && area == NULL) {
 		(void)slot_load(u, slots, 0, t->results[0], &v);
 		LLVMBuildRet(u->b, v);
 		return;
@@ -332,8 +332,7 @@ void compile_leave(struct unit *u, uint32_t type)
 	at = 0;
 	for (uint32_t i = 0; i < t->result_count; i++) {
 		at += slot_load(u, slots, at, t->results[i], &v);
-		(void)slot_store(u, LLVMGetParam(f, 2), 2 * i, t->results[i],
-			v);
+		(void)slot_store(u, area, 2 * i, t->results[i], v);
 	}
 	LLVMBuildRetVoid(u->b);
 }
@@ -371,10 +370,7 @@ static void make_tags(struct unit *u)
 	parts[2] = LLVMValueAsMetadata(LLVMConstInt(u->i32, 100000, false));
 	u->cold =
 		LLVMMetadataAsValue(u->c, LLVMMDNodeInContext2(u->c, parts, 3));
-	parts[0] = text_node(u,
-		u->job->opt.isa == DJ_ISA_X86_64            ? "rsp"
-			: u->job->opt.isa == DJ_ISA_RISCV64 ? "sp"
-							    : "r1");
+	parts[0] = text_node(u, u->job->machine->sp);
 	u->sp_name =
 		LLVMMetadataAsValue(u->c, LLVMMDNodeInContext2(u->c, parts, 1));
 }
@@ -401,12 +397,23 @@ static void begin_lines(struct unit *u)
 		13, LLVMValueAsMetadata(LLVMConstInt(u->i32, 4, false)));
 }
 
+/* LLVM says what it warns of and goes on; here each is a refusal. */
+static void on_diagnostic(LLVMDiagnosticInfoRef info, void *ctx)
+{
+	struct unit *u = ctx;
+	char *text = LLVMGetDiagInfoDescription(info);
+
+	if (LLVMGetDiagInfoSeverity(info) <= LLVMDSWarning)
+		unit_fail(u, "LLVM: %.140s", text);
+	LLVMDisposeMessage(text);
+}
+
 static void begin(struct unit *u)
 {
 	u->c = LLVMContextCreate();
 	u->mod = LLVMModuleCreateWithNameInContext("m", u->c);
 	u->b = LLVMCreateBuilderInContext(u->c);
-	LLVMSetTarget(u->mod, u->job->triple);
+	LLVMSetTarget(u->mod, u->job->machine->triple);
 	u->void_ = LLVMVoidTypeInContext(u->c);
 	u->i1 = LLVMInt1TypeInContext(u->c);
 	u->i8 = LLVMInt8TypeInContext(u->c);
@@ -422,6 +429,10 @@ static void begin(struct unit *u)
 	u->kind_prof = kind(u, "prof");
 	make_tags(u);
 	begin_lines(u);
+	if (u->job->machine->abi != NULL)
+		LLVMAddModuleFlag(u->mod, LLVMModuleFlagBehaviorError,
+			"target-abi", 10, text_node(u, u->job->machine->abi));
+	LLVMContextSetDiagnosticHandler(u->c, on_diagnostic, u);
 }
 
 static void fail_with(struct unit *u, const char *doing, LLVMErrorRef e)
@@ -477,11 +488,12 @@ static void emit(struct unit *u, LLVMTargetMachineRef tm, struct object *ret)
 
 static void finish(struct unit *u, struct object *ret)
 {
+	const struct machine *m = u->job->machine;
 	LLVMTargetMachineRef tm = LLVMCreateTargetMachine(u->job->target,
-		u->job->triple, u->job->cpu, u->job->cpu_features,
+		m->triple, m->cpu, m->features,
 		u->job->opt.optimise == 0 ? LLVMCodeGenLevelNone
 					  : LLVMCodeGenLevelDefault,
-		LLVMRelocPIC, LLVMCodeModelSmall);
+		LLVMRelocPIC, m->model);
 	LLVMTargetDataRef layout;
 
 	LLVMDIBuilderFinalize(u->di);

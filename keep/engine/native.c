@@ -67,10 +67,13 @@ AT(dj_native_shared, stack_limit, DJ_SHARED_STACK);
 AT(dj_native_shared, caller, DJ_SHARED_CALLER);
 AT(dj_native_shared, exn_tag, DJ_SHARED_EXN_TAG);
 AT(dj_native_shared, exn_values, DJ_SHARED_EXN_VALUES);
+AT(dj_native_shared, args, DJ_SHARED_ARGS);
+AT(dj_native_shared, target, DJ_SHARED_TARGET);
 AT(dj_native_shared, helpers, DJ_SHARED_HELPERS);
 AT(dj_vm, abi, 0);
 _Static_assert(sizeof(struct dj_native_ctx) == DJ_CTX_OWN_GLOBALS, "ABI");
 _Static_assert(sizeof(struct dj_global) <= DJ_NATIVE_GLOBAL_SIZE, "ABI");
+_Static_assert(DJ_NATIVE_ARGS == 16 * DJ_WASM_MAX_ARITY, "ABI");
 
 static struct dj_vm *running; /* whose native code is on the stack */
 
@@ -87,13 +90,16 @@ static const struct dj_native_code *code_at(const struct dj_vm *vm,
 	return c;
 }
 
-static bool on_stack(const struct dj_vm *vm, uintptr_t fp)
+/* A word of the stack; NULL: it is none. */
+static const uintptr_t *word_at(const struct dj_vm *vm, uintptr_t at)
 {
 	const struct dj_native_vm *n = &vm->native;
 	uintptr_t low = (uintptr_t)n->stack + n->stack_low;
 
-	return fp % 8 == 0 && fp >= low &&
-		fp <= (uintptr_t)n->stack + n->stack_len - 16;
+	if (at % 8 != 0 || at < low ||
+		at > (uintptr_t)n->stack + n->stack_len - 8)
+		return NULL;
+	return (const uintptr_t *)at;
 }
 
 /* Frame pointers lead from frame to frame; what is not ours ends it. */
@@ -103,17 +109,18 @@ static void record(struct dj_vm *vm, uintptr_t pc, uintptr_t fp)
 
 	n->frame_count = 0;
 	while (n->frame_count < DJ_NATIVE_FRAMES && code_at(vm, pc) != NULL) {
-		const uintptr_t *frame;
+		const uintptr_t *up = word_at(vm, fp + DJ_NATIVE_UP), *to;
 
 		n->frames[n->frame_count++] = pc;
-		frame = (const uintptr_t *)fp;
-		if (frame == NULL || !on_stack(vm, fp))
+		if (up == NULL || (*up <= fp && *up != 0))
+			return;
+		to = word_at(vm,
+			(DJ_NATIVE_PC_IN_UP ? *up : fp) + DJ_NATIVE_PC);
+		if (to == NULL)
 			return;
 		/* The call is before where it returns to. */
-		pc = frame[1] - 1;
-		if (frame[0] <= fp && frame[0] != 0)
-			return;
-		fp = frame[0];
+		pc = *to - 1;
+		fp = *up;
 	}
 }
 
@@ -125,9 +132,10 @@ static _Noreturn void leave(struct dj_vm *vm, enum dj_trap trap)
 }
 
 /* For helpers: where they return to, and the frame of who called them. */
-#define HERE(vm)                                                 \
-	record((vm), (uintptr_t)__builtin_return_address(0) - 1, \
-		*(const uintptr_t *)__builtin_frame_address(0))
+#define HERE(vm)                                                             \
+	record((vm), (uintptr_t)__builtin_return_address(0) - 1,             \
+		*(const uintptr_t *)((uintptr_t)__builtin_frame_address(0) + \
+			DJ_NATIVE_UP))
 #define RAISE(vm, trap)            \
 	do {                       \
 		HERE(vm);          \
@@ -571,6 +579,12 @@ dj_status dj_native_vm_init(struct dj_store *s)
 	n->stack_low = len - STEP;
 	if (s->config.mem.commit(n->stack + n->stack_low, STEP) != DJ_OK)
 		return DJ_E_NOMEM;
+	if (DJ_NATIVE_HAVE_ARGS) {
+		s->vm.abi.args =
+			dj_arena_array(s->arena, 1, DJ_NATIVE_ARGS, 16);
+		if (s->vm.abi.args == NULL)
+			return DJ_E_NOMEM;
+	}
 	s->vm.abi.stack_limit = (uintptr_t)n->stack + n->stack_low + MARGIN;
 	set_helpers(&s->vm.abi);
 	n->ref.words = &n->exn_ref;

@@ -153,6 +153,8 @@ struct dj_native_shared {
 	struct dj_native_ctx *caller;
 	const struct dj_tag *exn_tag; /* an exception on its way */
 	const union dj_slot *exn_values;
+	void *args;         /* see lib/wasm/native.h; NULL: not used here */
+	const void *target; /* native code's own */
 	void (*helpers[DJ_HELP_COUNT])(void);
 };
 

@@ -39,7 +39,7 @@
  * what is left to trust is that the code does what the compiler meant.
  */
 #define DJ_NATIVE_VERSION  1
-#define DJ_NATIVE_ABI      2
+#define DJ_NATIVE_ABI      3
 #define DJ_NATIVE_HEAD     32
 #define DJ_NATIVE_PAGE     4096u
 #define DJ_NATIVE_MAX_CODE (1u << 30)
@@ -98,6 +98,12 @@ size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len);
  * registers and on the stack as LLVM's tailcc says; results is an array of
  * 16-byte places, there if a function has more than one result.
  *
+ * On riscv64 and ppc64le nothing is on the stack: integers (results is one)
+ * have 6 registers behind context and base, floats and doubles 4 each, vectors
+ * 6 on ppc64le; what is left is in 16-byte places of the argument area. A
+ * riscv64 vector is always there, and as a result always in results. The
+ * conventions are LLVM's C (lp64d) and fastcc (ELFv2, TOC pointer from r12).
+ *
  * Context: of an instance; of a function of the engine the function itself.
  */
 enum {
@@ -132,8 +138,13 @@ enum {
 	DJ_SHARED_CALLER = 16,  /* who calls out: a context */
 	DJ_SHARED_EXN_TAG = 24, /* the exception on its way; NULL: none */
 	DJ_SHARED_EXN_VALUES = 32,
-	DJ_SHARED_HELPERS = 40, /* pointers, by enum dj_helper */
+	DJ_SHARED_ARGS = 40,    /* DJ_NATIVE_ARGS bytes, see below */
+	DJ_SHARED_TARGET = 48,  /* where a tail call goes; of the code's own */
+	DJ_SHARED_HELPERS = 56, /* pointers, by enum dj_helper */
 };
+
+/* The argument area: as many vectors as a function may have parameters. */
+#define DJ_NATIVE_ARGS (16 * 1000)
 
 /*
  * C functions of the engine; what traps does not return. Types and value types

@@ -74,26 +74,48 @@ static bool engine_from(const char *text, struct totals *t)
 	return t->engine != ENGINE_INTERPRETER && t->optimise <= 3;
 }
 
+/* Arguments that it takes: 1 or 2, 0 if it is wrong. */
+static int option(const char *name, const char *value, struct totals *t)
+{
+	static const char *const isas[] = { "x86_64", "riscv64", "ppc64le" };
+
+	if (strcmp(name, "-v") == 0) {
+		t->verbose = true;
+		return 1;
+	}
+	if (value == NULL)
+		return 0;
+	if (strcmp(name, "--native") == 0) {
+		hostnative_begin();
+		return engine_from(value, t) ? 2 : 0;
+	}
+	if (strcmp(name, "--wasm") == 0) {
+		t->features = spectest_version(value, strlen(value));
+		return t->features == 0 ? 0 : 2;
+	}
+	if (strcmp(name, "--pages") == 0)
+		t->pages = strtoull(value, NULL, 10);
+	else if (strcmp(name, "--native-to") == 0)
+		t->to = value;
+	else if (strcmp(name, "--native-from") == 0)
+		t->from = value;
+	else if (strcmp(name, "--isa") == 0)
+		for (uint8_t i = 0; i < 3; i++)
+			t->isa = strcmp(value, isas[i]) == 0 ? i + 1 : t->isa;
+	else
+		return 0;
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct totals t = { .pages = UINT64_C(1) << 20 };
 	int i = 1;
 
-	if (i < argc && strcmp(argv[i], "-v") == 0) {
-		t.verbose = true;
-		i++;
-	}
-	if (i + 1 < argc && strcmp(argv[i], "--native") == 0) {
-		i = engine_from(argv[i + 1], &t) ? i + 2 : argc;
-		hostnative_begin();
-	}
-	if (i + 1 < argc && strcmp(argv[i], "--wasm") == 0) {
-		t.features = spectest_version(argv[i + 1], strlen(argv[i + 1]));
-		i = t.features == 0 ? argc : i + 2;
-	}
-	if (i + 1 < argc && strcmp(argv[i], "--pages") == 0) {
-		t.pages = strtoull(argv[i + 1], NULL, 10);
-		i += 2;
+	while (i < argc && argv[i][0] == '-') {
+		int n = option(argv[i], i + 1 < argc ? argv[i + 1] : NULL, &t);
+
+		i = n == 0 ? argc : i + n;
 	}
 	if (i >= argc) {
 		fprintf(stderr,
@@ -101,7 +123,11 @@ int main(int argc, char **argv)
 			"[--wasm 1.0|2.0|3.0] [--pages N] "
 			"FILE.json|FOLDER...\n"
 			"Without --wasm a folder in the path named so "
-			"says it. A memory has at most N pages.\n");
+			"says it. A memory has at most N pages.\n"
+			"--native-to DIR --isa ISA leaves native code for "
+			"another machine's spectest and runs nothing;\n"
+			"--native-from DIR takes what is there. "
+			"Both come with --native.\n");
 		return 2;
 	}
 	for (; i < argc; i++)

@@ -15,6 +15,7 @@
  *
  *   main.c    arguments, folders, totals
  *   script.c  one script: a store, named and registered modules, commands
+ *   image.c   native code: made here, left for another machine, or found
  *   value.c   values of the JSON to and from the engine's
  *   host.c    the "spectest" module
  *
@@ -38,6 +39,9 @@ struct totals {
 		ENGINE_CHECKS
 	} engine;
 	unsigned optimise; /* of native code */
+	uint8_t isa;       /* 0: this machine's */
+	/* Folders where native code is left, and found instead of made. */
+	const char *to, *from;
 };
 
 /* A module of the script, and usually its instance. */
@@ -92,6 +96,16 @@ bool value_matches(const struct dj_store *store, const json_t *want,
 	uint32_t type, const union dj_value got[2]);
 void value_print(char *dst, size_t cap, uint32_t type,
 	const union dj_value v[2]);
+
+/*
+ * Native code for u's module m, in u->image: made, or found in the folder.
+ * DJ_E_UNSUPPORTED: the compiler does not know all of it; *ret_why says what.
+ */
+dj_status image_get(const struct totals *t, struct unit *u,
+	const struct dj_wasm_module *m, const char **ret_why);
+/* Makes it and leaves it, or why there is none, in the folder t->to. */
+dj_status image_leave(const struct totals *t, struct unit *u,
+	const char **ret_why);
 
 /* Makes the module "spectest" in the script's store. */
 dj_status host_init(struct script *s);

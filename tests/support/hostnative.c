@@ -6,17 +6,19 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "lib/base/isa.h"
+
 #define ALT_SIZE ((size_t)64 << 10)
 
 const struct dj_native_target hostnative_target = {
 #if defined(__x86_64__)
-	.isa = 1,
+	.isa = DJ_ISA_X86_64,
 	.cpu_level = 2,
 #elif defined(__riscv)
-	.isa = 2,
+	.isa = DJ_ISA_RISCV64,
 	.cpu_level = 1,
 #else
-	.isa = 3,
+	.isa = DJ_ISA_PPC64LE,
 	.cpu_level = 9,
 #endif
 };
@@ -43,7 +45,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 		uc->uc_mcontext.__gregs[8]);
 #else
 	dj_native_fault(uc->uc_mcontext.regs->nip, addr,
-		uc->uc_mcontext.regs->gpr[31]);
+		uc->uc_mcontext.regs->gpr[1]);
 #endif
 	abort();
 }

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/aot/target.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Target.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/*
+ * riscv64: linker relaxation is off, so that objects say what they are.
+ * Accesses that are not aligned are left to the machine: the base platform
+ * (RVA20's Zicclsm) has them, in hardware or by its monitor, and bytes one by
+ * one would cost every access that is.
+ */
+static const struct machine machines[] = {
+	{ .isa = DJ_ISA_X86_64,
+		.level = 2,
+		.triple = "x86_64-unknown-linux-gnu",
+		.cpu = "x86-64-v2",
+		.features = "",
+		.sp = "rsp",
+		.model = LLVMCodeModelSmall,
+		.cc = 18, /* tailcc */
+		.fill = 0xcc,
+		.float_reg = "=x,0",
+		.vector_reg = "=x,0",
+		.tunes = { "generic", "znver2", "atom", "sandybridge", "slm",
+			"haswell" } },
+	{ .isa = DJ_ISA_X86_64,
+		.level = 3,
+		.triple = "x86_64-unknown-linux-gnu",
+		.cpu = "x86-64-v3",
+		.features = "",
+		.sp = "rsp",
+		.model = LLVMCodeModelSmall,
+		.cc = 18,
+		.fill = 0xcc,
+		.float_reg = "=x,0",
+		.vector_reg = "=x,0",
+		.tunes = { "generic", "znver2", "atom", "sandybridge", "slm",
+			"haswell" } },
+	{ .isa = DJ_ISA_RISCV64,
+		.level = 1,
+		.triple = "riscv64-unknown-linux-gnu",
+		.cpu = "generic-rv64",
+		.features = "+m,+a,+f,+d,+c,-relax,+unaligned-scalar-mem",
+		.abi = "lp64d",
+		.sp = "sp",
+		.model = LLVMCodeModelMedium,
+		.cc = 0, /* C */
+		.regs = { 6, 4, 4, 0 },
+		.float_reg = "=f,0",
+		.max_frame = 192u << 10,
+		.rounds_keep_nan = true,
+		.tunes = { "generic-rv64", "rocket-rv64", "sifive-u74",
+			"syntacore-scr1-base", "generic-rv64", "sifive-u74" } },
+	{ .isa = DJ_ISA_PPC64LE,
+		.level = 9,
+		.triple = "powerpc64le-unknown-linux-gnu",
+		.cpu = "pwr9",
+		.features = "",
+		.sp = "r1",
+		.model = LLVMCodeModelMedium,
+		.cc = 8, /* fastcc */
+		.regs = { 6, 4, 4, 6 },
+		.float_reg = "=f,0",
+		.vector_reg = "=v,0",
+		.promotes_keep_nan = true,
+		.nearest_is_rint = true,
+		.rounds_twice = true,
+		.tunes = { "pwr9", "pwr8", "pwr9", "pwr8", "pwr9", "pwr8" } },
+};
+
+static enum dj_isa this_isa(void)
+{
+#if defined(__x86_64__)
+	return DJ_ISA_X86_64;
+#elif defined(__riscv)
+	return DJ_ISA_RISCV64;
+#else
+	return DJ_ISA_PPC64LE;
+#endif
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void begin_llvm(void)
+{
+	LLVMInitializeX86TargetInfo();
+	LLVMInitializeX86Target();
+	LLVMInitializeX86TargetMC();
+	LLVMInitializeX86AsmPrinter();
+	LLVMInitializeRISCVTargetInfo();
+	LLVMInitializeRISCVTarget();
+	LLVMInitializeRISCVTargetMC();
+	LLVMInitializeRISCVAsmPrinter();
+	LLVMInitializePowerPCTargetInfo();
+	LLVMInitializePowerPCTarget();
+	LLVMInitializePowerPCTargetMC();
+	LLVMInitializePowerPCAsmPrinter();
+	/* Inline assembly has its reader; empty text needs none. */
+	LLVMInitializePowerPCAsmParser();
+}
+
+dj_status choose_target(struct dj_aot_options *o, const struct machine **ret,
+	LLVMTargetRef *ret_target, char *err, size_t cap)
+{
+	char *text = NULL;
+
+	(void)pthread_once(&once, begin_llvm);
+	if (o->isa == 0)
+		o->isa = this_isa();
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		const struct machine *m = &machines[i];
+
+		if (m->isa != o->isa ||
+			(o->cpu_level != 0 && m->level != o->cpu_level))
+			continue;
+		if (LLVMGetTargetFromTriple(m->triple, ret_target, &text) !=
+			0) {
+			snprintf(err, cap, "LLVM: %.100s", text);
+			LLVMDisposeMessage(text);
+			return DJ_E_UNSUPPORTED;
+		}
+		o->cpu_level = m->level;
+		*ret = m;
+		return DJ_OK;
+	}
+	snprintf(err, cap, "no native code for instruction set %u, level %u",
+		(unsigned)o->isa, o->cpu_level);
+	return DJ_E_UNSUPPORTED;
+}
