@@ -201,7 +201,7 @@ void dj_sgx_here_look(const char *root, struct dj_sgx_here *ret)
 
 static bool is_old(const struct dj_sgx_here *h)
 {
-	return h->kernel[0] != 0 && h->kernel[0] < 6;
+	return h->has_edmm && h->kernel[0] != 0 && h->kernel[0] < 6;
 }
 
 static const char *lacks_processor(const struct dj_sgx_here *h,
@@ -227,8 +227,8 @@ static const char *lacks_processor(const struct dj_sgx_here *h,
 		*ret_hint = "firmware that unlocks launch control";
 		return "SGX without flexible launch control, which Linux needs";
 	}
-	if (!h->has_edmm || !h->has_exinfo)
-		return "SGX1: Keeps need SGX2 (EDMM, EXINFO)";
+	if (!h->has_exinfo)
+		return "SGX1 without EXINFO, which Keeps are built for";
 	if (UINT64_C(1) << (h->size_bits & 63) < DJ_SGX_SIZE)
 		return "enclaves of 32 GiB of addresses do not fit here";
 	return NULL;
@@ -300,9 +300,10 @@ size_t dj_sgx_here_lines(const struct dj_sgx_here *h,
 		.good = lacks_processor(h, &none) == NULL };
 	(void)snprintf(l++->text, 200,
 		"%s, launch control %s, EXINFO %s, enclaves of 2^%u bytes%s",
-		h->has_edmm ? "SGX2" : "SGX1", h->has_flc ? "open" : "locked",
-		h->has_exinfo ? "yes" : "no", h->size_bits,
-		h->is_off ? ", off in firmware or kernel" : "");
+		h->has_edmm ? "SGX2"
+			    : "SGX1 (interpreter, memory fixed at start)",
+		h->has_flc ? "open" : "locked", h->has_exinfo ? "yes" : "no",
+		h->size_bits, h->is_off ? ", off in firmware or kernel" : "");
 	*l = (struct dj_sgx_line){ .name = "sgx-memory", .good = h->epc != 0 };
 	(void)snprintf(l++->text, 200,
 		h->epc == 0 ? "the kernel names no enclave memory (EPC)"

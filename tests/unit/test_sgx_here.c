@@ -57,10 +57,7 @@ static void what_lacks_first_is_said(void)
 	h.size_bits = 34;
 	says(&h, false, "32 GiB");
 	h.has_exinfo = false;
-	says(&h, false, "SGX1");
-	h.has_exinfo = true;
-	h.has_edmm = false;
-	says(&h, false, "SGX1");
+	says(&h, false, "EXINFO");
 	h.has_flc = false;
 	says(&h, false, "launch control");
 	h.is_off = true;
@@ -71,6 +68,19 @@ static void what_lacks_first_is_said(void)
 	says(&h, false, "hypervisor shows no SGX");
 	h.is_intel64 = false;
 	says(&h, false, "another kind");
+}
+
+static void sgx1_will_do_on_any_kernel_with_sgx(void)
+{
+	struct dj_sgx_here h = all;
+	struct dj_sgx_line l[DJ_SGX_LINES_MAX];
+
+	h.has_edmm = false;
+	h.kernel[0] = 5;
+	says(&h, true, "has what Keeps need");
+	(void)dj_sgx_here_lines(&h, l);
+	ok(l[0].good && strstr(l[0].text, "SGX1 (interpreter") != NULL);
+	ok(l[2].good);
 }
 
 static void each_part_says_what_it_lacks(void)
@@ -191,6 +201,7 @@ int main(void)
 		return 1;
 	RUN(a_machine_with_everything_is_good);
 	RUN(what_lacks_first_is_said);
+	RUN(sgx1_will_do_on_any_kernel_with_sgx);
 	RUN(each_part_says_what_it_lacks);
 	RUN(a_machine_is_read_from_its_files);
 	RUN(looking_at_this_machine_does_no_harm);
