@@ -702,6 +702,87 @@ static void second_thread(void)
 	ok(is_clean());
 }
 
+/* A page of the window that the driver has put there unasked. */
+static uint16_t unasked;
+
+static void pages_before_they_are_asked_for(void)
+{
+	for (uint64_t off = 0; off < 2048; off++)
+		*dj_emu_page(DJ_SGX_WINDOW + off * PAGE) = unasked;
+	quiet();
+	probe_enter();
+	eq_u64(out.rdi, DJ_SGX_CALL_HALT);
+	eq_u64(out.rsi, DJ_HALT_HOST);
+}
+
+static void a_page_that_is_not_new_and_empty_ends_it(void)
+{
+	static const uint16_t cases[] = {
+		/* With content, of a build or of before. */
+		DJ_SGX_REG | DJ_SGX_R | DJ_SGX_W,
+		DJ_SGX_REG | DJ_SGX_PENDING | DJ_SGX_R | DJ_SGX_W | DJ_SGX_X,
+		DJ_SGX_REG | DJ_SGX_PENDING | DJ_SGX_R,
+		DJ_SGX_TRIM | DJ_SGX_MODIFIED,
+		DJ_SGX_TCS | DJ_SGX_PENDING,
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unasked = cases[i];
+		alone(false, pages_before_they_are_asked_for);
+		alone(true, pages_before_they_are_asked_for);
+	}
+}
+
+/* The page of its stack is taken away while it is out; again: and an empty one
+ * put in its place, by who touches it first. */
+static void lose_a_page(bool again)
+{
+	const uint64_t rsp = *(uint64_t *)(uintptr_t)(tcs + 3 * PAGE + 8);
+	const uint64_t off = (rsp & ~(uint64_t)(PAGE - 1)) - DJ_SGX_BASE;
+	struct sgx_enclave_run run = { .tcs = tcs };
+	struct dj_sgx_left left;
+
+	ok(*dj_emu_page(off) == (DJ_SGX_REG | DJ_SGX_R | DJ_SGX_W));
+	*dj_emu_page(off) = 0;
+	dj_emu_sync(off, PAGE);
+	(void)madvise((void *)(uintptr_t)(DJ_SGX_BASE + off), PAGE,
+		MADV_DONTNEED);
+	if (again)
+		ok(dj_emu_eaug(off));
+	eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_EENTER, &run, &left),
+		-EFAULT);
+	eq_u64(run.exception_vector, 14);
+	for (int i = 0; i < 3; i++) {
+		quiet();
+		probe_enter();
+		eq_u64(out.rdi, DJ_SGX_CALL_HALT);
+		eq_u64(out.rsi, DJ_HALT_FAULT);
+		eq_u64(dj_sgx_enter(machine.enter, 0, DJ_SGX_ERESUME, &run,
+			       &left),
+			-EFAULT);
+	}
+	/* It was never accepted a second time. */
+	ok((*dj_emu_page(off) & DJ_SGX_PENDING) != 0);
+}
+
+static void page_lost(void)
+{
+	quiet();
+	do
+		probe_enter();
+	while (out.rdi == DJ_SGX_CALL_KICK);
+	lose_a_page(false);
+}
+
+static void page_replaced(void)
+{
+	quiet();
+	do
+		probe_enter();
+	while (out.rdi == DJ_SGX_CALL_KICK);
+	lose_a_page(true);
+}
+
 static int control(unsigned long request, void *arg)
 {
 	errno = 0;
@@ -991,6 +1072,8 @@ BOTH(handler_exits, the_handler_of_an_interrupt_leaves_clean)
 BOTH(fault_exits, the_handler_of_a_fault_leaves_clean)
 BOTH(error_exits, who_is_turned_away_takes_nothing_along)
 BOTH(second_thread, no_second_thread_and_nobody_before_einit_gets_in)
+BOTH(page_lost, a_page_that_is_taken_away_ends_it)
+BOTH(page_replaced, a_page_that_comes_back_empty_is_not_taken)
 BOTH(driver, the_driver_refuses_what_the_kernel_refuses)
 BOTH(sealing, a_sealing_key_is_for_whom_its_policy_names)
 
@@ -1049,6 +1132,11 @@ int main(void)
 	RUN(who_is_turned_away_takes_nothing_along_by_calls);
 	RUN(no_second_thread_and_nobody_before_einit_gets_in_by_faults);
 	RUN(no_second_thread_and_nobody_before_einit_gets_in_by_calls);
+	RUN(a_page_that_is_not_new_and_empty_ends_it);
+	RUN(a_page_that_is_taken_away_ends_it_by_faults);
+	RUN(a_page_that_is_taken_away_ends_it_by_calls);
+	RUN(a_page_that_comes_back_empty_is_not_taken_by_faults);
+	RUN(a_page_that_comes_back_empty_is_not_taken_by_calls);
 	RUN(the_driver_refuses_what_the_kernel_refuses_by_faults);
 	RUN(the_driver_refuses_what_the_kernel_refuses_by_calls);
 	RUN(a_sealing_key_is_for_whom_its_policy_names_by_faults);
