@@ -702,6 +702,30 @@ static void second_thread(void)
 	ok(is_clean());
 }
 
+static uint64_t hint;
+
+/* As far as it gets by itself: to where it waits for a client. */
+static void told_of_a_processor(void)
+{
+	quiet();
+	in.rdi = hint;
+	for (int i = 0; i < 8; i++) {
+		probe_enter();
+		ok(is_clean());
+		in.rdi = hint;
+	}
+}
+
+static void what_the_host_says_of_its_processor_changes_nothing(void)
+{
+	for (int bit = 0; bit < 64; bit++) {
+		hint = UINT64_C(1) << bit;
+		alone(true, told_of_a_processor);
+	}
+	hint = UINT64_MAX;
+	alone(false, told_of_a_processor);
+}
+
 /* A page of the window that the driver has put there unasked. */
 static uint16_t unasked;
 
@@ -1132,6 +1156,7 @@ int main(void)
 	RUN(who_is_turned_away_takes_nothing_along_by_calls);
 	RUN(no_second_thread_and_nobody_before_einit_gets_in_by_faults);
 	RUN(no_second_thread_and_nobody_before_einit_gets_in_by_calls);
+	RUN(what_the_host_says_of_its_processor_changes_nothing);
 	RUN(a_page_that_is_not_new_and_empty_ends_it);
 	RUN(a_page_that_is_taken_away_ends_it_by_faults);
 	RUN(a_page_that_is_taken_away_ends_it_by_calls);
