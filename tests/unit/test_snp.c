@@ -221,6 +221,241 @@ static void two_faults_never_hide_each_other(void)
 	}
 }
 
+/* ---- field by field: below, equal, above, reserved ---- */
+
+/* The check that failed, and what it says of why. */
+static void told(struct sn *s, const char *name, const char *why)
+{
+	const struct dj_check *c;
+
+	if (!eq_str(judge(s), name))
+		printf("# for: %s\n", why);
+	c = dj_verdict_check(&verdict, name);
+	if (!ok(c != NULL && c->got != NULL && strstr(c->got, why) != NULL))
+		printf("# %s, not: %s\n",
+			c == NULL || c->got == NULL ? "nothing" : c->got, why);
+}
+
+static const struct tcb_word {
+	const char *name;
+	uint16_t off;
+} tcb_words[] = { { "current", 0x38 }, { "reported", 0x180 },
+	{ "committed", 0x1e0 }, { "launch", 0x1f0 } };
+
+static const struct tcb_part {
+	const char *name;
+	uint8_t at;  /* byte of the word */
+	uint8_t spl; /* the certificate's extension .3.spl */
+} genoa_parts[] = { { "bootloader", 0, 1 }, { "tee", 1, 2 }, { "snp", 6, 3 },
+	{ "microcode", 7, 8 } },
+  turin_parts[] = { { "fmc", 0, 9 }, { "bootloader", 1, 1 }, { "tee", 2, 2 },
+	  { "snp", 3, 3 }, { "microcode", 7, 8 } };
+
+/* Nothing that is reported is above what is committed or certified. */
+static void raise_all(struct sn *s, const struct tcb_part *part, unsigned value)
+{
+	for (size_t w = 0; w < 3; w++)
+		sn_put(s, tcb_words[w].off + part->at, 1, value);
+	s->spl[part->spl] = (int)value;
+}
+
+static void one_part(void (*make)(struct sn *), const struct tcb_part *part)
+{
+	char snp[80], why[80];
+	struct sn s;
+	unsigned g;
+
+	make(&s);
+	g = s.report[tcb_words[0].off + part->at];
+	(void)snprintf(snp, sizeof(snp), "min-tcb = { %s = %u }", part->name,
+		g);
+	for (size_t w = 0; w < 4; w++) {
+		make(&s);
+		accept(&s, snp);
+		sn_put(&s, tcb_words[w].off + part->at, 1, g - 1);
+		(void)snprintf(why, sizeof(why), "%s_tcb %s %u",
+			tcb_words[w].name, part->name, g - 1);
+		told(&s, "evidence.tcb", why);
+		make(&s);
+		accept(&s, snp);
+		eq_str(judge(&s), "good");
+		make(&s);
+		accept(&s, snp);
+		if (w == 1)
+			raise_all(&s, part, g + 1);
+		else
+			sn_put(&s, tcb_words[w].off + part->at, 1, g + 1);
+		eq_str(judge(&s), "good");
+	}
+}
+
+static void each_part_of_each_TCB_has_its_own_reason(void)
+{
+	char why[64];
+	struct sn s;
+
+	for (size_t i = 0; i < 4; i++)
+		one_part(sn_good, &genoa_parts[i]);
+	for (size_t i = 0; i < 5; i++)
+		one_part(sn_turin, &turin_parts[i]);
+	for (size_t w = 0; w < 4; w++) {
+		for (unsigned at = 2; at < 6; at++) {
+			sn_good(&s);
+			accept(&s, "");
+			sn_put(&s, tcb_words[w].off + at, 1, 1U << at);
+			(void)snprintf(why, sizeof(why),
+				"%s_tcb has a reserved byte set",
+				tcb_words[w].name);
+			told(&s, "evidence.tcb", why);
+		}
+	}
+}
+
+static void each_number_has_its_own_reason(void)
+{
+	static const struct {
+		const char *snp, *check, *why;
+		uint16_t off, len;
+		uint64_t below, equal, above;
+		bool is_exact; /* above is refused, too */
+		const char *why_above;
+	} t[] = {
+		{ "min-guest-svn = 3", "evidence.mode", "guest_svn 2", 4, 4, 2,
+			3, 4, false, NULL },
+		{ "vmpl = [2]", "evidence.mode", "VMPL 1", 0x30, 4, 1, 2, 3,
+			true, "VMPL 3" },
+		{ "min-firmware = \"1.55.43\"", "evidence.tcb",
+			"current firmware 1.55.42", 0x1e8, 1, 42, 43, 44, false,
+			NULL },
+		{ "min-firmware = \"1.55.43\"", "evidence.tcb",
+			"current firmware 1.54.43", 0x1e9, 1, 54, 55, 56, false,
+			NULL },
+		{ "min-firmware = \"1.55.43\"", "evidence.tcb",
+			"current firmware 0.55.43", 0x1ea, 1, 0, 1, 2, false,
+			NULL },
+		{ "min-firmware = \"1.55.43\"", "evidence.tcb",
+			"committed firmware 1.55.42", 0x1ec, 1, 42, 43, 44,
+			false, NULL },
+		{ "min-firmware = \"1.55.43\"", "evidence.tcb",
+			"committed firmware 1.54.43", 0x1ed, 1, 54, 55, 56,
+			false, NULL },
+		{ "min-firmware = \"1.55.43\"", "evidence.tcb",
+			"committed firmware 0.55.43", 0x1ee, 1, 0, 1, 2, false,
+			NULL },
+		{ "mit-vector = 2", "evidence.tcb",
+			"vectors 0x1 at launch, 0x3 now", 0x1f8, 8, 1, 2, 3,
+			false, NULL },
+		{ "mit-vector = 2", "evidence.tcb",
+			"vectors 0x3 at launch, 0x1 now", 0x200, 8, 1, 2, 3,
+			false, NULL },
+		{ "report-version = [5]", "evidence.reserved",
+			"report version 3", 0, 4, 3, 5, 6, true,
+			"another version" },
+		{ "", "evidence.reserved", "another version", 0, 4, 1, 5, 6,
+			true, "another version" },
+		{ "", "evidence.reserved", "another version or algorithm", 0x34,
+			4, 0, 1, 2, true, "another version or algorithm" },
+	};
+	struct sn s;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const uint64_t v[3] = { t[i].below, t[i].equal, t[i].above };
+
+		for (size_t k = 0; k < 3; k++) {
+			sn_good(&s);
+			accept(&s, t[i].snp);
+			sn_put(&s, t[i].off, t[i].len, v[k]);
+			if (t[i].off == 0 && v[k] == 3) {
+				sn_put(&s, 0x1f8, 8, 0);
+				sn_put(&s, 0x200, 8, 0);
+			}
+			if (k == 0)
+				told(&s, t[i].check, t[i].why);
+			else if (k == 2 && t[i].is_exact)
+				told(&s, t[i].check, t[i].why_above);
+			else
+				eq_str(judge(&s), "good");
+		}
+	}
+}
+
+/* As the policy says, the other way, and with the policy's leave. */
+static void one_switch(const struct dj_policy_snp_demand *d, bool is_policy)
+{
+	const uint16_t off = is_policy ? 0x08 : 0x40;
+	uint64_t set = is_policy ? d->policy_set : d->info_set;
+	uint64_t bit = set | (is_policy ? d->policy_clear : d->info_clear);
+	char snp[64], other[64], why[64];
+	struct sn s;
+
+	if (bit == 0)
+		return;
+	(void)snprintf(snp, sizeof(snp), "%s = %s", d->key,
+		d->when ? "true" : "false");
+	(void)snprintf(other, sizeof(other), "%s = %s", d->key,
+		d->when ? "false" : "true");
+	(void)snprintf(why, sizeof(why), "bit 0x%llx is %s",
+		(unsigned long long)bit, set != 0 ? "clear" : "set");
+	for (int k = 0; k < 3; k++) {
+		uint64_t word = 0x30000, info = 0x25;
+
+		word = (word | d->policy_set) & ~d->policy_clear;
+		info = (info | d->info_set) & ~d->info_clear;
+		if (k != 0 && is_policy)
+			word ^= bit;
+		else if (k != 0)
+			info ^= bit;
+		sn_good(&s);
+		accept(&s, k == 2 ? other : snp);
+		sn_put(&s, 0x08, 8, word);
+		sn_put(&s, 0x40, 8, info);
+		if (k == 1)
+			told(&s,
+				off == 0x08 ? "evidence.mode"
+					    : "evidence.platform",
+				why);
+		else
+			eq_str(judge(&s), "good");
+	}
+}
+
+static void each_switch_of_a_policy_has_its_own_reason(void)
+{
+	for (size_t i = 0; i < DJ_SNP_SWITCHES; i++) {
+		one_switch(&dj_policy_snp_demands[i], true);
+		one_switch(&dj_policy_snp_demands[i], false);
+	}
+}
+
+/* A bit of each byte; all of them with DONJON_LONG. */
+static void every_reserved_byte_must_be_zero(void)
+{
+	static const struct {
+		uint16_t off, len;
+		uint64_t keep; /* bits of the first 8 bytes that are not */
+	} ranges[] = { { 0x08, 8, 0x3ffffff }, { 0x48, 4, 0x1f },
+		{ 0x4c, 4, 0 }, { 0x18b, 21, 0 }, { 0x1eb, 1, 0 },
+		{ 0x1ef, 1, 0 }, { 0x208, 152, 0 } };
+	bool is_long = getenv("DONJON_LONG") != NULL;
+	struct sn s;
+
+	sn_good(&s);
+	accept(&s, "");
+	for (size_t r = 0; r < sizeof(ranges) / sizeof(ranges[0]); r++) {
+		for (unsigned b = 0; b < 8U * ranges[r].len; b++) {
+			unsigned at = ranges[r].off + b / 8;
+
+			if ((b < 64 && (ranges[r].keep >> b & 1) != 0) ||
+				(!is_long && b % 8 != at % 8))
+				continue;
+			sn_good(&s);
+			s.report[at] |= (uint8_t)(1U << b % 8);
+			told(&s, "evidence.reserved",
+				"a reserved byte or bit that is set");
+		}
+	}
+}
+
 /* Chains. */
 
 static void other_root_key(struct sn *s)
@@ -910,6 +1145,10 @@ int main(void)
 	RUN(good_evidence_of_every_product_and_key_is_good);
 	RUN(every_field_below_at_and_above_its_bound_is_told_apart);
 	RUN(two_faults_never_hide_each_other);
+	RUN(each_part_of_each_TCB_has_its_own_reason);
+	RUN(each_number_has_its_own_reason);
+	RUN(each_switch_of_a_policy_has_its_own_reason);
+	RUN(every_reserved_byte_must_be_zero);
 	RUN(every_fault_of_a_chain_is_found);
 	RUN(a_vendors_format_needs_the_vendors_root);
 	RUN(a_development_root_needs_the_policys_leave);
