@@ -184,7 +184,7 @@ build/keep-test/sealer-%.elf: build/keep-test/tests/keep/sealer.c.o keep/shim/%/
 	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/$*/image.ld -o $@ $< \
 		$(filter-out $(patsubst %,build/keep/$*.o/%.o,$(KEEP_SRC) $(wildcard lib/wasm/*.c)),$(KEEP_OBJ_$*))
 	$(Q)tools/check-image $* $@
-SEALERS := $(patsubst %,build/keep-test/sealer-%.elf,sgx)
+SEALERS := $(patsubst %,build/keep-test/sealer-%.elf,sgx snp)
 TEST_TOOLS += $(SEALERS)
 -include build/keep-test/tests/keep/sealer.c.d
 $(P)/tests/unit/test_sgx_seal: $(call obj,$(SGX_LOADER_SRC) host/sign/sign.c) \
@@ -194,7 +194,7 @@ $(P)/tests/unit/test_sgx_seal: $(call obj,$(SGX_LOADER_SRC) host/sign/sign.c) \
 $(P)/tests/unit/test_agent_snp: $(B)/host/launch/snp_id.c.o
 
 # The SNP shim itself, ring 3's part.
-$(P)/tests/unit/test_snp_shim: $(B)/keep/arch/x86_64/cpu.c.o
+$(P)/tests/unit/test_snp_shim $(P)/tests/unit/test_snp_seal: $(B)/keep/arch/x86_64/cpu.c.o
 
 # A whole session of a VM Keep in one process, disturbed or counted.
 build/tests/vm_session: $(patsubst %,build/host/%.o,tests/vm_session/vm.c tests/vm_session/main.c \

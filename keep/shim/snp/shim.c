@@ -4,6 +4,7 @@
 #include "keep/arch/x86_64/cpu.h"
 #include "keep/shim.h"
 #include "keep/shim/common/random.h"
+#include "keep/shim/snp/snp.h"
 #include "keep/shim/vm/vm.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/cpu.h"
@@ -94,9 +95,7 @@ static bool send(void)
 	return answer == 0;
 }
 
-/* Fills in what every request has. DJ_E_HOST: no answer, and none from here
- * on. */
-static dj_status ask(struct dj_snp_msg *req, struct dj_snp_msg *ret)
+dj_status dj_snp_firmware_ask(struct dj_snp_msg *req, struct dj_snp_msg *ret)
 {
 	uint8_t page[DJ_SNP_MSG_SIZE];
 
@@ -118,24 +117,31 @@ static dj_status ask(struct dj_snp_msg *req, struct dj_snp_msg *ret)
 	return DJ_E_HOST;
 }
 
-dj_status dj_shim_report(const uint8_t data[static 64])
+dj_status dj_snp_report_ask(const uint8_t data[static 64],
+	struct dj_snp_msg *answer, const uint8_t **ret, size_t *ret_len)
 {
 	struct dj_snp_msg req = { .type = DJ_SNP_MSG_REPORT_REQ,
 		.size = DJ_SNP_REPORT_REQ_SIZE };
 	struct dj_snp_report_req r = { .vmpl = 0 };
+	dj_status st;
+
+	memcpy(r.data, data, sizeof(r.data));
+	dj_snp_report_req_write(&r, req.payload);
+	st = dj_snp_firmware_ask(&req, answer);
+	return st == DJ_OK ? dj_snp_report_rsp_parse(answer->payload,
+				     answer->size, ret, ret_len)
+			   : st;
+}
+
+dj_status dj_shim_report(const uint8_t data[static 64])
+{
 	struct dj_snp_msg answer;
 	const uint8_t *report;
 	size_t len;
 	uint64_t value;
 	uint32_t none;
-	dj_status st;
+	dj_status st = dj_snp_report_ask(data, &answer, &report, &len);
 
-	memcpy(r.data, data, sizeof(r.data));
-	dj_snp_report_req_write(&r, req.payload);
-	st = ask(&req, &answer);
-	if (st == DJ_OK)
-		st = dj_snp_report_rsp_parse(answer.payload, answer.size,
-			&report, &len);
 	if (st != DJ_OK || len > DJ_HC_OWN_MAX)
 		return DJ_E_HOST;
 	dj_shim_copy_out(DJ_HC_DATA_OFF, data, 64);

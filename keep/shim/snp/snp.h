@@ -23,11 +23,24 @@
 #define SNP_ENDED       (SNP_TERMINATE + (DJ_VM_SNP_REASONS << 12))
 
 #ifndef __ASSEMBLER__
+#include <stddef.h>
 #include <stdint.h>
+
+#include "lib/base/status.h"
 
 /* From exit.S, in ring 0. */
 void dj_snp_out(uint32_t port);
 /* The message in DJ_VM_REQUEST: 0 answered in DJ_VM_RESPONSE, 2 not now and
  * untouched, 1 anything else. */
 uint64_t dj_snp_ask(void);
+
+/*
+ * Ring 3's: a guest message, but for number and version, and its answer.
+ * DJ_E_HOST: no answer, and none from here on. And a report over data: *ret is
+ * within answer. DJ_E_HOST also if firmware gave none.
+ */
+struct dj_snp_msg;
+dj_status dj_snp_firmware_ask(struct dj_snp_msg *req, struct dj_snp_msg *ret);
+dj_status dj_snp_report_ask(const uint8_t data[static 64],
+	struct dj_snp_msg *answer, const uint8_t **ret, size_t *ret_len);
 #endif
