@@ -227,8 +227,8 @@ static const char *lacks_processor(const struct dj_sgx_here *h,
 		*ret_hint = "firmware that unlocks launch control";
 		return "SGX without flexible launch control, which Linux needs";
 	}
-	if (!h->has_exinfo)
-		return "SGX1 without EXINFO, which Keeps are built for";
+	if (h->has_edmm && !h->has_exinfo)
+		return "SGX2 without EXINFO, which Keeps need";
 	if (UINT64_C(1) << (h->size_bits & 63) < DJ_SGX_SIZE)
 		return "enclaves of 32 GiB of addresses do not fit here";
 	return NULL;

@@ -114,7 +114,7 @@ static int create(const struct sgx_enclave_create *arg)
 	dj_rd_zero(&r, PAGE - 64);
 	if (dj_rd_end(&r) != DJ_OK || size != DJ_SGX_SIZE ||
 		base != DJ_SGX_BASE || c->ssa_pages == 0 ||
-		(c->misc & ~1u) != 0 || (c->xfrm & 3) != 3)
+		(c->misc & ~(c->is_sgx1 ? 0u : 1u)) != 0 || (c->xfrm & 3) != 3)
 		return fail(EINVAL);
 	if ((c->flags & ~ATTRIBUTES) != 0 ||
 		(c->flags & DJ_SGX_ATTR(DJ_SGX_ATTR_MODE64BIT)) == 0)

@@ -27,25 +27,25 @@ static bool reserve(void)
 }
 
 /* SECS as ECREATE takes it: what else it has, the processor fills in. */
-static void write_secs(uint8_t *page)
+static void write_secs(uint8_t *page, bool is_sgx1)
 {
 	struct dj_wr w = dj_wr_of(page, PAGE);
 
 	dj_wr_le(&w, DJ_SGX_SIZE, 8);
 	dj_wr_le(&w, DJ_SGX_BASE, 8);
 	dj_wr_le(&w, DJ_SGX_SSA_PAGES, 4);
-	dj_wr_le(&w, DJ_SGX_MISCSELECT, 4);
+	dj_wr_le(&w, is_sgx1 ? 0 : DJ_SGX_MISCSELECT, 4);
 	dj_wr_zero(&w, 24);
 	dj_wr_le(&w, DJ_SGX_ATTR(DJ_SGX_ATTR_MODE64BIT), 8);
 	dj_wr_le(&w, DJ_SGX_XFRM, 8);
 	dj_wr_zero(&w, PAGE - w.len);
 }
 
-static bool create(const struct add *a)
+static bool create(const struct add *a, bool is_sgx1)
 {
 	struct sgx_enclave_create c = { .src = (uintptr_t)a->page };
 
-	write_secs(a->page);
+	write_secs(a->page, is_sgx1);
 	return a->machine->control(a->machine->ctx, SGX_IOC_ENCLAVE_CREATE,
 		       &c) == 0;
 }
@@ -116,7 +116,7 @@ static const char *build(const struct add *a, const struct dj_image *img,
 {
 	dj_status st;
 
-	if (!create(a))
+	if (!create(a, img->heap != 0))
 		return "cannot make an enclave";
 	st = dj_sgx_walk(img, add_page, (void *)(uintptr_t)a);
 	if (st == DJ_E_INPUT)

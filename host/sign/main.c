@@ -117,6 +117,7 @@ static bool sign_all(EVP_PKEY *key, struct dj_image *img,
 		img->heap = i == 0
 			? 0
 			: dj_sgx_heap((uint64_t)DJ_SGX1_MIN << (i - 1));
+		s->miscselect = i == 0 ? DJ_SGX_MISCSELECT : 0;
 		if (dj_sgx_measure(img, s->mrenclave) != DJ_OK ||
 			!dj_sgx_sign(key, s))
 			return false;
@@ -141,7 +142,6 @@ int main(int argc, char **argv)
 	/* Every attribute but INIT, which is not set yet, must be as here: no
 	 * debug enclave runs under this signature. */
 	struct dj_sgx_sigstruct s = {
-		.miscselect = DJ_SGX_MISCSELECT,
 		.miscmask = UINT32_MAX,
 		.flags = DJ_SGX_ATTR(DJ_SGX_ATTR_MODE64BIT),
 		.flags_mask = UINT64_MAX,

@@ -47,7 +47,8 @@
 #define DJ_SGX1_MAX 0x40000000
 
 #define DJ_SGX_XFRM       0x3 /* x87 and SSE: what a keep image is built for */
-#define DJ_SGX_MISCSELECT 0x1 /* EXINFO: faults tell their address inside */
+/* EXINFO: faults tell their address inside. 0 with SGX1, which has none. */
+#define DJ_SGX_MISCSELECT 0x1
 
 /*
  * Calls. The Keep leaves by EEXIT with RDI the call, RSI and RDX its

@@ -75,7 +75,7 @@ static void sgx1_will_do_on_any_kernel_with_sgx(void)
 	struct dj_sgx_here h = all;
 	struct dj_sgx_line l[DJ_SGX_LINES_MAX];
 
-	h.has_edmm = false;
+	h.has_edmm = h.has_exinfo = false;
 	h.kernel[0] = 5;
 	says(&h, true, "has what Keeps need");
 	(void)dj_sgx_here_lines(&h, l);

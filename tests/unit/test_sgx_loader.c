@@ -42,7 +42,7 @@ static int create(const struct sgx_enclave_create *c)
 	uint8_t want[PAGE] = { 0 };
 	const uint64_t size = DJ_SGX_SIZE, base = DJ_SGX_BASE, flags = 4,
 		       xfrm = 3;
-	const uint32_t ssa = 1, misc = 1;
+	const uint32_t ssa = 1, misc = img.heap == 0;
 
 	memcpy(want, &size, 8);
 	memcpy(want + 8, &base, 8);
