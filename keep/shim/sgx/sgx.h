@@ -38,8 +38,9 @@
 #define SSA_MADDR    (SSA_GPR - 16)
 
 #define EXIT_VALID (UINT64_C(1) << 31)
-#define EXIT_TYPE  UINT64_C(0x7ff) /* vector and kind */
-#define EXIT_PF    UINT64_C(0x30e) /* hardware's, of vector 14 */
+#define EXIT_TYPE  UINT64_C(0x7ff)   /* vector and kind */
+#define EXIT_PF    UINT64_C(0x30e)   /* hardware's, of vector 14 */
+#define EXIT_FLAGS UINT64_C(0x44400) /* DF, NT, AC: as C wants them */
 
 #define FAULT 6 /* DJ_HALT_FAULT */
 

@@ -79,7 +79,7 @@ static void go_to_fault(void)
 	*ssa(SSA_RSI) = *ssa(SSA_MADDR);
 	*ssa(SSA_RDX) = *ssa(SSA_RBP);
 	*ssa(SSA_RIP) = (uintptr_t)dj_sgx_fault;
-	*ssa(SSA_RFLAGS) = 2;
+	*ssa(SSA_RFLAGS) &= ~EXIT_FLAGS;
 	*ssa(SSA_EXITINFO) = 0;
 }
 
