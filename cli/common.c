@@ -185,6 +185,14 @@ void dj_cli_watch(void *ctx, enum dj_visit_phase phase, const char *text,
 {
 	const struct dj_cli *cli = ctx;
 
+	if (phase == DJ_VISIT_COUNT) {
+		if (!cli->quiet)
+			fprintf(stderr,
+				"donjon: making the keys of an emulated %s "
+				"processor, once; this takes some seconds\n",
+				text);
+		return;
+	}
 	if (cli->verbose > 0 && text != NULL && text[0] != '\0')
 		fprintf(stderr, "%-8s %s  %lld ms\n", dj_visit_phases[phase],
 			text, (long long)ms);

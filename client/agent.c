@@ -139,14 +139,21 @@ static bool make_root(const char *root, struct dj_err *err)
 	return good;
 }
 
+bool dj_agent_has(const char *root, const char *tee)
+{
+	char file[DJ_PATH_MAX + 64];
+
+	(void)snprintf(file, sizeof(file), "%s/%s-chain.pem", root, tee);
+	return access(file, R_OK) == 0;
+}
+
 bool dj_agent_add(const char *root, const char *tee, struct dj_err *err)
 {
-	char file[DJ_PATH_MAX + 64], dir[DJ_PATH_MAX], name[16];
+	char dir[DJ_PATH_MAX], name[16];
 	char verb[] = "add";
 	char *argv[] = { verb, name, dir, NULL };
 
-	(void)snprintf(file, sizeof(file), "%s/%s-chain.pem", root, tee);
-	if (access(file, R_OK) == 0)
+	if (dj_agent_has(root, tee))
 		return true;
 	(void)snprintf(dir, sizeof(dir), "%s", root);
 	(void)snprintf(name, sizeof(name), "%s", tee);

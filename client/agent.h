@@ -32,8 +32,9 @@ DJ_NODISCARD bool dj_agent_start(struct dj_agent *a, bool verbose,
 DJ_NODISCARD bool dj_agent_root(char ret[static DJ_PATH_MAX],
 	struct dj_err *err);
 
-/* The keys of that emulated TEE in such a folder, made if absent, which takes
- * seconds. */
+/* Are the keys of that emulated TEE in such a folder? */
+bool dj_agent_has(const char *root, const char *tee);
+/* Makes them if they are absent, which takes seconds. */
 DJ_NODISCARD bool dj_agent_add(const char *root, const char *tee,
 	struct dj_err *err);
 

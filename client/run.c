@@ -201,7 +201,11 @@ static bool add_emulators(const struct dj_visit *v, struct dj_err *err)
 		const struct dj_tee_choice *c =
 			dj_tee_choice_of(v->tees[i].tee, v->tees[i].emulated);
 
-		if (c->add != NULL && !dj_agent_add(v->agent.root, c->add, err))
+		if (c->add == NULL || dj_agent_has(v->agent.root, c->add))
+			continue;
+		if (v->watch != NULL)
+			v->watch(v->watch_ctx, DJ_VISIT_COUNT, c->add, 0);
+		if (!dj_agent_add(v->agent.root, c->add, err))
 			return false;
 	}
 	return true;

@@ -52,7 +52,9 @@ extern const char *const dj_visit_phases[DJ_VISIT_COUNT];
 
 /*
  * Told when a phase begins (text NULL) and when it is over (text: what came
- * of it, fit for a terminal).
+ * of it, fit for a terminal). DJ_VISIT_COUNT, before the first of them: keys of
+ * an emulated TEE, text, are about to be made, which takes a while and is done
+ * once.
  */
 typedef void dj_visit_watch(void *ctx, enum dj_visit_phase phase,
 	const char *text, int64_t ms);

@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,13 +269,14 @@ static bool add_chip(X509 *cert, const struct dj_emu_snp_model *m)
 		add_raw(cert, OID "4", m->chip_id, turin ? 8 : 64);
 }
 
-/* m: a VCEK's certificate; NULL: one that signs others. */
+/* m: a VCEK's certificate; NULL: one that signs others, with its key. */
 static bool chip_cert(struct identity *id, const struct identity *issuer,
 	const char *cn, const struct dj_emu_snp_model *m)
 {
 	X509_NAME *name;
 
-	id->key = m == NULL ? EVP_RSA_gen(4096) : EVP_EC_gen("P-384");
+	if (m != NULL)
+		id->key = EVP_EC_gen("P-384");
 	id->cert = X509_new();
 	if (id->key == NULL || id->cert == NULL)
 		return false;
@@ -351,6 +353,25 @@ static bool write_snp(int dir, const struct identity id[static 3],
 	return good && fsync(dir) == 0;
 }
 
+static void *make_rsa(void *ret)
+{
+	*(EVP_PKEY **)ret = EVP_RSA_gen(4096);
+	return NULL;
+}
+
+/* A second or two each: at the same time. */
+static void make_two(struct identity *a, struct identity *b)
+{
+	pthread_t other;
+	bool is_started = pthread_create(&other, NULL, make_rsa, &a->key) == 0;
+
+	(void)make_rsa(&b->key);
+	if (is_started)
+		(void)pthread_join(other, NULL);
+	else
+		(void)make_rsa(&a->key);
+}
+
 static bool make_snp(int dir, const struct dj_emu_snp_model *m)
 {
 	const char *product = dj_snp_product_name(m->product);
@@ -360,6 +381,7 @@ static bool make_snp(int dir, const struct dj_emu_snp_model *m)
 
 	(void)snprintf(ark, sizeof(ark), "ARK-%s", product);
 	(void)snprintf(ask, sizeof(ask), "SEV-%s", product);
+	make_two(&id[2], &id[1]);
 	good = chip_cert(&id[2], NULL, ark, NULL) &&
 		chip_cert(&id[1], &id[2], ask, NULL) &&
 		chip_cert(&id[0], &id[1], "SEV-VCEK", m) &&

@@ -24,13 +24,17 @@ if [ -n "${DONJON_SGX_MODE:-}" ]; then
 fi
 n=0
 bad=0
-scripts="interop_client.py splice.py canary.py languages.sh wasi_modules.py durable.py streams.py native_runs.py"
+scripts="interop_client.py splice.py canary.py languages.sh wasi_modules.py clocks.py durable.py streams.py native_runs.py"
+# By native code as well, where there is a compiler for it.
+[ -x build/donjon-aot ] && scripts="$scripts durable.py:aot"
 # Fewer, for a second way of the same TEE.
 [ -n "${FLOW:-}" ] && [ "${DONJON_LONG:-}" != 1 ] && scripts=$FLOW
-[ "${DONJON_LONG:-}" = 1 ] && scripts="$scripts files_back.sh"
+[ "${DONJON_LONG:-}" = 1 ] && scripts="$scripts files_back.sh big_files.sh examples.sh streams.py:aot"
 for script in $scripts; do
 	n=$((n + 1))
-	if "tests/integration/$script" >"$out" 2>&1; then
+	engine=${script#*:}
+	[ "$engine" = "$script" ] && engine=${DONJON_ENGINE:-interp}
+	if DONJON_ENGINE=$engine "tests/integration/${script%:*}" >"$out" 2>&1; then
 		echo "ok $n - over $DONJON_TEE: $script, $(grep -c '^ok' "$out") tests"
 	else
 		bad=1
