@@ -9,6 +9,7 @@
 #include "cli/verbs.h"
 #include "client/collateral.h"
 #include "client/policy_file.h"
+#include "lib/proto/evidence.h"
 #include "lib/proto/frame.h"
 
 static int say(const struct dj_cli *cli, const char *tee, const char *folder,
@@ -33,6 +34,23 @@ static int say(const struct dj_cli *cli, const char *tee, const char *folder,
 	return dj_cli_end(cli, 0);
 }
 
+/* The report or quote of a bundle; what is none stands for itself. */
+static void open_bundle(const char *file, size_t len, const uint8_t **ret,
+	size_t *ret_len)
+{
+	struct dj_bundle b;
+	struct dj_evidence e;
+
+	*ret = (const uint8_t *)file;
+	*ret_len = len;
+	if (dj_bundle_parse(*ret, len, &b) == DJ_OK &&
+		dj_evidence_parse(b.evidence.p, b.evidence.len, &e) == DJ_OK &&
+		e.item[DJ_EVIDENCE_REPORT].p != NULL) {
+		*ret = e.item[DJ_EVIDENCE_REPORT].p;
+		*ret_len = e.item[DJ_EVIDENCE_REPORT].len;
+	}
+}
+
 static int run(struct dj_cli *cli)
 {
 	const char *tee = dj_cli_value(cli, "tee");
@@ -43,6 +61,7 @@ static int run(struct dj_cli *cli)
 		.now = time(NULL) };
 	struct dj_collateral_done done;
 	struct dj_err err = { 0 };
+	const uint8_t *report;
 	char *file = NULL;
 	size_t len = 0;
 	bool good;
@@ -56,15 +75,14 @@ static int run(struct dj_cli *cli)
 	if (ask.folder == NULL)
 		return dj_cli_failf(cli, "usage.option",
 			"which folder shall it go to? -o DIR");
-	if (dj_file_read(cli->operands[0], DJ_EVIDENCE_MAX, &file, &len) !=
-		DJ_OK)
+	if (dj_file_read(cli->operands[0], DJ_BUNDLE_MAX, &file, &len) != DJ_OK)
 		return dj_cli_failf(cli, "input.file",
 			"reading evidence: cannot read %s as a file",
 			cli->operands[0]);
-	good = number == DJ_TEE_SGX ? dj_collateral_sgx((const uint8_t *)file,
-					      len, &ask, &done, &err)
-				    : dj_collateral_snp((const uint8_t *)file,
-					      len, &ask, &done, &err);
+	open_bundle(file, len, &report, &len);
+	good = number == DJ_TEE_SGX
+		? dj_collateral_sgx(report, len, &ask, &done, &err)
+		: dj_collateral_snp(report, len, &ask, &done, &err);
 	free(file);
 	return good ? say(cli, tee, ask.folder, &done) : dj_cli_fail(cli, &err);
 }

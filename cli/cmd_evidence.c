@@ -11,7 +11,7 @@
 static const struct dj_option options[] = {
 	{ "output", 'o', "FILE", "where the bundle goes; KEEP.evidence" },
 	{ "tee", 0, "LIST",
-		"any, process, kvm, snp, snp-emu; the first that can be had" },
+		"any or a list of TEEs; the first that can be had" },
 	{ "memory", 'm', "SIZE", "all memory of the keep, 256MiB" },
 	{ "owner", 0, "FILE", "P-256 key: the keep would serve nobody else" },
 	{ "config", 0, "FILE", "in place of ./Donjon.toml" },

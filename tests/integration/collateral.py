@@ -88,6 +88,20 @@ def a_quotes_collateral_is_fetched_and_judges_it():
 
 
 @test
+def a_bundle_that_evidence_saved_will_do():
+    quote = read(SGX + "/quote.bin")
+    evidence = bytes((0, 1, 0, 1)) + bytes((0, 1, 0, 0)) + len(quote).to_bytes(4, "big") + quote
+    with open(DIR + "/saved.ksb", "wb") as f:
+        f.write(b"KSB1" + (1).to_bytes(4, "big") + b"h" + (1).to_bytes(4, "big") + b"o" + evidence)
+    code, o = run(DIR + "/saved.ksb", fresh("k"))
+    eq((code, o["fetched"]), (0, 4))
+    with open(DIR + "/saved.ksb", "r+b") as f:
+        f.seek(18)
+        f.write(b"\xff")
+    assert run(DIR + "/saved.ksb", fresh("k"))[0] != 0
+
+
+@test
 def what_is_in_force_is_not_asked_for_again():
     d = DIR + "/a"
     code, o = run(SGX + "/quote.bin", d)
