@@ -257,22 +257,67 @@ static bool is_forbidden_x86(const uint8_t *p, size_t left)
 			p[2] == 0xef || p[2] >= 0xfc);
 }
 
-/* ECALL, EBREAK and what else is SYSTEM and not a counter. */
-static bool is_forbidden_riscv(const uint8_t *p, size_t left)
+static uint32_t word_le(const uint8_t *p)
 {
-	uint32_t insn;
-
-	if (left < 4)
-		return false;
-	insn = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
 		(uint32_t)p[3] << 24;
-	return insn == 0x00000073;
 }
 
-/* sc and scv: primary opcode 17; instructions are aligned. */
+/*
+ * What of SYSTEM is no access to a register: ECALL, EBREAK, the returns, WFI
+ * and WRS, and what orders address translation (rs1 and rs2 are in there).
+ * CSR instructions have 1 of 128 patterns, so code cannot do without at every
+ * second byte; in user mode they reach float flags and counters.
+ */
+static bool is_forbidden_riscv(const uint8_t *p, size_t left)
+{
+	uint32_t insn = left < 4 ? 0 : word_le(p);
+
+	if ((insn & 0x7fff) != 0x0073)
+		return false;
+	switch (insn >> 25) { /* funct7 */
+	case 0x09:            /* SFENCE.VMA, SINVAL.VMA */
+	case 0x0b:
+	case 0x11: /* HFENCE.VVMA, HINVAL.VVMA */
+	case 0x13:
+	case 0x31: /* HFENCE.GVMA, HINVAL.GVMA */
+	case 0x33:
+		return true;
+	default:
+		break;
+	}
+	switch (insn >> 15) { /* funct12, and rs1, which is 0 */
+	case 0x000 << 5:      /* ECALL, EBREAK, URET */
+	case 0x001 << 5:
+	case 0x002 << 5:
+	case 0x00d << 5: /* WRS.NTO, WRS.STO */
+	case 0x01d << 5:
+	case 0x102 << 5: /* SRET, WFI */
+	case 0x105 << 5:
+	case 0x180 << 5: /* SFENCE.W.INVAL, SFENCE.INVAL.IR */
+	case 0x181 << 5:
+	case 0x302 << 5: /* MRET, MNRET, DRET */
+	case 0x702 << 5:
+	case 0x7b2 << 5:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * sc and scv (17), whatever their level; and mtspr of AMR, which is what
+ * WRPKRU is on x86-64. What else is privileged faults. Instructions are whole
+ * words and nothing else can be jumped to.
+ */
 static bool is_forbidden_ppc(const uint8_t *p, size_t left)
 {
-	return left >= 4 && p[3] >> 2 == 17;
+	uint32_t insn = left < 4 ? 0 : word_le(p);
+	uint32_t spr = (insn >> 16 & 0x1f) | (insn >> 6 & 0x3e0);
+
+	if (insn >> 26 == 17)
+		return true;
+	return insn >> 26 == 31 && (insn >> 1 & 0x3ff) == 467 && spr == 13;
 }
 
 size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len)

@@ -85,9 +85,11 @@ uint32_t dj_native_leave_at(const struct dj_native *n, uint32_t type);
 bool dj_native_site(const struct dj_native *n, uint32_t pc, uint32_t *ret);
 
 /*
- * The first instruction that a Keep's code must not have (SYSCALL, SYSENTER,
- * INT 80, ENCLU, WRPKRU, VMCALL and the like), at any offset: a second line
- * behind shim and jail. SIZE_MAX if there is none.
+ * The first instruction that a Keep's code must not have, wherever one can
+ * begin: a second line behind shim and jail. x86-64, at any byte: SYSCALL,
+ * SYSENTER, INT 80, ENCLU, WRPKRU, VMCALL and the like. riscv64, at any second
+ * byte: ECALL, EBREAK, returns from traps, WFI, fences of address translation.
+ * ppc64le, at any fourth: sc, scv, mtspr of AMR. SIZE_MAX if there is none.
  */
 size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len);
 
@@ -144,7 +146,7 @@ enum {
 };
 
 /* The argument area: as many vectors as a function may have parameters. */
-#define DJ_NATIVE_ARGS (16 * 1000)
+#define DJ_NATIVE_ARGS ((size_t)16 * 1000)
 
 /*
  * C functions of the engine; what traps does not return. Types and value types

@@ -130,6 +130,48 @@ static void forbidden_instructions_are_found_at_any_offset(void)
 	ok(dj_native_forbidden(DJ_ISA_X86_64, code, sizeof(code)) == SIZE_MAX);
 }
 
+/* Instructions of four bytes, where the step lets them begin; and not. */
+static void words_are(enum dj_isa isa, const uint32_t *words, size_t n,
+	bool bad)
+{
+	size_t step = isa == DJ_ISA_RISCV64 ? 2 : 4;
+	uint8_t code[64];
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t at = 0; at <= sizeof(code) - 4; at++) {
+			memset(code, 0x60, sizeof(code));
+			for (unsigned k = 0; k < 4; k++)
+				code[at + k] = (uint8_t)(words[i] >> (8 * k));
+			eq_u64(dj_native_forbidden(isa, code, sizeof(code)),
+				bad && at % step == 0 ? at : SIZE_MAX);
+		}
+}
+
+static void forbidden_riscv_instructions_are_found(void)
+{
+	static const uint32_t bad[] = { 0x00000073, 0x00100073, 0x10200073,
+		0x30200073, 0x10500073, 0x12000073, 0x12b50073, 0x22000073 };
+	/* rdcycle, frcsr, fsrm; addi t1, t1, 7 and its like */
+	static const uint32_t good[] = { 0xc0002573, 0x00302573, 0x00251573,
+		0x00730313, 0x00000063, 0x00000033 };
+
+	words_are(DJ_ISA_RISCV64, bad, sizeof(bad) / sizeof(*bad), true);
+	words_are(DJ_ISA_RISCV64, good, sizeof(good) / sizeof(*good), false);
+}
+
+static void forbidden_power_instructions_are_found(void)
+{
+	/* sc, sc 1, sc 2, scv 0; mtamr of r0 and r31 */
+	static const uint32_t bad[] = { 0x44000002, 0x44000022, 0x44000042,
+		0x44000001, 0x7c0d03a6, 0x7fed03a6 };
+	/* mtctr, mtlr, mfspr of AMR, b, bctr, trap */
+	static const uint32_t good[] = { 0x7d8903a6, 0x7c0803a6, 0x7c0d02a6,
+		0x48000000, 0x4e800420, 0x7fe00008 };
+
+	words_are(DJ_ISA_PPC64LE, bad, sizeof(bad) / sizeof(*bad), true);
+	words_are(DJ_ISA_PPC64LE, good, sizeof(good) / sizeof(*good), false);
+}
+
 static void an_envelope_is_read_and_cut_ones_are_not(void)
 {
 	static const struct dj_knc k = {
@@ -173,6 +215,8 @@ int main(void)
 	RUN(every_truncation_is_refused);
 	RUN(every_field_is_checked);
 	RUN(forbidden_instructions_are_found_at_any_offset);
+	RUN(forbidden_riscv_instructions_are_found);
+	RUN(forbidden_power_instructions_are_found);
 	RUN(an_envelope_is_read_and_cut_ones_are_not);
 	return done();
 }
