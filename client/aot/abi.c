@@ -123,6 +123,7 @@ struct places {
 static unsigned next_place(const struct unit *u, struct places *p,
 	enum reg_kind kind, uint64_t *ret_at)
 {
+	*ret_at = 0;
 	if (p->used[kind] < u->job->machine->regs[kind])
 		return first_reg(u, kind) + p->used[kind]++;
 	*ret_at = (uint64_t)16 * p->in_area++;

@@ -158,9 +158,14 @@ static LLVMValueRef opaque_reg(struct unit *u, LLVMValueRef v)
 	const char *how = k == LLVMIntegerTypeKind ? "=r,0"
 		: k == LLVMVectorTypeKind          ? u->job->machine->vector_reg
 						   : u->job->machine->float_reg;
-	LLVMValueRef a = LLVMGetInlineAsm(sig, "", 0, how, strlen(how), false,
-		false, LLVMInlineAsmDialectATT, false);
+	LLVMValueRef a;
 
+	if (how == NULL) {
+		unit_fail(u, "a value without a register");
+		return v;
+	}
+	a = LLVMGetInlineAsm(sig, "", 0, how, strlen(how), false, false,
+		LLVMInlineAsmDialectATT, false);
 	return LLVMBuildCall2(u->b, sig, a, &v, 1, "");
 }
 
