@@ -16,6 +16,7 @@
 
 static const struct dj_option options[] = {
 	{ "tee", 0, "TEE", "for Keeps of this kind, process" },
+	{ "isa", 0, "x86_64|riscv64|ppc64le", "in place of --tee" },
 	{ "bounds", 0, "guard|checks", "other than the TEE's" },
 	{ "cpu-level", 0, "N", "other than the TEE's least" },
 	{ "optimise", 'O', "N", "0 to 3; 2" },
@@ -50,14 +51,38 @@ struct build {
 	struct dj_native_made made;
 };
 
+static const char *const isas[] = { "?", "x86_64", "riscv64", "ppc64le" };
+
+/* The first TEE with that instruction set; *ret is untouched if none is. */
+static bool tee_of(const char *isa, const char **ret, struct dj_err *err)
+{
+	char shown[40];
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		if (strcmp(isas[targets[i].isa], isa) != 0)
+			continue;
+		*ret = targets[i].tee;
+		return true;
+	}
+	return dj_err_set(err, "usage.value",
+		"--isa: \"%s\" is none of x86_64, riscv64, ppc64le",
+		dj_clean(shown, sizeof(shown), isa, strlen(isa)));
+}
+
 /* An emulated TEE takes what the real one does: snp-emu is snp. */
 static bool choose_target(struct build *b, struct dj_err *err)
 {
 	const char *tee = dj_cli_value(b->cli, "tee");
+	const char *isa = dj_cli_value(b->cli, "isa");
 	size_t len;
 	char shown[40];
 
+	if (tee != NULL && isa != NULL)
+		return dj_err_set(err, "usage.value",
+			"--isa: --tee says it already");
 	b->tee = tee == NULL ? "process" : tee;
+	if (isa != NULL && !tee_of(isa, &b->tee, err))
+		return false;
 	len = strlen(b->tee);
 	if (len > 4 && strcmp(b->tee + len - 4, "-emu") == 0)
 		len -= 4;
@@ -134,8 +159,6 @@ static bool save(const struct build *b, struct dj_err *err)
 			dj_clean(shown, sizeof(shown), path, strlen(path)),
 			strerror(errno));
 }
-
-static const char *const isas[] = { "?", "x86_64", "riscv64", "ppc64le" };
 
 static json_t *to_json(const struct build *b)
 {
