@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The W3C's scripts on our engine's builds for riscv64 and ppc64le, under
-# qemu-user. A sample, for an emulated machine is slow; all with DONJON_LONG=1.
+# qemu-user, interpreted and as native code that build/spectest makes for them
+# here. A sample, for an emulated machine is slow; all with DONJON_LONG=1.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 suite=${DONJON_SHARED:-../shared}/wasm-spec
@@ -11,13 +12,18 @@ suite=${DONJON_SHARED:-../shared}/wasm-spec
 	exit 0
 }
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+images=$(mktemp -d)
+trap 'rm -rf "$out" "$images"' EXIT
 n=0
 bad=0
 groups="2.0/simd 3.0/relaxed-simd 3.0/multi-memory 3.0/exceptions
 	proposals-debian/tail-call"
 scalar="1.0/conversions 1.0/float_exprs 1.0/f32 1.0/f64 1.0/i32 1.0/i64
 	1.0/float_misc 1.0/call_indirect 1.0/memory_trap 1.0/names"
+numbers=$scalar
+native_groups="1.0 2.0/core 2.0/simd 3.0/core 3.0/bulk-memory 3.0/multi-memory
+	3.0/memory64 3.0/relaxed-simd 3.0/simd 3.0/exceptions 3.0/gc
+	proposals-debian proposals"
 [ -n "${DONJON_LONG:-}" ] && {
 	groups="$groups 1.0 2.0/core 3.0/core 3.0/bulk-memory 3.0/memory64
 		3.0/simd proposals-debian/extended-const
@@ -37,6 +43,66 @@ result()
 		bad=1
 	fi
 }
+
+# native ARCH BOUNDS NAME FILE.json|FOLDER...: from the suite's folder.
+native()
+{
+	arch=$1 bounds=$2 name="$1 $3, native, $2"
+	shift 3
+	# What the compiler lacks is skipped there, by name; a failure is one.
+	if ! (cd "$suite" && "$tree/build/spectest" --native "$bounds" \
+		--native-to "$images" --isa "$arch" "$@") >"$out" 2>&1; then
+		result 1 "$name"
+		return
+	fi
+	(cd "$suite" && "qemu-$arch-static" \
+		"$tree/build/cross/$arch/spectest" --native "$bounds" \
+		--native-from "$images" --pages 1024 "$@") >"$out" 2>&1
+	result $? "$name"
+	rm -f "$images"/*
+}
+
+# The same for a group, script by script: qemu-user keeps a record of every
+# page that was ever reserved, which guard pages are many of.
+guarded()
+{
+	bad_scripts=0 passed=0
+	for script in "$suite/$2"/*.json "$suite/$2"/*/*.json; do
+		[ -f "$script" ] || continue
+		script=${script#"$suite/"}
+		if ! (cd "$suite" && "$tree/build/spectest" --native guard \
+			--native-to "$images" --isa "$1" "$script" &&
+			"qemu-$1-static" "$tree/build/cross/$1/spectest" \
+				--native guard --native-from "$images" \
+				--pages 1024 "$script") >"$out" 2>&1; then
+			bad_scripts=$((bad_scripts + 1))
+			sed 's/^/# /' "$out" | head -n 5
+		fi
+		passed=$((passed + $(sed -n '$s/ passed.*//p' "$out")))
+		rm -f "$images"/*
+	done
+	echo "$passed passed, $bad_scripts scripts failed" >"$out"
+	result "$bad_scripts" "$1 $2, native, guard"
+}
+
+tree=$PWD
+suite=$(cd "$suite" && pwd)
+for arch in riscv64 ppc64le; do
+	if [ -n "${DONJON_LONG:-}" ]; then
+		for group in $native_groups; do
+			native "$arch" checks "$group" "$group"
+			guarded "$arch" "$group"
+		done
+		continue
+	fi
+	# shellcheck disable=SC2086  # a list of names
+	native "$arch" checks "1.0, numbers and traps" $numbers
+	for group in 3.0/relaxed-simd 3.0/multi-memory 3.0/exceptions 3.0/gc \
+		proposals-debian/tail-call; do
+		native "$arch" checks "$group" "$group"
+	done
+	native "$arch" guard "memory" 1.0/memory_trap 1.0/address 1.0/endianness
+done
 
 # qemu-user keeps a record of every page that was ever reserved: small
 # memories, and a limit, so that it ends before the machine does.
