@@ -290,6 +290,108 @@ static void make_tar(void)
 	mktar_free(&t);
 }
 
+/*
+ * A program in an engine. Instances stay for all inputs, files do not: what
+ * is imported leads to the file systems of the input at hand.
+ */
+struct world {
+	struct dj_arena arena;
+	struct dj_store *store;
+	struct dj_instance *inst;
+	struct dj_wasi *w;
+	uint8_t *mem;
+};
+static struct world worlds[2];
+
+struct import {
+	struct world *x;
+	const struct wasi_fn *fn;
+	bool unstable;
+	struct dj_wasm_functype type;
+	uint32_t params[PARAMS_MAX];
+};
+
+/* As keep/wasi/wasi.c enters a call. */
+static enum dj_trap enter(void *ctx, struct dj_instance *caller,
+	union dj_value *args)
+{
+	const struct import *i = ctx;
+	struct call c = { .w = i->x->w,
+		.inst = caller,
+		.args = args,
+		.unstable = i->unstable,
+		.trap = DJ_TRAP_NONE };
+	enum dj_errno e = i->fn->run(&c);
+
+	args[0].i64 = 0;
+	args[0].i32 = e;
+	return c.trap;
+}
+
+static const struct wasi_fn *fn_of(const struct dj_wasm_name *name)
+{
+	for (size_t i = 0; i < fn_count(); i++)
+		if (strlen(fn_at(i)->name) == name->len &&
+			memcmp(fn_at(i)->name, name->p, name->len) == 0)
+			return fn_at(i);
+	abort();
+}
+
+static dj_status resolve(void *ctx, const struct dj_wasm_import *import,
+	struct dj_extern *ret)
+{
+	static const uint32_t i32 = DJ_WASM_I32;
+	struct world *x = ctx;
+	struct import *i = dj_arena_new(&x->arena, struct import);
+	uint32_t n = 0;
+
+	if (i == NULL)
+		abort();
+	i->x = x;
+	i->fn = fn_of(&import->name);
+	i->unstable = import->module.len == strlen("wasi_unstable");
+	for (const char *p = i->fn->params; *p != '\0'; p++)
+		i->params[n++] = *p == 'I' ? DJ_WASM_I64 : DJ_WASM_I32;
+	i->type = (struct dj_wasm_functype){ .param_count = n,
+		.params = i->params,
+		.result_count = i->fn->is_void ? 0 : 1,
+		.results = &i32 };
+	ret->kind = DJ_WASM_FUNC;
+	return dj_func_new_host(x->store, &i->type, enter, i, &ret->func);
+}
+
+static void make_world(struct world *x, bool native)
+{
+	const struct dj_store_config config = {
+		.mem = { reserve, hostmem.commit, release },
+		.max_memory_pages = 1,
+		.max_call_depth = 64,
+		.stack_bytes = 65536,
+		.native = native,
+		.exec = hostnative_exec
+	};
+	struct dj_link_error link = { .what = "no memory" };
+	uint64_t len = 0;
+	dj_status st = DJ_E_NOMEM;
+
+	if (hostmem_arena(&x->arena, (size_t)16 << 20))
+		st = dj_store_init(&x->arena, &config, &x->store);
+	if (st == DJ_OK)
+		st = native ? dj_instance_new_native(x->store, common.module,
+				      common.image, common.image_len,
+				      &hostnative_target, resolve, x, &x->inst,
+				      &link)
+			    : dj_instance_new(x->store, common.module, resolve,
+				      x, &x->inst, &link);
+	if (st != DJ_OK) {
+		fprintf(stderr, "an instance: %s\n", link.what);
+		abort();
+	}
+	x->mem = dj_instance_memory(x->inst, &len);
+	if (len != MEMORY)
+		abort();
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static struct bytes m;
@@ -315,19 +417,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		fprintf(stderr, "native code: %s\n", why);
 		abort();
 	}
+	make_world(&worlds[0], false);
+	make_world(&worlds[1], true);
 	return 0;
 }
 
-/* One run of an input: a program in an engine. */
-struct world {
-	struct dj_arena arena;
-	struct dj_store *store;
-	struct dj_wasi *w;
-	struct dj_instance *inst;
-	uint8_t *mem;
-};
-
-static void open_wasi(struct world *x)
+static void open_files(struct world *x, struct dj_arena *arena)
 {
 	static const struct dj_wasi_text args[] = { { "prog", 4 }, { "", 0 } };
 	static const struct dj_wasi_text env[] = { { "K=V", 3 } };
@@ -353,53 +448,11 @@ static void open_wasi(struct world *x)
 		.max_file_bytes = 256 << 10 };
 
 	memcpy(kept, pre, sizeof(pre));
-	if (dj_wasi_new(&x->arena, &config, &x->w) != DJ_OK)
-		abort();
-}
-
-static void open_world(struct world *x, bool native)
-{
-	static uint8_t room[4 << 20] __attribute__((aligned(65536)));
-	const struct dj_store_config config = {
-		.mem = { reserve, hostmem.commit, release },
-		.max_memory_pages = 1,
-		.max_call_depth = 64,
-		.stack_bytes = 65536,
-		.native = native,
-		.exec = hostnative_exec
-	};
-	struct dj_link_error link = { .what = "" };
-	uint64_t len;
-	dj_status st;
-
-	*x = (struct world){ 0 };
-	dj_arena_init(&x->arena, room, sizeof(room), NULL);
 	now = 0;
 	waits = 0;
-	open_wasi(x);
-	if (dj_store_init(&x->arena, &config, &x->store) != DJ_OK)
+	if (dj_wasi_new(arena, &config, &x->w) != DJ_OK)
 		abort();
-	dj_wasi_set_store(x->w, x->store);
-	st = native
-		? dj_instance_new_native(x->store, common.module, common.image,
-			  common.image_len, &hostnative_target, dj_wasi_resolve,
-			  x->w, &x->inst, &link)
-		: dj_instance_new(x->store, common.module, dj_wasi_resolve,
-			  x->w, &x->inst, &link);
-	if (st != DJ_OK) {
-		fprintf(stderr, "an instance: %s\n", link.what);
-		abort();
-	}
-	x->mem = dj_instance_memory(x->inst, &len);
-	if (len != MEMORY)
-		abort();
-}
-
-static void close_world(struct world *x)
-{
-	dj_wasi_done(x->w);
-	dj_store_done(x->store);
-	memset(x->arena.base, 0, x->arena.used);
+	memset(x->mem, 0, MEMORY);
 }
 
 /* ---- one input ---- */
@@ -538,34 +591,38 @@ static bool make_call(struct world *x, size_t n, const uint8_t **p,
 	return true;
 }
 
-static void run(bool native, const uint8_t *data, size_t size, struct story *s)
+static void run(struct world *x, const uint8_t *data, size_t size,
+	struct story *s)
 {
+	static uint8_t room[1 << 20] __attribute__((aligned(65536)));
 	const uint8_t *p = data, *end = data + size;
+	struct dj_arena arena;
 	size_t n = fn_count();
-	struct world x;
 	bool goes_on = true;
 
-	open_world(&x, native);
+	dj_arena_init(&arena, room, sizeof(room), NULL);
+	open_files(x, &arena);
 	s->count = 0;
 	/* Paths and vectors are made of the input itself. */
-	memcpy(x.mem, data, size < MEMORY ? size : MEMORY);
+	memcpy(x->mem, data, size < MEMORY ? size : MEMORY);
 	while (goes_on && end - p >= 2 && s->count < CALLS_MAX) {
 		size_t i = *p++ % n;
 
 		i += (*p++ & 1) != 0 ? n : 0;
-		goes_on = make_call(&x, i, &p, end, s);
+		goes_on = make_call(x, i, &p, end, s);
 	}
-	memcpy(s->mem, x.mem, MEMORY);
-	check_returned(x.w, s);
-	close_world(&x);
+	memcpy(s->mem, x->mem, MEMORY);
+	check_returned(x->w, s);
+	dj_wasi_done(x->w);
+	memset(room, 0, arena.used);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct story a, b;
 
-	run(false, data, size, &a);
-	run(true, data, size, &b);
+	run(&worlds[0], data, size, &a);
+	run(&worlds[1], data, size, &b);
 	if (a.count != b.count || a.returned_len != b.returned_len ||
 		memcmp(a.said, b.said, a.count * sizeof(a.said[0])) != 0 ||
 		memcmp(a.mem, b.mem, MEMORY) != 0 ||
