@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/changes.h"
+#include "client/undo.h"
 
 #define NAME_MAX_LEN 40
 
@@ -43,6 +44,9 @@ struct apply {
 	struct dj_changes changes;
 	struct step *steps;
 	size_t step_count;
+	struct dj_undo_set journal;
+	struct dj_undo_step *plan;
+	int *fds;
 	struct dj_err *err;
 };
 
@@ -61,28 +65,10 @@ static bool fail_errno(struct apply *a, const struct dj_change *x)
 	return fail(a, x, strerror(errno));
 }
 
-/*
- * The folder that a path's last part is in, reached by plain folders alone;
- * -1: errno. *ret_name is that part.
- */
 static int parent_of(const struct target *t, const char *path,
 	const char **ret_name)
 {
-	char part[DJ_UNTAR_NAME_MAX + 1];
-	int dir = dup(t->root), next;
-	const char *slash;
-
-	while (dir >= 0 && (slash = strchr(path, '/')) != NULL) {
-		memcpy(part, path, (size_t)(slash - path));
-		part[slash - path] = '\0';
-		next = openat(dir, part,
-			O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		close(dir);
-		dir = next;
-		path = slash + 1;
-	}
-	*ret_name = path;
-	return dir;
+	return dj_undo_parent(t->root, path, ret_name);
 }
 
 static void staged(char dst[static NAME_MAX_LEN], char kind,
@@ -187,7 +173,7 @@ static bool make_stage(struct apply *a, struct target *t)
 	}
 	t->stage = openat(t->beside, t->at,
 		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return t->stage >= 0 ||
+	return (t->stage >= 0 && dj_undo_lock(t->stage)) ||
 		dj_err_set(a->err, "dir.return", "taking back %s: %s", t->name,
 			strerror(errno));
 }
@@ -275,6 +261,70 @@ static bool stage(struct apply *a)
 			return false;
 	}
 	return true;
+}
+
+/* ---- the journal, for whoever comes after this process was killed ---- */
+
+/* What undoes this one; false: nothing is to be undone. */
+static bool plan(const struct apply *a, const struct dj_change *x,
+	struct dj_undo_step *ret)
+{
+	const struct target *t = &a->to[x->folder];
+	char name[NAME_MAX_LEN];
+	struct stat st;
+	bool is_here = look(t, x->path, &st);
+
+	*ret = (struct dj_undo_step){ .folder = x->folder,
+		.item = (size_t)(x - a->changes.v),
+		.path = x->path };
+	if (x->is_gone) {
+		ret->kind = is_here && S_ISDIR(st.st_mode) ? DJ_UNDO_DIR
+							   : DJ_UNDO_FILE;
+		ret->mode = is_here ? st.st_mode & 07777 : 0;
+		return is_here;
+	}
+	if (x->type == DJ_UNTAR_DIR) {
+		ret->kind = DJ_UNDO_MAKE;
+		return !is_here || is_told(a, x, true, strlen(x->path));
+	}
+	staged(name, 'n', a, x);
+	ret->kind = DJ_UNDO_PLACE;
+	if (fstatat(t->stage, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	return true;
+}
+
+/* In the order of place(). */
+static bool make_journal(struct apply *a)
+{
+	size_t n = 0;
+
+	a->journal.count = a->count;
+	a->plan = calloc(a->changes.count + 1, sizeof(*a->plan));
+	a->fds = calloc(2 * a->count + 1, sizeof(*a->fds));
+	if (a->plan == NULL || a->fds == NULL)
+		return dj_err_set(a->err, "internal.memory", "no memory");
+	for (size_t i = 0; i < a->count; i++) {
+		a->fds[i] = a->to[i].root;
+		a->fds[a->count + i] = a->to[i].stage;
+	}
+	a->journal.roots = a->fds;
+	a->journal.stages = a->fds + a->count;
+	for (size_t i = a->changes.count; i > 0; i--)
+		if (a->changes.v[i - 1].is_gone)
+			n += plan(a, &a->changes.v[i - 1], &a->plan[n]);
+	for (size_t i = 0; i < a->changes.count; i++)
+		if (!a->changes.v[i].is_gone)
+			n += plan(a, &a->changes.v[i], &a->plan[n]);
+	a->journal.steps = a->plan;
+	a->journal.step_count = n;
+	return dj_undo_note(&a->journal) ||
+		dj_err_set(a->err, "dir.return",
+			"taking back %s: writing down what is to change: %s; nothing was changed",
+			a->count == 0 ? "nothing" : a->to[0].name,
+			strerror(errno));
 }
 
 /* ---- renaming, and back ---- */
@@ -439,6 +489,11 @@ static void drop_stage(struct apply *a, struct target *t)
 			staged(name, *k, a, &a->changes.v[i]);
 			(void)unlinkat(t->stage, name, 0);
 		}
+	for (const char *k = DJ_UNDO_FILES; *k != '\0'; k++) {
+		name[0] = *k;
+		name[1] = '\0';
+		(void)unlinkat(t->stage, name, 0);
+	}
 	(void)unlinkat(t->beside, t->at, AT_REMOVEDIR);
 }
 
@@ -491,10 +546,18 @@ static bool apply_all(struct apply *a, const uint8_t *p, size_t len,
 	a->steps = calloc(a->changes.count + 1, sizeof(*a->steps));
 	if (a->steps == NULL)
 		return dj_err_set(a->err, "internal.memory", "no memory");
-	if (!judge(a) || !stage(a))
+	if (!judge(a) || !stage(a) || !make_journal(a))
 		return false;
-	if (place(a))
-		return true;
+	if (place(a)) {
+		/* Those names are on the disk before the journal is gone. */
+		for (size_t i = 0; i < a->count; i++)
+			(void)syncfs(a->to[i].root);
+		if (dj_undo_forget(&a->journal))
+			return true;
+		(void)dj_err_set(a->err, "dir.return",
+			"taking back %s: %s; nothing was changed",
+			a->to[0].name, strerror(errno));
+	}
 	if (!undo(a)) {
 		*ret_keep = true;
 		(void)dj_err_set(a->err, "dir.return",
@@ -523,6 +586,8 @@ bool dj_apply(const char *const *folders, size_t count, int fd,
 	close_targets(&a, keep);
 	dj_changes_done(&a.changes);
 	free(a.steps);
+	free(a.plan);
+	free(a.fds);
 	(void)munmap(p, (size_t)st.st_size);
 	return good;
 }

@@ -17,7 +17,8 @@
  *      where beside is another file system or cannot be written).
  *   3. Names are taken away and put in place by renames. If one fails, what
  *      was done is undone. What was replaced stays in the staging folder until
- *      the last rename; if this process is killed in between, it is there.
+ *      the last rename; if this process is killed in between, the next one
+ *      undoes it by the journal that is there (client/undo.h).
  *
  * Nothing is reached through a symbolic link, neither on the way to a name
  * nor at its end. A file replaces a file or a link, never a folder. New files

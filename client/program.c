@@ -13,6 +13,7 @@
 #include "client/native.h"
 #include "client/policy_file.h"
 #include "client/record.h"
+#include "client/undo.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/sha256.h"
 #include "lib/proto/begin.h"
@@ -198,6 +199,11 @@ static bool add_dir(struct dj_program *p, struct dj_wr *w, const char *spec,
 	folder = strndup(spec, (size_t)(sep - spec));
 	if (folder == NULL)
 		return dj_err_set(err, "internal.memory", "no memory");
+	/* Packed is what an earlier run left whole. */
+	if (writable && !dj_undo_earlier(folder, err)) {
+		free(folder);
+		return false;
+	}
 	p->trees[p->tree_count] = dj_tar_open(folder, err);
 	good = p->trees[p->tree_count] != NULL &&
 		(!writable || add_returned(p, folder, err));

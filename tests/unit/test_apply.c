@@ -4,13 +4,18 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/apply.h"
 #include "client/changes.h"
+#include "client/undo.h"
 #include "tests/support/mktar.h"
 #include "tests/tap.h"
 
@@ -35,7 +40,9 @@ static void put(const char *path, const char *text)
 
 static void make_top(void)
 {
-	strcpy(top, "/tmp/donjon-apply.XXXXXX");
+	/* What is synced there costs nothing. */
+	(void)snprintf(top, sizeof(top), "%s/donjon-apply.XXXXXX",
+		access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
 	ok(mkdtemp(top) != NULL && chdir(top) == 0);
 }
 
@@ -454,6 +461,180 @@ static void a_disk_that_is_full_at_any_step_leaves_all_as_it_was(void)
 	ok(failed > 8);
 }
 
+/* ---- this process is killed in between ---- */
+
+/* Of the calls that leave something: files, names, what is on the disk. */
+static bool leaves_something(uint64_t nr)
+{
+	static const long calls[] = { SYS_renameat, SYS_renameat2, SYS_linkat,
+		SYS_symlinkat, SYS_unlinkat, SYS_mkdirat, SYS_openat, SYS_write,
+		SYS_fsync, SYS_syncfs };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (nr == (uint64_t)calls[i])
+			return true;
+	return false;
+}
+
+static _Noreturn void be_traced(void)
+{
+	struct dj_err err = { 0 };
+	bool good;
+
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		_exit(9);
+	(void)raise(SIGSTOP);
+	good = apply_tar(2, &err);
+	_exit(good ? 0 : 1);
+}
+
+/* Kills it before its n-th such call; how it ended, as wait(2) says. */
+static int killed_before(unsigned n)
+{
+	struct __ptrace_syscall_info info;
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		be_traced();
+	ok(waitpid(pid, &status, 0) == pid);
+	if (WIFSTOPPED(status))
+		(void)ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	while (WIFSTOPPED(status)) {
+		if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) >
+				0 &&
+			info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+			leaves_something(info.entry.nr) && n-- == 0)
+			(void)kill(pid, SIGKILL);
+		(void)ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+		if (waitpid(pid, &status, 0) != pid)
+			abort();
+	}
+	return status;
+}
+
+static void prepare(void)
+{
+	start();
+	put("two/was", "a file");
+	mktar_file(&tar, "0/-/d/e", "");
+	mktar_file(&tar, "0/-/d/e/c", "");
+	mktar_file(&tar, "0/-/out", "");
+	mktar_file(&tar, "0/+/a", "replaced");
+	mktar_file(&tar, "0/+/placed", "new");
+	mktar_header(&tar, "0/+/m/", '5', 0, NULL);
+	mktar_file(&tar, "0/+/m/f", "new");
+	mktar_header(&tar, "0/+/out/", '5', 0, NULL);
+	mktar_file(&tar, "1/-/was", "");
+	mktar_header(&tar, "1/+/was/", '5', 0, NULL);
+	mktar_file(&tar, "1/+/was/b", "a folder now");
+	mktar_end(&tar);
+}
+
+/* The next run finds all of it or nothing, whichever folder it looks at. */
+static void a_kill_at_any_step_leaves_all_or_nothing(void)
+{
+	unsigned n = 0, undone = 0, applied = 0;
+	char *before, *after;
+	struct dj_err err = { 0 };
+	int status = 0;
+	bool same;
+
+	do {
+		prepare();
+		before = state();
+		status = killed_before(n);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 9) {
+			skip("no ptrace");
+			free(before);
+			end();
+			return;
+		}
+		ok(dj_undo_earlier(n % 2 == 0 ? folder : other, &err));
+		ok(dj_undo_earlier(folder, &err));
+		after = state();
+		same = strcmp(after, before) == 0;
+		undone += same;
+		applied += !same;
+		/* From the one to the other once, and all of it at once. */
+		if (!ok(strstr(after, ".donjon") == NULL) ||
+			!ok(same ? applied == 0
+				 : strstr(after, "/in/a=replaced") != NULL &&
+						strstr(after, "/in/out/") !=
+							NULL &&
+						strstr(after, "/two/was/b=") !=
+							NULL &&
+						strstr(after, "/in/d/e") ==
+							NULL))
+			printf("# killed before call %u:\n%s", n, after);
+		free(before);
+		free(after);
+		end();
+		n++;
+	} while (WIFSIGNALED(status));
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ok(undone > 20);
+	printf("# %u places, undone at %u of them\n", n, undone);
+}
+
+/* A staging folder that anybody could have made, or somebody works in. */
+static void journals_of_others_are_left_alone(void)
+{
+	static const char journal[] = "donjon return 1\0";
+	struct dj_err err = { 0 };
+	int fd, stage;
+
+	start();
+	ok(mkdir("in/.donjon-0123456789abcdef", 0755) == 0);
+	fd = open("in/.donjon-0123456789abcdef/j", O_WRONLY | O_CREAT, 0600);
+	ok(write(fd, journal, sizeof(journal)) > 0 && close(fd) == 0);
+	ok(dj_undo_earlier(folder, &err));
+	ok(access("in/.donjon-0123456789abcdef/j", F_OK) == 0);
+	/* One's own, and at work. */
+	ok(chmod("in/.donjon-0123456789abcdef", 0700) == 0);
+	stage = open("in/.donjon-0123456789abcdef", O_RDONLY | O_DIRECTORY);
+	ok(dj_undo_lock(stage));
+	ok(dj_undo_earlier(folder, &err));
+	ok(access("in/.donjon-0123456789abcdef/j", F_OK) == 0);
+	/* Not finished: nothing had been touched. */
+	ok(close(stage) == 0);
+	ok(dj_undo_earlier(folder, &err));
+	ok(access("in/.donjon-0123456789abcdef", F_OK) != 0);
+	end();
+}
+
+/* Whoever wrote it, a journal says nothing about what is outside. */
+static void a_journal_does_not_lead_out(void)
+{
+	static const char *const paths[] = { "../secret", "/etc/passwd", "..",
+		"d/../../secret", "up/secret", "", "d//b", "./a" };
+	struct dj_err err = { 0 };
+	char *after;
+	FILE *f;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		start();
+		ok(mkdir(".donjon-0123456789abcdef", 0700) == 0);
+		put(".donjon-0123456789abcdef/o0", "evil");
+		f = fopen(".donjon-0123456789abcdef/j", "w");
+		ok(f != NULL &&
+			fprintf(f, "donjon return 1%c1%c%s%c%s%s%c", 0, 0,
+				folder, 0, top, "/.donjon-0123456789abcdef",
+				0) > 0 &&
+			fprintf(f, "x 0 0 0 0 0%c%s%cend%c", 0, paths[i], 0,
+				0) > 0 &&
+			fclose(f) == 0);
+		ok(!dj_undo_earlier(folder, &err) || i == 4);
+		after = state();
+		if (!ok(strstr(after, "/secret=secret\n") != NULL) ||
+			!ok(strstr(after, "/in/d/b=b\n") != NULL))
+			printf("# %s\n", paths[i]);
+		free(after);
+		end();
+	}
+}
+
 int main(void)
 {
 	RUN(what_changed_is_put_in_place);
@@ -468,5 +649,8 @@ int main(void)
 	RUN(what_is_no_archive_is_refused);
 	RUN(a_failure_half_way_is_undone);
 	RUN(a_disk_that_is_full_at_any_step_leaves_all_as_it_was);
+	RUN(a_kill_at_any_step_leaves_all_or_nothing);
+	RUN(journals_of_others_are_left_alone);
+	RUN(a_journal_does_not_lead_out);
 	return done();
 }
