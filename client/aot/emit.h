@@ -21,6 +21,7 @@
  *   call.c    calls, what the engine's helpers do
  *   throw.c   exceptions
  *   gc.c      references, structs and arrays
+ *   loop.c    loops whose count and addresses are known beforehand
  *   mem.c     loads and stores, globals, tables
  *   num.c     numbers; simd.c: vectors
  *   link.c    objects to code, constants and sites; reloc.c
@@ -65,7 +66,8 @@ struct unit {
 	LLVMTypeRef v128;  /* <4 x i32>, as values travel */
 	LLVMTypeRef *sigs; /* per type of the module, made when asked for */
 	LLVMValueRef tags[TAG_COUNT], empty, cold, sp_name;
-	unsigned kind_tbaa, kind_invariant, kind_prof;
+	LLVMAttributeRef nomerge;
+	unsigned kind_tbaa, kind_invariant, kind_prof, kind_loop;
 	unsigned variant; /* other choices, to avoid forbidden bytes */
 	bool failed;
 	char why[160];
@@ -107,7 +109,8 @@ struct block {
 	bool rethrows;       /* and somebody wants it */
 	struct dj_wasm_rd clauses;
 	uint32_t clause_count;
-	uint32_t checks; /* what was known of addresses before it */
+	uint32_t checks;   /* what was known of addresses before it */
+	struct loop *loop; /* loop: if it may have a fast form */
 };
 
 struct value {
@@ -145,9 +148,11 @@ struct fn {
 	struct dj_wasm_rd r;
 	struct insn i; /* the instruction at hand */
 	LLVMMetadataRef scope;
-	bool dead;        /* what comes cannot be reached */
-	uint32_t skipped; /* blocks opened in there */
-	bool counts;      /* events are counted in a value */
+	bool dead;         /* what comes cannot be reached */
+	uint32_t skipped;  /* blocks opened in there */
+	bool counts;       /* events are counted in a value */
+	struct loop *loop; /* the one at hand */
+	bool shown;        /* the last address() cannot trap */
 	struct check *checks;
 	uint32_t check_count, check_cap;
 	LLVMValueRef scratch; /* memory for slots */
@@ -178,6 +183,10 @@ LLVMTypeRef type_of(const struct unit *u, uint32_t wasm);
 LLVMValueRef func_ref(struct unit *u, uint32_t index);
 void add_attributes(struct unit *u, LLVMValueRef f);
 void add_enum(struct unit *u, LLVMValueRef f, const char *name);
+void add_string(struct unit *u, LLVMValueRef f, const char *key,
+	const char *value);
+/* An attribute of functions that vectors may be good for. */
+#define HAS_FAST "donjon-fast"
 LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v);
 void set_tag(struct unit *u, LLVMValueRef access, enum tag tag);
 LLVMValueRef intrinsic(struct unit *u, const char *name, LLVMTypeRef *over,
@@ -236,6 +245,35 @@ void end_arm(struct fn *f, struct block *b);
 void leave_function(struct fn *f);
 LLVMValueRef scratch(struct fn *f, uint32_t slots);
 
+void do_insn(struct fn *f);
+void skip_insn(struct fn *f);
+uint32_t set_size(const struct fn *f, const struct block *b);
+LLVMBasicBlockRef here(const struct fn *f);
+struct block *open_block(struct fn *f, unsigned kind,
+	const struct dj_wasm_block_type *bt, bool planned);
+void go_on_at(struct fn *f, LLVMBasicBlockRef bb);
+
+/* ---- loop.c ---- */
+/*
+ * A loop's two forms. What is emitted first is the plain one: it counts each
+ * event and its accesses are checked or may fault. If it turns out that the
+ * number of turns is known before, and all or some of the addresses go up or
+ * down by the same each turn, a block in front of it asks whether a number of
+ * turns is left that none of it traps and no event is due in; a second form
+ * of the body, without either, does these, and the plain form the rest.
+ */
+struct loop *loop_begin(struct fn *f, struct block *b, LLVMValueRef *values);
+/* At the plain form's latch, its values in place: counts, goes back. */
+void loop_latch(struct fn *f, struct block *b);
+void loop_branch(struct fn *f, uint32_t label, LLVMValueRef cond);
+void loop_way(struct fn *f, uint32_t label);
+bool loop_is_fast(const struct fn *f, uint32_t label);
+/* After the plain form's end. */
+void loop_end(struct fn *f, const struct block *b);
+void loop_block(struct fn *f, LLVMBasicBlockRef bb);
+/* An address that is known to be in memory, or NULL. */
+LLVMValueRef loop_address(struct fn *f, LLVMValueRef addr, uint64_t width);
+
 /* ---- call.c ---- */
 void do_call(struct fn *f);
 /* Calls a helper; args without the context. NULL if it gives nothing. */
@@ -262,13 +300,14 @@ void do_gc(struct fn *f);
 LLVMValueRef pop_non_null(struct fn *f);
 
 /* ---- mem.c ---- */
+bool is_guarded(const struct fn *f);
+LLVMValueRef memory_len(struct fn *f);
 void do_load(struct fn *f);
 void do_store(struct fn *f);
 void do_bulk(struct fn *f);
 void do_global(struct fn *f);
 /* A place of width bytes in memory that the instruction at hand names. */
 LLVMValueRef address(struct fn *f, LLVMValueRef addr, uint64_t width);
-bool is_volatile(const struct fn *f);
 LLVMValueRef load_at(struct fn *f, LLVMTypeRef t, LLVMValueRef p);
 void store_at(struct fn *f, LLVMValueRef v, LLVMValueRef p);
 

@@ -57,15 +57,19 @@ LLVMValueRef pop(struct fn *f)
 
 LLVMBasicBlockRef new_block(struct fn *f, const char *name)
 {
-	return LLVMAppendBasicBlockInContext(f->u->c, f->f, name);
+	LLVMBasicBlockRef bb =
+		LLVMAppendBasicBlockInContext(f->u->c, f->f, name);
+
+	loop_block(f, bb);
+	return bb;
 }
 
-static LLVMBasicBlockRef here(const struct fn *f)
+LLVMBasicBlockRef here(const struct fn *f)
 {
 	return LLVMGetInsertBlock(f->u->b);
 }
 
-static void go_on_at(struct fn *f, LLVMBasicBlockRef bb)
+void go_on_at(struct fn *f, LLVMBasicBlockRef bb)
 {
 	LLVMPositionBuilderAtEnd(f->u->b, bb);
 }
@@ -111,7 +115,9 @@ void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap)
 	}
 	spill_count(f);
 	at_insn(f, true);
-	(void)help(f, DJ_HELP_TRAP, NULL, &code, 1);
+	/* Two that were made one would be at neither's place. */
+	LLVMAddCallSiteAttribute(help(f, DJ_HELP_TRAP, NULL, &code, 1),
+		LLVMAttributeFunctionIndex, u->nomerge);
 	LLVMBuildUnreachable(u->b);
 	if (on != NULL)
 		go_on_at(f, on);
@@ -130,7 +136,7 @@ static void add_way(struct fn *f, struct label *l, LLVMBasicBlockRef from,
 }
 
 /* The count of events comes last, where it is a value. */
-static uint32_t set_size(const struct fn *f, const struct block *b)
+uint32_t set_size(const struct fn *f, const struct block *b)
 {
 	return b->set_count + f->counts;
 }
@@ -241,6 +247,7 @@ static LLVMBasicBlockRef way_to(struct fn *f, uint32_t label)
 	const uint32_t *types;
 	uint32_t n = branch_types(b, &types);
 
+	loop_way(f, label);
 	take_way(f, &b->end, b, types, n);
 	return label_block(f, &b->end);
 }
@@ -253,7 +260,7 @@ void branch_to(struct fn *f, uint32_t label)
 
 /* ---- blocks ---- */
 
-static struct block *open_block(struct fn *f, unsigned kind,
+struct block *open_block(struct fn *f, unsigned kind,
 	const struct dj_wasm_block_type *bt, bool planned)
 {
 	struct block *b;
@@ -287,12 +294,16 @@ void forget_checks(struct fn *f, uint32_t mark)
 static void do_loop(struct fn *f)
 {
 	struct block *b = open_block(f, IS_LOOP, &f->i.bt, true);
-	LLVMBasicBlockRef from = here(f);
+	LLVMBasicBlockRef from;
 	uint32_t n = set_size(f, b);
 	LLVMValueRef *v = set_values(f, b, 0);
 
+	if (f->plan.blocks[f->block_number - 1].plain)
+		b->loop = loop_begin(f, b, v);
+	from = here(f);
 	b->head = new_block(f, "");
-	LLVMBuildBr(f->u->b, b->head);
+	if (b->loop == NULL)
+		LLVMBuildBr(f->u->b, b->head);
 	go_on_at(f, b->head);
 	b->phis = fn_alloc(f, (n + b->bt.param_count) * sizeof(LLVMValueRef));
 	for (uint32_t i = 0; i < n; i++) {
@@ -399,6 +410,10 @@ static void end_loop(struct fn *f, struct block *b)
 	for (uint32_t i = 0; !was_dead && i < k; i++)
 		results[i] = f->stack[height - k + i];
 	arrive(f, &b->end, b, b->bt.params, b->bt.param_count);
+	if (b->loop != NULL) {
+		loop_latch(f, b);
+		goto back;
+	}
 	count_event(f);
 	from = here(f);
 	for (uint32_t i = 0; i < b->set_count; i++)
@@ -409,6 +424,7 @@ static void end_loop(struct fn *f, struct block *b)
 		LLVMAddIncoming(b->phis[n + i], &f->stack[b->height + i].v,
 			&from, 1);
 	LLVMBuildBr(f->u->b, b->head);
+back:
 	put_set(f, b, v);
 	f->height = b->height;
 	f->dead = was_dead;
@@ -433,6 +449,8 @@ static void do_end(struct fn *f)
 		f->depth--;
 		if (f->dead)
 			f->height = b.height;
+		if (b.loop != NULL)
+			loop_end(f, &b);
 		return;
 	}
 	end_arm(f, &b);
@@ -456,8 +474,16 @@ static void do_end(struct fn *f)
 /* To the label of the instruction at hand if cond, else on. */
 void branch_if(struct fn *f, LLVMValueRef cond)
 {
-	LLVMBasicBlockRef to = way_to(f, f->i.a), on = new_block(f, "");
+	LLVMBasicBlockRef to, on;
 
+	/* Its turns are counted: this is not one that ends it. */
+	if (loop_is_fast(f, f->i.a)) {
+		branch_to(f, f->i.a);
+		return;
+	}
+	loop_branch(f, f->i.a, cond);
+	to = way_to(f, f->i.a);
+	on = new_block(f, "");
 	LLVMBuildCondBr(f->u->b, cond, to, on);
 	go_on_at(f, on);
 }
@@ -486,6 +512,8 @@ void leave_function(struct fn *f)
 	struct unit *u = f->u;
 	uint32_t n = f->type->result_count;
 
+	if (f->depth != 0)
+		loop_way(f, f->depth - 1);
 	spill_count(f);
 	at_insn(f, false);
 	if (n == 1 && f->ret == NULL) {
@@ -674,7 +702,7 @@ static void do_control(struct fn *f)
 	}
 }
 
-static void do_insn(struct fn *f)
+void do_insn(struct fn *f)
 {
 	uint32_t op = f->i.op;
 
@@ -738,7 +766,7 @@ static void do_insn(struct fn *f)
 }
 
 /* Reads on to what can be reached again: the end of the open block. */
-static void skip_insn(struct fn *f)
+void skip_insn(struct fn *f)
 {
 	switch (f->i.op) {
 	case DJ_OP_BLOCK:

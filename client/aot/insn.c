@@ -212,6 +212,8 @@ struct item {
 
 struct open {
 	uint32_t number; /* UINT32_MAX: the function's own */
+	uint32_t at;
+	bool is_loop, plain;
 	struct item *items;
 	uint32_t count, cap;
 };
@@ -256,7 +258,8 @@ static bool note(struct scan *s, uint32_t depth, uint32_t local)
 	return true;
 }
 
-static bool open_block(struct scan *s, bool is_function)
+static bool open_block(struct scan *s, bool is_function, bool is_loop,
+	uint32_t at)
 {
 	struct plan *p = s->p;
 	void *opens = s->opens, *blocks = p->blocks;
@@ -276,6 +279,9 @@ static bool open_block(struct scan *s, bool is_function)
 		p->blocks[number] = (struct plan_block){ 0 };
 	}
 	s->opens[s->depth].number = number;
+	s->opens[s->depth].at = at;
+	s->opens[s->depth].is_loop = is_loop;
+	s->opens[s->depth].plain = true;
 	s->opens[s->depth].count = 0;
 	s->depth++;
 	return true;
@@ -301,12 +307,18 @@ static bool keep_list(struct plan *p, const struct open *o)
 	return true;
 }
 
-static bool close_block(struct scan *s)
+static bool close_block(struct scan *s, uint32_t at)
 {
 	struct open *o = &s->opens[--s->depth];
+	struct plan_block *b;
 
 	if (o->number == UINT32_MAX)
 		return true;
+	b = &s->p->blocks[o->number];
+	b->len = at - o->at;
+	b->plain = o->is_loop && o->plain;
+	if (o->is_loop || !o->plain)
+		s->opens[s->depth - 1].plain = false;
 	if (!keep_list(s->p, o))
 		return false;
 	for (uint32_t i = 0; i < o->count; i++)
@@ -335,17 +347,18 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 	switch (i->op) {
 	case DJ_OP_LOOP:
 		s->p->has_loop = true;
-		return open_block(s, false);
+		return open_block(s, false, true, i->at);
 	case DJ_OP_TRY_TABLE:
 	case DJ_OP_TRY:
 		s->p->throws = true;
-		return open_block(s, false);
+		s->opens[s->depth - 1].plain = false;
+		return open_block(s, false, false, i->at);
 	case DJ_OP_BLOCK:
 	case DJ_OP_IF:
-		return open_block(s, false);
+		return open_block(s, false, false, i->at);
 	case DJ_OP_END:
 	case DJ_OP_DELEGATE:
-		return close_block(s);
+		return close_block(s, i->at);
 	case DJ_OP_LOCAL_SET:
 	case DJ_OP_LOCAL_TEE:
 		return note(s, s->depth - 1, i->a);
@@ -357,6 +370,7 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 	case DJ_OP_THROW_REF:
 		s->p->throws = true;
 		s->p->has_call = true;
+		s->opens[s->depth - 1].plain = false;
 		return true;
 	case DJ_OP_RETURN_CALL_INDIRECT:
 	case DJ_OP_RETURN_CALL_REF:
@@ -371,6 +385,14 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 	case DJ_OP_CALL_INDIRECT:
 	case DJ_OP_CALL_REF:
 		s->p->has_call = true;
+		s->opens[s->depth - 1].plain = false;
+		return true;
+	case DJ_OP_TABLE_GET:
+	case DJ_OP_TABLE_SET:
+	case DJ_OP_MEMORY_GROW:
+	case DJ_OP_MEMORY_INIT ... DJ_OP_TABLE_FILL:
+	case DJ_OP_GC ... DJ_OP_GC_END - 1:
+		s->opens[s->depth - 1].plain = false;
 		return true;
 	default:
 		return true;
@@ -388,7 +410,7 @@ dj_status plan_make(const struct dj_wasm_module *m, uint32_t func,
 
 	*ret = (struct plan){ 0 };
 	s.mark = calloc(count_locals(m, func, &r) + 1, sizeof(*s.mark));
-	if (s.mark == NULL || !open_block(&s, true))
+	if (s.mark == NULL || !open_block(&s, true, false, f->body))
 		goto out;
 	while (s.depth != 0) {
 		if (!insn_read(&r, m, &i)) {

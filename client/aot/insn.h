@@ -29,6 +29,8 @@ bool insn_read(struct dj_wasm_rd *r, const struct dj_wasm_module *m,
 struct plan_block {
 	uint32_t first, count; /* in struct plan's locals */
 	bool rethrows;         /* a rethrow names it */
+	uint32_t len;          /* of its instructions, in bytes */
+	bool plain;            /* a loop without loops, calls or growth in it */
 };
 
 struct plan {

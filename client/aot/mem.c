@@ -12,15 +12,10 @@
  */
 #define LOOK_BACK 64
 
-static bool is_guarded(const struct fn *f)
+bool is_guarded(const struct fn *f)
 {
 	return f->u->job->opt.bounds == DJ_BOUNDS_GUARD &&
 		!f->u->m->memories[f->i.mem].is64;
-}
-
-bool is_volatile(const struct fn *f)
-{
-	return is_guarded(f);
 }
 
 static bool is_shown(const struct fn *f, LLVMValueRef addr, uint64_t end)
@@ -65,6 +60,14 @@ static LLVMValueRef memory(struct fn *f)
 		true);
 }
 
+LLVMValueRef memory_len(struct fn *f)
+{
+	LLVMValueRef m = load_field(f->u, f->u->ptr, f->ctx, DJ_CTX_MEMORY,
+		TAG_CONTEXT, true);
+
+	return load_field(f->u, f->u->i64, m, DJ_MEMORY_LEN, TAG_TABLE, false);
+}
+
 static void check(struct fn *f, LLVMValueRef addr, uint64_t width)
 {
 	struct unit *u = f->u;
@@ -102,6 +105,10 @@ LLVMValueRef address(struct fn *f, LLVMValueRef addr, uint64_t width)
 	struct unit *u = f->u;
 	LLVMValueRef base = f->base, off;
 
+	off = loop_address(f, addr, width);
+	f->shown = off != NULL;
+	if (f->shown)
+		return off;
 	if (!is_guarded(f))
 		check(f, addr, width);
 	if (f->i.mem != 0)
@@ -124,7 +131,7 @@ LLVMValueRef load_at(struct fn *f, LLVMTypeRef t, LLVMValueRef p)
 	LLVMValueRef v = LLVMBuildLoad2(f->u->b, t, p, "");
 
 	LLVMSetAlignment(v, 1);
-	LLVMSetVolatile(v, is_volatile(f));
+	LLVMSetVolatile(v, is_guarded(f) && !f->shown);
 	set_tag(f->u, v, TAG_MEMORY);
 	return v;
 }

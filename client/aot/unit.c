@@ -37,7 +37,7 @@ LLVMTypeRef type_of(const struct unit *u, uint32_t wasm)
 	}
 }
 
-static void add_string(struct unit *u, LLVMValueRef f, const char *key,
+void add_string(struct unit *u, LLVMValueRef f, const char *key,
 	const char *value)
 {
 	LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
@@ -432,6 +432,9 @@ static void begin(struct unit *u)
 	u->kind_tbaa = kind(u, "tbaa");
 	u->kind_invariant = kind(u, "invariant.load");
 	u->kind_prof = kind(u, "prof");
+	u->kind_loop = kind(u, "llvm.loop");
+	u->nomerge = LLVMCreateEnumAttribute(u->c,
+		LLVMGetEnumAttributeKindForName("nomerge", 7), 0);
 	make_tags(u);
 	begin_lines(u);
 	if (u->job->machine->abi != NULL)
@@ -448,26 +451,59 @@ static void fail_with(struct unit *u, const char *doing, LLVMErrorRef e)
 	LLVMDisposeErrorMessage(text);
 }
 
+/*
+ * Whoever made the module has optimised it already: what is left is what the
+ * translation adds, and what vectors give. default<O2> takes four times as
+ * long for no more speed.
+ */
 static const char *passes(const struct job *job)
 {
+	static const char all[] =
+		"function(adce,early-cse<memssa>,simplifycfg,"
+		"instcombine<no-verify-fixpoint>,loop-mssa(licm),"
+		"loop-vectorize,slp-vectorizer,"
+		"instcombine<no-verify-fixpoint>,simplifycfg)";
+	static const char least[] = "function(adce,early-cse,simplifycfg,"
+				    "instcombine<no-verify-fixpoint>)";
+
 	if (job->opt.optimise == 0)
 		return "";
-	return job->opt.optimise == 1 ? "default<O1>" : "default<O2>";
+	return job->opt.optimise == 1 ? least : all;
+}
+
+/* The vectorisers leave functions alone that have it. */
+static void without_vectors(struct unit *u, bool add)
+{
+	static const char name[] = "noimplicitfloat";
+	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+	LLVMAttributeRef a = LLVMCreateEnumAttribute(u->c, kind, 0);
+	LLVMValueRef f = LLVMGetFirstFunction(u->mod);
+
+	for (; f != NULL; f = LLVMGetNextFunction(f)) {
+		if (!add)
+			LLVMRemoveEnumAttributeAtIndex(f,
+				LLVMAttributeFunctionIndex, kind);
+		else if (LLVMGetStringAttributeAtIndex(f,
+				 LLVMAttributeFunctionIndex, HAS_FAST,
+				 sizeof(HAS_FAST) - 1) == NULL)
+			LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
+				a);
+	}
 }
 
 static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 {
-	LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+	LLVMPassBuilderOptionsRef o;
 	LLVMErrorRef e;
 
-	LLVMPassBuilderOptionsSetLoopVectorization(o, false);
-	LLVMPassBuilderOptionsSetSLPVectorization(o, false);
-	LLVMPassBuilderOptionsSetMergeFunctions(o, false);
-	if (passes(u->job)[0] != '\0') {
-		e = LLVMRunPasses(u->mod, passes(u->job), tm, o);
-		if (e != NULL)
-			fail_with(u, "passes", e);
-	}
+	if (passes(u->job)[0] == '\0')
+		return;
+	o = LLVMCreatePassBuilderOptions();
+	without_vectors(u, true);
+	e = LLVMRunPasses(u->mod, passes(u->job), tm, o);
+	if (e != NULL)
+		fail_with(u, "passes", e);
+	without_vectors(u, false);
 	LLVMDisposePassBuilderOptions(o);
 }
 

@@ -1,0 +1,804 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/aot/emit.h"
+
+#include <string.h>
+
+/*
+ * Loops that have a second, fast form: emit.h says how. All sums of addresses
+ * are of 32 bits and wrap; a value that goes up or down by the same in each
+ * turn is known by its value in the first turn, computed as the program would,
+ * and its step. What the fast form does is what the plain one would have
+ * done: no address of it can be outside, and each turn of it goes on to
+ * another, which the plain form begins at the latest.
+ */
+#define MAX_LEN      1200 /* bytes of a body that is made twice */
+#define MAX_BLOCKS   96
+#define MAX_ACCESSES 48
+#define MAX_GROUPS   16
+#define MAX_LEAVES   8
+#define MAX_DEPTH    12
+#define MIN_TURNS    4
+
+/* konst + the sum of by * v, and step more in each turn, modulo 2^32. */
+struct form {
+	bool ok;
+	uint32_t konst, step, n;
+	struct {
+		LLVMValueRef v;
+		uint32_t by;
+	} leaf[MAX_LEAVES];
+};
+
+struct access {
+	LLVMValueRef addr; /* NULL: not one of memory 0, of 32 bits */
+	uint64_t imm, width;
+	uint32_t group; /* MAX_GROUPS: none */
+	uint32_t konst;
+	uint64_t extra; /* behind the group's pointer */
+};
+
+/* Accesses whose addresses differ by constants. */
+struct group {
+	struct form form;
+	int32_t low;        /* of konst - form.konst */
+	uint64_t end;       /* behind the pointer, of the last */
+	LLVMValueRef first; /* the lowest address in the first turn */
+	LLVMValueRef p;
+};
+
+struct loop {
+	enum {
+		LOOP_WATCHED,
+		LOOP_BETWEEN,
+		LOOP_FAST
+	} state;
+	struct dj_wasm_rd r; /* at the body */
+	uint32_t block_number, depth, checks, len;
+	LLVMBasicBlockRef choose, head;
+	LLVMValueRef *first; /* of the set, in choose */
+	LLVMValueRef *phis;  /* the plain form's */
+	LLVMValueRef *latch; /* what they become */
+	uint32_t n;
+	LLVMValueRef cond, back, fast_back;
+	bool leaves, overflow;
+	LLVMBasicBlockRef blocks[MAX_BLOCKS];
+	uint32_t block_count;
+	struct access accesses[MAX_ACCESSES];
+	uint32_t access_count, in_turn;
+	struct group groups[MAX_GROUPS];
+	uint32_t group_count;
+	LLVMValueRef turn, turns, ok;
+	bool strided; /* a turn takes more than one of what lies there */
+	uint32_t at;  /* fast: the next access */
+};
+
+/* ---- watching the plain form ---- */
+
+struct loop *loop_begin(struct fn *f, struct block *b, LLVMValueRef *values)
+{
+	struct unit *u = f->u;
+	LLVMBasicBlockRef from = here(f);
+	struct loop *l;
+
+	if (b->bt.param_count != 0 || f->loop != NULL)
+		return NULL;
+	l = fn_alloc(f, sizeof(*l));
+	memset(l, 0, sizeof(*l));
+	l->r = f->r;
+	l->block_number = f->block_number;
+	l->len = f->plan.blocks[f->block_number - 1].len;
+	l->depth = f->depth;
+	l->checks = f->check_count;
+	l->n = set_size(f, b);
+	l->choose = new_block(f, "");
+	LLVMBuildBr(u->b, l->choose);
+	go_on_at(f, l->choose);
+	l->first = fn_alloc(f, l->n * sizeof(LLVMValueRef));
+	l->latch = fn_alloc(f, l->n * sizeof(LLVMValueRef));
+	for (uint32_t i = 0; i < l->n; i++) {
+		l->first[i] = LLVMBuildPhi(u->b, LLVMTypeOf(values[i]), "");
+		LLVMAddIncoming(l->first[i], &values[i], &from, 1);
+		values[i] = l->first[i];
+	}
+	f->loop = l;
+	return l;
+}
+
+void loop_block(struct fn *f, LLVMBasicBlockRef bb)
+{
+	struct loop *l = f->loop;
+
+	if (l == NULL || l->state != LOOP_WATCHED)
+		return;
+	if (l->block_count == MAX_BLOCKS)
+		l->overflow = true;
+	else
+		l->blocks[l->block_count++] = bb;
+}
+
+void loop_way(struct fn *f, uint32_t label)
+{
+	struct loop *l = f->loop;
+
+	if (l != NULL && l->state == LOOP_WATCHED && l->cond == NULL &&
+		f->depth - label < l->depth)
+		l->leaves = true;
+}
+
+/* The branch that ends each turn, if it is one that every turn comes to. */
+void loop_branch(struct fn *f, uint32_t label, LLVMValueRef cond)
+{
+	struct loop *l = f->loop;
+
+	if (l == NULL || l->state != LOOP_WATCHED || l->cond != NULL ||
+		label != 0 || f->depth != l->depth)
+		return;
+	l->cond = cond;
+	l->in_turn = l->access_count;
+}
+
+bool loop_is_fast(const struct fn *f, uint32_t label)
+{
+	const struct loop *l = f->loop;
+
+	return l != NULL && l->state == LOOP_FAST &&
+		f->depth - label == l->depth;
+}
+
+static void watch_access(struct fn *f, LLVMValueRef addr, uint64_t width)
+{
+	struct loop *l = f->loop;
+	bool is_plain = f->i.mem == 0 && LLVMTypeOf(addr) == f->u->i32;
+
+	if (l->access_count == MAX_ACCESSES) {
+		l->overflow = true;
+		return;
+	}
+	l->accesses[l->access_count++] = (struct access){
+		.addr = is_plain ? addr : NULL,
+		.imm = f->i.imm,
+		.width = width,
+		.group = MAX_GROUPS,
+	};
+}
+
+/* What the turn's end makes of the set, to the phis of to. */
+static void give(struct fn *f, const struct block *b, LLVMValueRef *phis)
+{
+	LLVMBasicBlockRef from = here(f);
+
+	for (uint32_t i = 0; i < b->set_count; i++)
+		LLVMAddIncoming(phis[i], &f->locals[b->set[i]], &from, 1);
+	LLVMAddIncoming(phis[b->set_count], &f->locals[f->local_count], &from,
+		1);
+}
+
+static void fast_latch(struct fn *f, struct block *b)
+{
+	struct unit *u = f->u;
+	struct loop *l = f->loop;
+	LLVMValueRef *count = &f->locals[f->local_count], next;
+	LLVMBasicBlockRef done = new_block(f, ""), from = here(f);
+
+	*count = LLVMBuildSub(u->b, *count, int_const(u, u->i32, 1), "");
+	next = LLVMBuildNUWAdd(u->b, l->turn, int_const(u, u->i64, 1), "");
+	LLVMAddIncoming(l->turn, &next, &from, 1);
+	give(f, b, b->phis);
+	l->fast_back = LLVMBuildCondBr(u->b,
+		LLVMBuildICmp(u->b, LLVMIntEQ, next, l->turns, ""), done,
+		b->head);
+	go_on_at(f, done);
+	give(f, b, l->phis);
+	LLVMBuildBr(u->b, l->head);
+}
+
+/* An event that is due leaves the loop, and comes back in front of it. */
+void loop_latch(struct fn *f, struct block *b)
+{
+	struct unit *u = f->u;
+	struct loop *l = b->loop;
+	LLVMValueRef *count = &f->locals[f->local_count];
+	LLVMValueRef zero = int_const(u, u->i32, 0);
+	LLVMBasicBlockRef due;
+
+	if (l->state == LOOP_FAST) {
+		fast_latch(f, b);
+		return;
+	}
+	for (uint32_t i = 0; i < b->set_count; i++)
+		l->latch[i] = f->locals[b->set[i]];
+	l->latch[b->set_count] = *count;
+	*count = LLVMBuildSub(u->b, *count, int_const(u, u->i32, 1), "");
+	give(f, b, b->phis);
+	due = new_block(f, "");
+	l->back = LLVMBuildCondBr(u->b,
+		LLVMBuildICmp(u->b, LLVMIntEQ, *count, zero, ""), due, b->head);
+	LLVMSetMetadata(l->back, u->kind_prof, u->cold);
+	go_on_at(f, due);
+	at_insn(f, true);
+	*count = zero;
+	spill_count(f);
+	(void)help(f, DJ_HELP_EVENT, NULL, NULL, 0);
+	reload_count(f);
+	at_insn(f, false);
+	give(f, b, l->first);
+	LLVMBuildBr(u->b, l->choose);
+}
+
+/* ---- values that are known beforehand ---- */
+
+static bool is_inside(const struct loop *l, LLVMValueRef v)
+{
+	LLVMBasicBlockRef bb;
+
+	if (LLVMIsAInstruction(v) == NULL)
+		return false;
+	bb = LLVMGetInstructionParent(v);
+	for (uint32_t i = 0; i < l->block_count; i++)
+		if (l->blocks[i] == bb)
+			return true;
+	return false;
+}
+
+static uint32_t phi_of(const struct loop *l, LLVMValueRef v)
+{
+	uint32_t i = 0;
+
+	while (i < l->n && l->phis[i] != v)
+		i++;
+	return i;
+}
+
+static bool is_const(LLVMValueRef v, uint32_t *ret)
+{
+	if (LLVMIsAConstantInt(v) == NULL)
+		return false;
+	*ret = (uint32_t)LLVMConstIntGetZExtValue(v);
+	return true;
+}
+
+/* What is added to phi i in a turn. */
+static bool step_of(const struct loop *l, uint32_t i, uint32_t *ret)
+{
+	LLVMValueRef v = l->latch[i];
+	uint32_t by = 0, c;
+
+	for (unsigned n = 0; n < MAX_DEPTH; n++) {
+		LLVMOpcode op;
+
+		if (v == l->phis[i]) {
+			*ret = by;
+			return true;
+		}
+		if (!is_inside(l, v))
+			return false;
+		op = LLVMGetInstructionOpcode(v);
+		if ((op != LLVMAdd && op != LLVMSub) ||
+			!is_const(LLVMGetOperand(v, 1), &c))
+			return false;
+		by += op == LLVMAdd ? c : 0 - c;
+		v = LLVMGetOperand(v, 0);
+	}
+	return false;
+}
+
+static void add_leaf(struct form *m, LLVMValueRef v, uint32_t by)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->leaf[i].v == v) {
+			m->leaf[i].by += by;
+			return;
+		}
+	if (m->n == MAX_LEAVES) {
+		m->ok = false;
+		return;
+	}
+	m->leaf[m->n].v = v;
+	m->leaf[m->n++].by = by;
+}
+
+static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
+	uint32_t by, unsigned depth);
+
+/* An operation that keeps the form; false: another one. */
+static bool add_operation(const struct loop *l, struct form *m, LLVMValueRef v,
+	uint32_t by, unsigned depth)
+{
+	LLVMOpcode op = LLVMGetInstructionOpcode(v);
+	LLVMValueRef a, b;
+	uint32_t c = 0;
+	bool is_known;
+
+	if (op != LLVMAdd && op != LLVMSub && op != LLVMShl && op != LLVMMul)
+		return false;
+	a = LLVMGetOperand(v, 0);
+	b = LLVMGetOperand(v, 1);
+	is_known = is_const(b, &c);
+	/* Of what does not change, a constant part is worth to be known. */
+	if (!is_known && (!is_inside(l, v) || op == LLVMShl || op == LLVMMul))
+		return false;
+	if (op == LLVMShl && c > 31)
+		return false;
+	if (op == LLVMShl || op == LLVMMul) {
+		by = op == LLVMShl ? by << c : by * c;
+		add_form(l, m, a, by, depth);
+		return true;
+	}
+	add_form(l, m, a, by, depth);
+	add_form(l, m, b, op == LLVMAdd ? by : 0 - by, depth);
+	return true;
+}
+
+static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
+	uint32_t by, unsigned depth)
+{
+	uint32_t i, c;
+
+	if (depth == MAX_DEPTH || !m->ok) {
+		m->ok = false;
+		return;
+	}
+	if (is_const(v, &c)) {
+		m->konst += by * c;
+		return;
+	}
+	i = phi_of(l, v);
+	if (i < l->n) {
+		m->ok = m->ok && step_of(l, i, &c);
+		m->step += m->ok ? by * c : 0;
+		add_leaf(m, l->first[i], by);
+		return;
+	}
+	if (LLVMIsAInstruction(v) != NULL &&
+		add_operation(l, m, v, by, depth + 1))
+		return;
+	if (is_inside(l, v))
+		m->ok = false;
+	else
+		add_leaf(m, v, by);
+}
+
+static struct form form_of(const struct loop *l, LLVMValueRef v)
+{
+	struct form m = { .ok = true };
+
+	add_form(l, &m, v, 1, 0);
+	return m;
+}
+
+/* The value in the first turn, of 32 bits. */
+static LLVMValueRef first_of(struct fn *f, const struct form *m)
+{
+	struct unit *u = f->u;
+	LLVMValueRef sum = int_const(u, u->i32, m->konst), v;
+
+	for (uint32_t i = 0; i < m->n; i++) {
+		v = m->leaf[i].v;
+		if (m->leaf[i].by != 1)
+			v = LLVMBuildMul(u->b, v,
+				int_const(u, u->i32, m->leaf[i].by), "");
+		sum = LLVMBuildAdd(u->b, sum, v, "");
+	}
+	return sum;
+}
+
+/* ---- how many turns go on to another ---- */
+
+static LLVMValueRef i64_of(struct fn *f, int64_t v)
+{
+	return int_const(f->u, f->u->i64, (uint64_t)v);
+}
+
+static void only_if(struct fn *f, LLVMValueRef cond)
+{
+	struct loop *l = f->loop;
+
+	l->ok = l->ok == NULL ? cond : LLVMBuildAnd(f->u->b, l->ok, cond, "");
+}
+
+static uint32_t inverse(uint32_t odd)
+{
+	uint32_t v = odd;
+
+	for (unsigned i = 0; i < 5; i++)
+		v *= 2 - odd * v;
+	return v;
+}
+
+/* As long as a is not b: until step * turn is what they differ by. */
+static void turns_until_equal(struct fn *f, const struct form *a,
+	const struct form *b)
+{
+	struct unit *u = f->u;
+	LLVMValueRef x = first_of(f, a), y = first_of(f, b), d;
+	uint32_t step = a->step - b->step, shift;
+
+	/* The sign as is best: what is left then is small. */
+	if ((int32_t)step > 0) {
+		d = LLVMBuildSub(u->b, y, x, "");
+	} else {
+		d = LLVMBuildSub(u->b, x, y, "");
+		step = 0 - step;
+	}
+	shift = (uint32_t)__builtin_ctz(step);
+	if (shift != 0) {
+		only_if(f,
+			LLVMBuildICmp(u->b, LLVMIntEQ,
+				LLVMBuildAnd(u->b, d,
+					int_const(u, u->i32,
+						((uint64_t)1 << shift) - 1),
+					""),
+				int_const(u, u->i32, 0), ""));
+		d = LLVMBuildLShr(u->b, d, int_const(u, u->i32, shift), "");
+	}
+	if (step >> shift != 1) {
+		d = LLVMBuildMul(u->b, d,
+			int_const(u, u->i32, inverse(step >> shift)), "");
+		d = LLVMBuildAnd(u->b, d,
+			int_const(u, u->i32, UINT32_MAX >> shift), "");
+	}
+	f->loop->turns = LLVMBuildZExt(u->b, d, u->i64, "");
+}
+
+struct order {
+	bool is_signed, less, or_equal;
+};
+
+/* As long as a is on its side of b, without coming around. */
+static void turns_until_past(struct fn *f, const struct form *a,
+	const struct form *b, struct order o)
+{
+	struct unit *u = f->u;
+	LLVMValueRef x = first_of(f, a), y = first_of(f, b), d, beyond;
+	int64_t step = (int32_t)a->step;
+	int64_t most = o.is_signed ? INT32_MAX : UINT32_MAX;
+	int64_t least = o.is_signed ? INT32_MIN : 0;
+
+	x = o.is_signed ? LLVMBuildSExt(u->b, x, u->i64, "")
+			: LLVMBuildZExt(u->b, x, u->i64, "");
+	y = o.is_signed ? LLVMBuildSExt(u->b, y, u->i64, "")
+			: LLVMBuildZExt(u->b, y, u->i64, "");
+	if (o.or_equal)
+		y = LLVMBuildAdd(u->b, y, i64_of(f, o.less ? 1 : -1), "");
+	if (o.less) {
+		only_if(f,
+			LLVMBuildICmp(u->b, LLVMIntSLE, y,
+				i64_of(f, most - step + 1), ""));
+		d = LLVMBuildSub(u->b, y, x, "");
+	} else {
+		step = -step;
+		only_if(f,
+			LLVMBuildICmp(u->b, LLVMIntSGE, y,
+				i64_of(f, least + step - 1), ""));
+		d = LLVMBuildSub(u->b, x, y, "");
+	}
+	beyond = LLVMBuildICmp(u->b, LLVMIntSLE, d, i64_of(f, 0), "");
+	d = LLVMBuildAdd(u->b, d, i64_of(f, step - 1), "");
+	d = LLVMBuildUDiv(u->b, d, i64_of(f, step), "");
+	f->loop->turns = LLVMBuildSelect(u->b, beyond, i64_of(f, 0), d, "");
+}
+
+static bool order_of(LLVMIntPredicate p, struct order *ret)
+{
+	*ret = (struct order){
+		.is_signed = p == LLVMIntSLT || p == LLVMIntSLE ||
+			p == LLVMIntSGT || p == LLVMIntSGE,
+		.less = p == LLVMIntSLT || p == LLVMIntSLE || p == LLVMIntULT ||
+			p == LLVMIntULE,
+		.or_equal = p == LLVMIntSLE || p == LLVMIntULE ||
+			p == LLVMIntSGE || p == LLVMIntUGE,
+	};
+	return p != LLVMIntEQ && p != LLVMIntNE;
+}
+
+static bool find_turns(struct fn *f)
+{
+	struct loop *l = f->loop;
+	LLVMValueRef c = l->cond;
+	struct form a, b, t;
+	struct order o;
+
+	if (LLVMIsAICmpInst(c) == NULL ||
+		LLVMTypeOf(LLVMGetOperand(c, 0)) != f->u->i32)
+		return false;
+	a = form_of(l, LLVMGetOperand(c, 0));
+	b = form_of(l, LLVMGetOperand(c, 1));
+	if (!a.ok || !b.ok)
+		return false;
+	if (LLVMGetICmpPredicate(c) == LLVMIntNE) {
+		if (a.step == b.step)
+			return false;
+		turns_until_equal(f, &a, &b);
+		return true;
+	}
+	if (!order_of(LLVMGetICmpPredicate(c), &o))
+		return false;
+	if (a.step == 0) {
+		t = a;
+		a = b;
+		b = t;
+		o.less = !o.less;
+	}
+	if (b.step != 0 || a.step == 0 || o.less != ((int32_t)a.step > 0))
+		return false;
+	turns_until_past(f, &a, &b, o);
+	return true;
+}
+
+/* ---- addresses ---- */
+
+static bool same_but_constant(const struct form *a, const struct form *b)
+{
+	if (a->step != b->step || a->n != b->n)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++) {
+		uint32_t k = 0;
+
+		while (k < b->n && b->leaf[k].v != a->leaf[i].v)
+			k++;
+		if (k == b->n || b->leaf[k].by != a->leaf[i].by)
+			return false;
+	}
+	return true;
+}
+
+static void put_in_group(struct loop *l, struct access *a)
+{
+	struct form m = { .ok = false };
+	struct group *g;
+	int32_t at;
+
+	if (a->addr != NULL)
+		m = form_of(l, a->addr);
+	if (!m.ok)
+		return;
+	for (a->group = 0; a->group < l->group_count; a->group++)
+		if (same_but_constant(&l->groups[a->group].form, &m))
+			break;
+	if (a->group == MAX_GROUPS)
+		return;
+	g = &l->groups[a->group];
+	if (a->group == l->group_count) {
+		l->group_count++;
+		*g = (struct group){ .form = m };
+	}
+	a->konst = m.konst;
+	at = (int32_t)(m.konst - g->form.konst);
+	if (at < g->low)
+		g->low = at;
+}
+
+/* False: not enough is known for a fast form to be one. */
+static bool find_groups(struct fn *f)
+{
+	struct loop *l = f->loop;
+	bool is_checked = f->u->job->opt.bounds == DJ_BOUNDS_CHECKS,
+	     any = false;
+	bool all = !l->leaves;
+
+	for (uint32_t i = 0; i < l->in_turn; i++) {
+		struct access *a = &l->accesses[i];
+
+		put_in_group(l, a);
+		any = any || a->group != MAX_GROUPS;
+		all = all && a->group != MAX_GROUPS;
+	}
+	if (!any || (!all && !is_checked))
+		return false;
+	for (uint32_t i = 0; i < l->in_turn; i++) {
+		struct access *a = &l->accesses[i];
+		struct group *g = &l->groups[a->group];
+
+		if (a->group == MAX_GROUPS)
+			continue;
+		a->extra =
+			a->imm + (a->konst - g->form.konst - (uint32_t)g->low);
+		if (g->form.step != 0 && g->form.step != a->width)
+			l->strided = true;
+		if (a->extra + a->width > g->end)
+			g->end = a->extra + a->width;
+	}
+	return true;
+}
+
+/* All of the group's addresses, in all turns but the last, are in memory. */
+static void check_group(struct fn *f, struct group *g, LLVMValueRef len,
+	LLVMValueRef last)
+{
+	struct unit *u = f->u;
+	int64_t step = (int32_t)g->form.step;
+	LLVMValueRef way, high;
+
+	g->form.konst += (uint32_t)g->low;
+	g->first = LLVMBuildZExt(u->b, first_of(f, &g->form), u->i64, "");
+	way = LLVMBuildMul(u->b, last, i64_of(f, step), "");
+	high = g->first;
+	if (step < 0)
+		only_if(f,
+			LLVMBuildICmp(u->b, LLVMIntSGE,
+				LLVMBuildAdd(u->b, g->first, way, ""),
+				i64_of(f, 0), ""));
+	else
+		high = LLVMBuildAdd(u->b, high, way, "");
+	high = LLVMBuildAdd(u->b, high, i64_of(f, (int64_t)g->end), "");
+	only_if(f, LLVMBuildICmp(u->b, LLVMIntULE, high, len, ""));
+}
+
+LLVMValueRef loop_address(struct fn *f, LLVMValueRef addr, uint64_t width)
+{
+	struct unit *u = f->u;
+	struct loop *l = f->loop;
+	struct access *a;
+	struct group *g;
+	LLVMValueRef off, p;
+
+	if (l == NULL)
+		return NULL;
+	if (l->state == LOOP_WATCHED)
+		watch_access(f, addr, width);
+	if (l->state != LOOP_FAST)
+		return NULL;
+	a = &l->accesses[l->at++];
+	if (a->group == MAX_GROUPS)
+		return NULL;
+	g = &l->groups[a->group];
+	off = LLVMBuildNSWMul(u->b, l->turn, i64_of(f, (int32_t)g->form.step),
+		"");
+	p = LLVMBuildInBoundsGEP2(u->b, u->i8, g->p, &off, 1, "");
+	return at_offset(u, p, a->extra);
+}
+
+/* ---- the fast form ---- */
+
+/* Do neither, or not the latter, to the loop that branch goes back in. */
+static void mark(struct fn *f, LLVMValueRef branch, bool no_unrolling)
+{
+	struct unit *u = f->u;
+	static const char *const words[] = { "llvm.loop.unroll.disable",
+		"llvm.loop.vectorize.enable" };
+	LLVMMetadataRef self = LLVMTemporaryMDNode(u->c, NULL, 0);
+	LLVMMetadataRef parts[3] = { self }, node, two[2];
+
+	two[0] = LLVMMDStringInContext2(u->c, words[0], strlen(words[0]));
+	parts[2] = LLVMMDNodeInContext2(u->c, two, 1);
+	two[0] = LLVMMDStringInContext2(u->c, words[1], strlen(words[1]));
+	two[1] = LLVMValueAsMetadata(LLVMConstInt(u->i1, 0, false));
+	parts[1] = LLVMMDNodeInContext2(u->c, two, 2);
+	node = LLVMMDNodeInContext2(u->c, parts, no_unrolling ? 3 : 2);
+	LLVMMetadataReplaceAllUsesWith(self, node);
+	LLVMSetMetadata(branch, u->kind_loop, LLVMMetadataAsValue(u->c, node));
+}
+
+/* In the block in front: l->turns, and l->ok if they can be fast. */
+static bool find_fast(struct fn *f, const struct block *b)
+{
+	struct unit *u = f->u;
+	struct loop *l = f->loop;
+	LLVMValueRef left, len, last;
+
+	if (l->cond == NULL || l->overflow || b->end.count != 1 ||
+		l->len > MAX_LEN || !find_groups(f) || !find_turns(f))
+		return false;
+	left = LLVMBuildSub(u->b, l->first[l->n - 1], int_const(u, u->i32, 1),
+		"");
+	left = LLVMBuildZExt(u->b, left, u->i64, "");
+	l->turns = LLVMBuildSelect(u->b,
+		LLVMBuildICmp(u->b, LLVMIntULT, l->turns, left, ""), l->turns,
+		left, "");
+	only_if(f,
+		LLVMBuildICmp(u->b, LLVMIntUGE, l->turns, i64_of(f, MIN_TURNS),
+			""));
+	last = LLVMBuildSub(u->b, l->turns, i64_of(f, 1), "");
+	len = memory_len(f);
+	for (uint32_t i = 0; i < l->group_count; i++)
+		check_group(f, &l->groups[i], len, last);
+	return true;
+}
+
+static void begin_fast(struct fn *f, const struct block *plain)
+{
+	struct unit *u = f->u;
+	struct loop *l = f->loop;
+	LLVMBasicBlockRef pre = new_block(f, "");
+	LLVMValueRef zero = int_const(u, u->i64, 0);
+	struct block *b;
+
+	LLVMBuildCondBr(u->b, l->ok, pre, l->head);
+	go_on_at(f, pre);
+	for (uint32_t i = 0; i < l->group_count; i++)
+		l->groups[i].p = LLVMBuildInBoundsGEP2(u->b, u->i8, f->base,
+			&l->groups[i].first, 1, "");
+	b = open_block(f, plain->kind, &plain->bt, true);
+	b->loop = l;
+	b->head = new_block(f, "");
+	LLVMBuildBr(u->b, b->head);
+	go_on_at(f, b->head);
+	b->phis = fn_alloc(f, l->n * sizeof(LLVMValueRef));
+	for (uint32_t i = 0; i < l->n; i++) {
+		b->phis[i] = LLVMBuildPhi(u->b, LLVMTypeOf(l->first[i]), "");
+		LLVMAddIncoming(b->phis[i], &l->first[i], &pre, 1);
+	}
+	l->turn = LLVMBuildPhi(u->b, u->i64, "");
+	LLVMAddIncoming(l->turn, &zero, &pre, 1);
+	put_set(f, b, b->phis);
+}
+
+static void *copy_of(struct fn *f, const void *p, size_t len)
+{
+	void *to = fn_alloc(f, len);
+
+	if (len != 0)
+		memcpy(to, p, len);
+	return to;
+}
+
+/*
+ * The body once more. What is known after the plain form is put aside; the
+ * fast form ends where that begins.
+ */
+static void make_fast(struct fn *f, const struct block *plain)
+{
+	struct loop *l = f->loop;
+	size_t locals_len = (f->local_count + 1) * sizeof(LLVMValueRef);
+	LLVMValueRef *locals = copy_of(f, f->locals, locals_len);
+	uint32_t values = f->height - plain->height;
+	struct value *stack =
+		copy_of(f, f->stack + plain->height, values * sizeof(*stack));
+	uint32_t checks = f->check_count - l->checks, depth = f->depth;
+	struct check *known =
+		copy_of(f, f->checks + l->checks, checks * sizeof(*known));
+	struct dj_wasm_rd r = f->r;
+	struct insn i = f->i;
+	bool dead = f->dead;
+
+	f->r = l->r;
+	f->block_number = l->block_number - 1;
+	f->dead = false;
+	f->height = plain->height;
+	f->check_count = l->checks;
+	l->state = LOOP_FAST;
+	begin_fast(f, plain);
+	while (f->depth > depth && !f->u->failed) {
+		(void)insn_read(&f->r, f->u->m, &f->i);
+		if (f->dead)
+			skip_insn(f);
+		else
+			do_insn(f);
+	}
+	f->r = r;
+	f->i = i;
+	f->dead = dead;
+	memcpy(f->locals, locals, locals_len);
+	f->height = plain->height;
+	for (uint32_t k = 0; k < values; k++)
+		push(f, stack[k].v, stack[k].type);
+	f->check_count = l->checks;
+	for (uint32_t k = 0; k < checks; k++)
+		f->checks[f->check_count++] = known[k];
+	mark(f, l->back, true);
+	if (l->strided)
+		mark(f, l->fast_back, false);
+	add_string(f->u, f->f, HAS_FAST, "");
+}
+
+void loop_end(struct fn *f, const struct block *b)
+{
+	struct unit *u = f->u;
+	struct loop *l = b->loop;
+	LLVMBasicBlockRef on = here(f);
+
+	if (l->state != LOOP_WATCHED)
+		return;
+	l->state = LOOP_BETWEEN;
+	l->phis = b->phis;
+	l->head = b->head;
+	go_on_at(f, l->choose);
+	LLVMSetCurrentDebugLocation2(u->b, NULL);
+	if (find_fast(f, b))
+		make_fast(f, b);
+	else
+		LLVMBuildBr(u->b, l->head);
+	f->loop = NULL;
+	if (on != NULL)
+		go_on_at(f, on);
+}
