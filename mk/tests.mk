@@ -142,7 +142,7 @@ $(eval $(call test_tool,wasmdiff,$(B)/aot.a $(call obj,$(wildcard tests/wasmgen/
 $(eval $(call test_tool,benchaot,$(B)/aot.a,$(LLVM_LD)))
 # Modules with what they must do: run by wasirun, or by donjon in a Keep.
 $(eval $(call test_tool,wasitest))
-TEST_TOOLS += $(P)/spectest $(P)/wasirun $(P)/wasitest $(P)/wasmdiff
+TEST_TOOLS += $(P)/spectest $(P)/wasirun $(P)/wasitest $(P)/wasmdiff $(P)/benchaot
 
 # The process shim under a core that does as it is told (tests/keep/probe.c).
 PROBE := build/keep-test/process.elf

@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Loops that native code has in two forms do what the interpreter does: for
+every way to count and to address, at the edges of memory and of 32 bits, down
+to the trap, its frames and the turn in which the fuel ends. (Of the innermost
+frame the instruction is not compared: the interpreter tells the first of those
+that it made one of.)"""
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import donjonlib as lib  # noqa: E402
+
+RUN, AOT = lib.program("wasirun"), lib.program("benchaot")
+for tool in (RUN, AOT):
+    if not os.path.exists(tool):
+        lib.skip_all("no %s: no LLVM 19 here when this was built" % os.path.basename(tool))
+t = lib.Tap()
+tmp = tempfile.TemporaryDirectory(prefix="donjon-loops-")
+
+
+def leb(n, signed=False):
+    out = b""
+    while True:
+        b = n & 0x7f
+        n >>= 7
+        if (n == 0 and not (signed and b & 0x40)) or (signed and n == -1 and b & 0x40):
+            return out + bytes([b])
+        out += bytes([b | 0x80])
+
+
+def const(n):
+    return b"\x41" + leb(n, True)
+
+
+def get(i):
+    return b"\x20" + leb(i)
+
+
+def put(i):
+    return b"\x21" + leb(i)
+
+
+def tee(i):
+    return b"\x22" + leb(i)
+
+
+ADD, SUB, MUL, SHL, NE, EQZ = b"\x6a", b"\x6b", b"\x6c", b"\x74", b"\x47", b"\x45"
+LT_S, LT_U, GT_S, GT_U, LE_S, LE_U, GE_S, GE_U = (bytes([b]) for b in range(0x48, 0x50))
+LOAD, LOAD8, STORE, STORE8 = (bytes([b]) for b in (0x28, 0x2d, 0x36, 0x3a))
+TABLE = 1 << 15  # where the sets of arguments are
+
+
+def at(op, off=0):
+    return op + b"\0" + leb(off)
+
+
+def module(body, sets):
+    """_start: f(the set that argc names), then writes its result and a hash of the memory."""
+    def section(k, b):
+        return bytes([k]) + leb(len(b)) + b
+
+    def vec(items):
+        return leb(len(items)) + b"".join(items)
+
+    def name(s):
+        return leb(len(s)) + s.encode()
+
+    def code(body, locals_=b"\0"):
+        b = locals_ + body + b"\x0b"
+        return leb(len(b)) + b
+    i32, n = b"\x7f", 6
+    w = "wasi_snapshot_preview1"
+    arg = [const(0) + at(LOAD) + const(4 * n) + MUL + at(LOAD, TABLE + 4 * k) for k in range(n)]
+    start = (const(0) + const(4) + b"\x10\0\x1a" + b"".join(arg) + b"\x10\2" + put(0) +
+             # sum = sum * 33 + each word
+             b"\x03\x40" + get(1) + const(33) + MUL + get(2) + at(LOAD) + ADD + put(1) + get(2) + const(4) + ADD +
+             tee(2) + const(131072) + NE + b"\x0d\0\x0b" +
+             const(0) + get(0) + at(STORE) + const(4) + get(1) + at(STORE) +
+             const(8) + const(0) + at(STORE) + const(12) + const(8) + at(STORE) +
+             const(1) + const(8) + const(1) + const(16) + b"\x10\1\x1a")
+    return (b"\0asm\1\0\0\0" +
+            section(1, vec([b"\x60\2" + i32 * 2 + b"\1" + i32, b"\x60\4" + i32 * 4 + b"\1" + i32,
+                            b"\x60" + leb(n) + i32 * n + b"\1" + i32, b"\x60\0\0"])) +
+            section(2, vec([name(w) + name("args_sizes_get") + b"\0\0", name(w) + name("fd_write") + b"\0\1"])) +
+            section(3, vec([b"\2", b"\3"])) + section(5, b"\1\0\2") +
+            section(7, vec([name("_start") + b"\0\3", name("memory") + b"\2\0"])) +
+            section(10, vec([code(body, b"\1\4\x7f"), code(start, b"\1\3\x7f")])) +
+            section(11, vec([b"\0" + const(TABLE) + b"\x0b" +
+                             (lambda d: leb(len(d)) + d)(struct.pack("<6I", *[0] * 6) + b"".join(
+                                 struct.pack("<6I", *[v & 0xffffffff for v in s]) for s in sets))])))
+
+
+def loop(body, again, tail=b""):
+    return b"\x02\x40\x03\x40" + body + again + b"\x0d\0" + tail + b"\x0b\x0b"
+
+
+# f(p0..p5), locals 6 to 9; what is left of p0 and local 6 is the result.
+RESULT = get(0) + get(6) + ADD
+copy = get(0) + get(1) + at(LOAD) + get(2) + ADD + at(STORE)
+step = get(0) + get(3) + ADD + put(0)
+
+
+def moves(n):
+    return get(0) + const(n) + ADD + put(0) + get(1) + const(n) + ADD + put(1)
+
+
+up = get(0) + const(2) + SHL + get(1) + ADD
+programs = {
+    # p2 turns down to 0, pointers p0 and p1
+    "a counter that goes down to zero": loop(copy + moves(4), get(2) + const(1) + SUB + tee(2)),
+    "two at a time": loop(
+        copy + get(0) + get(1) + at(LOAD, 4) + const(7) + ADD + at(STORE, 4) + moves(8),
+        get(2) + const(2) + SUB + tee(2)),
+    "going down": loop(copy + moves(-4), get(2) + const(1) + SUB + tee(2)),
+    "with an offset": loop(get(0) + get(1) + at(LOAD, 65536) + at(STORE, 60000) + moves(4),
+                           get(2) + const(1) + SUB + tee(2)),
+    "a byte and the next": loop(
+        get(0) + get(0) + at(LOAD8) + get(6) + ADD + tee(6) + at(STORE8, 1) + get(0) + const(1) + ADD + put(0),
+        get(2) + const(1) + SUB + tee(2)),
+    "bytes, three apart, until equal": loop(
+        get(0) + get(0) + at(STORE8) + get(0) + const(3) + ADD + put(0), get(0) + get(2) + NE),
+    "a way out": loop(
+        get(0) + at(LOAD) + get(3) + b"\x46\x0d\1" + get(0) + get(2) + at(STORE) + get(0) + const(4) + ADD + put(0),
+        get(2) + const(1) + SUB + tee(2)),
+    "a store in some turns": loop(
+        get(2) + const(3) + b"\x71\x04\x40" + copy + b"\x0b" + moves(4), get(2) + const(1) + SUB + tee(2)),
+    "an address that is not known": loop(
+        get(0) + get(1) + at(LOAD) + const(0xffff) + b"\x71" + at(LOAD8) + at(STORE) + moves(4),
+        get(2) + const(1) + SUB + tee(2)),
+    "a sum": loop(get(6) + get(0) + at(LOAD) + ADD + put(6) + get(0) + const(4) + ADD + put(0),
+                  get(2) + const(1) + SUB + tee(2)),
+    "a division that may trap": loop(
+        get(0) + get(4) + get(2) + get(3) + SUB + b"\x6e" + at(STORE) + get(0) + const(4) + ADD + put(0),
+        get(2) + const(1) + SUB + tee(2)),
+}
+for what, op, by in (("<, signed", LT_S, 1), ("<, unsigned", LT_U, 3), ("<=, signed", LE_S, 2),
+                     ("<=, unsigned", LE_U, 5), (">, signed", GT_S, -1), (">, unsigned", GT_U, -3),
+                     (">=, signed", GE_S, -2), (">=, unsigned", GE_U, -4)):
+    programs["as long as " + what] = loop(
+        up + get(0) + at(STORE) + get(0) + const(by) + ADD + put(0), get(0) + get(2) + op)
+END = 131072
+sets = [
+    (1024, 2048, 100, 7, 9, 0), (1024, 1028, 37, 3, 9, 0), (1028, 1024, 37, 3, 9, 0), (4096, 4096, 9, 0, 1, 0),
+    (1024, 2048, 1, 1, 1, 0), (1024, 2048, 2, 1, 1, 0), (1024, 2048, 5, 1, 1, 0), (1024, 2048, 0, 2, 2, 0),
+    (1025, 2051, 63, 60, 2, 0), (END - 400, 0, 100, 7, 9, 0), (END - 400, 0, 101, 7, 9, 0),
+    (0, END - 396, 99, 7, 9, 0), (END - 396, 0, 100, 7, 9, 0), (-8, 1024, 20, 7, 9, 0), (-80, 1024, -60, 7, 9, 0),
+    (396, 800, 100, 7, 9, 0), (392, 800, 100, 7, 9, 0), (1024, 2048, 99, 98, 9, 0), (5, 2048, 1000, 0, 9, 0),
+    (1000, 2048, 5, 0, 9, 0), (0x7ffffff0, 2048, 0x7fffffff, 0, 9, 0), (-100, 4096, 100, 1, 1, 0),
+    (100, 4096, -100, 1, 1, 0), (0, 8192, 20000, 7, 9, 0), (0x3ffffff0, 4096, 0x40000010, 1, 1, 0),
+    (20, 4096, 3, 1, 1, 0), (3, 4096, 20, 1, 1, 0), (3, 4096, 63, 1, 1, 0), (1024, 2048, -1, 0, 1, 0),
+]
+
+
+def outcome(args, fuel, n):
+    try:
+        r = subprocess.run([RUN, "--fuel", str(fuel)] + args + ["x"] * n, capture_output=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return "too long"
+    return r.returncode, r.stdout, re.sub(rb"at 0x[0-9a-f]+", b"at", r.stderr, count=1)
+
+
+def compiled(wasm, mode):
+    image = wasm + "." + mode
+    r = subprocess.run([AOT, mode, wasm, image], capture_output=True)
+    return image if r.returncode == 0 else r.stderr
+
+
+for what, body in programs.items():
+    path = os.path.join(tmp.name, "p.wasm")
+    with open(path, "wb") as f:
+        f.write(module(body + RESULT, sets))
+    images = {m: compiled(path, m) for m in ("guard", "checks")}
+    bad = []
+    ends = set()
+    for k in range(len(sets)):
+        for fuel in (200000, 33000 + 97 * k, 40 + k):
+            want = outcome([path], fuel, k)
+            ends.add(want[0] if want != "too long" else None)
+            for mode, image in images.items():
+                got = outcome(["--" + mode, image, path], fuel, k)
+                if got != want:
+                    bad.append((mode, fuel, sets[k], got, want))
+    t.eq(bad[:2], [], what)
+    t.ok(0 in ends and len(ends) > 1, what + ": some runs end well and some do not", ends)
+t.done()
