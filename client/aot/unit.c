@@ -485,7 +485,7 @@ static void without_vectors(struct unit *u, bool add)
 				LLVMAttributeFunctionIndex, kind);
 		else if (LLVMGetStringAttributeAtIndex(f,
 				 LLVMAttributeFunctionIndex, HAS_FAST,
-				 sizeof(HAS_FAST) - 1) == NULL)
+				 (unsigned)strlen(HAS_FAST)) == NULL)
 			LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
 				a);
 	}
