@@ -22,6 +22,7 @@
 
 #include "emu/emu.h"
 #include "emu/snp.h"
+#include "emu/x509.h"
 
 #define DAY      (24L * 60 * 60)
 #define VALIDITY (3650 * DAY)
@@ -37,56 +38,30 @@ static void identity_free(struct identity *id)
 	X509_free(id->cert);
 }
 
-static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
-{
-	X509_EXTENSION *ext;
-	X509V3_CTX ctx;
-	bool good;
-
-	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	good = ext != NULL && X509_add_ext(cert, ext, -1) == 1;
-	X509_EXTENSION_free(ext);
-	return good;
-}
-
-/* 63 random bits: positive, and never zero in practice. */
-static bool set_serial(X509 *cert)
-{
-	uint64_t n = 0;
-
-	return RAND_bytes((unsigned char *)&n, sizeof(n)) == 1 &&
-		ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert),
-			(n >> 1) | 1) == 1;
-}
-
 static bool set_name(X509 *cert, const char *cn)
 {
 	X509_NAME *name = X509_get_subject_name(cert);
 
-	return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC,
-		       (const unsigned char *)"donjon development", -1, -1,
-		       0) == 1 &&
-		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-			(const unsigned char *)cn, -1, -1, 0) == 1;
+	return dj_emu_x509_name(name, "O", "donjon development") &&
+		dj_emu_x509_name(name, "CN", cn);
 }
 
 static bool add_extensions(X509 *cert, X509 *issuer)
 {
 	if (cert == issuer)
-		return add_extension(cert, issuer, NID_basic_constraints,
+		return dj_emu_x509_extend(cert, issuer, NID_basic_constraints,
 			       "critical,CA:TRUE,pathlen:0") &&
-			add_extension(cert, issuer, NID_key_usage,
+			dj_emu_x509_extend(cert, issuer, NID_key_usage,
 				"critical,keyCertSign,cRLSign") &&
-			add_extension(cert, issuer, NID_subject_key_identifier,
-				"hash");
-	return add_extension(cert, issuer, NID_basic_constraints,
+			dj_emu_x509_extend(cert, issuer,
+				NID_subject_key_identifier, "hash");
+	return dj_emu_x509_extend(cert, issuer, NID_basic_constraints,
 		       "critical,CA:FALSE") &&
-		add_extension(cert, issuer, NID_key_usage,
+		dj_emu_x509_extend(cert, issuer, NID_key_usage,
 			"critical,digitalSignature") &&
-		add_extension(cert, issuer, NID_subject_key_identifier,
+		dj_emu_x509_extend(cert, issuer, NID_subject_key_identifier,
 			"hash") &&
-		add_extension(cert, issuer, NID_authority_key_identifier,
+		dj_emu_x509_extend(cert, issuer, NID_authority_key_identifier,
 			"keyid:always");
 }
 
@@ -101,7 +76,7 @@ static bool identity_new(struct identity *id, const struct identity *issuer,
 	id->cert = X509_new();
 	return id->key != NULL && id->cert != NULL &&
 		X509_set_version(id->cert, X509_VERSION_3) == 1 &&
-		set_serial(id->cert) && set_name(id->cert, cn) &&
+		dj_emu_x509_serial(id->cert) && set_name(id->cert, cn) &&
 		X509_set_issuer_name(id->cert,
 			X509_get_subject_name(by->cert)) == 1 &&
 		X509_gmtime_adj(X509_getm_notBefore(id->cert), -DAY) != NULL &&
@@ -192,10 +167,8 @@ static bool set_chip_name(X509_NAME *name, const char *cn)
 {
 	static const char o[] = "donjon development EMULATED no protection";
 
-	return X509_NAME_add_entry_by_txt(name, "O", MBSTRING_ASC,
-		       (const unsigned char *)o, -1, -1, 0) == 1 &&
-		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-			(const unsigned char *)cn, -1, -1, 0) == 1;
+	return dj_emu_x509_name(name, "O", o) &&
+		dj_emu_x509_name(name, "CN", cn);
 }
 
 static bool sign_pss(X509 *cert, EVP_PKEY *key)
@@ -213,29 +186,12 @@ static bool sign_pss(X509 *cert, EVP_PKEY *key)
 	return good;
 }
 
-static bool add_raw(X509 *cert, const char *oid, const uint8_t *p, size_t len)
-{
-	ASN1_OBJECT *obj = OBJ_txt2obj(oid, 1);
-	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-	X509_EXTENSION *ext = NULL;
-	bool good = obj != NULL && value != NULL &&
-		ASN1_OCTET_STRING_set(value, p, (int)len) == 1;
-
-	if (good)
-		ext = X509_EXTENSION_create_by_OBJ(NULL, obj, 0, value);
-	good = ext != NULL && X509_add_ext(cert, ext, -1) == 1;
-	X509_EXTENSION_free(ext);
-	ASN1_OCTET_STRING_free(value);
-	ASN1_OBJECT_free(obj);
-	return good;
-}
-
 static bool add_small(X509 *cert, const char *oid, uint8_t v)
 {
 	uint8_t der[4] = { 2, v < 128 ? 1 : 2, 0, 0 };
 
 	der[v < 128 ? 2 : 3] = v;
-	return add_raw(cert, oid, der, v < 128 ? 3 : 4);
+	return dj_emu_x509_extend_raw(cert, oid, der, v < 128 ? 3 : 4);
 }
 
 static bool add_product(X509 *cert, enum dj_snp_product product)
@@ -246,7 +202,7 @@ static bool add_product(X509 *cert, enum dj_snp_product product)
 		product == DJ_SNP_MILAN ? "-B0" : "");
 
 	der[1] = (uint8_t)n;
-	return add_raw(cert, OID "2", der, 2 + (size_t)n);
+	return dj_emu_x509_extend_raw(cert, OID "2", der, 2 + (size_t)n);
 }
 
 static bool add_chip(X509 *cert, const struct dj_emu_snp_model *m)
@@ -266,7 +222,8 @@ static bool add_chip(X509 *cert, const struct dj_emu_snp_model *m)
 		add_small(cert, OID "3.7", 0) &&
 		add_small(cert, OID "3.8", tcb[DJ_SNP_TCB_MICROCODE]) &&
 		(!turin || add_small(cert, OID "3.9", tcb[DJ_SNP_TCB_FMC])) &&
-		add_raw(cert, OID "4", m->chip_id, turin ? 8 : 64);
+		dj_emu_x509_extend_raw(cert, OID "4", m->chip_id,
+			turin ? 8 : 64);
 }
 
 /* m: a VCEK's certificate; NULL: one that signs others, with its key. */
@@ -284,7 +241,7 @@ static bool chip_cert(struct identity *id, const struct identity *issuer,
 		issuer = id;
 	name = X509_get_subject_name(id->cert);
 	return X509_set_version(id->cert, X509_VERSION_3) == 1 &&
-		(m != NULL || set_serial(id->cert)) &&
+		(m != NULL || dj_emu_x509_serial(id->cert)) &&
 		set_chip_name(name, cn) &&
 		X509_set_issuer_name(id->cert,
 			X509_get_subject_name(issuer->cert)) == 1 &&
@@ -293,11 +250,11 @@ static bool chip_cert(struct identity *id, const struct identity *issuer,
 		NULL &&
 		X509_set_pubkey(id->cert, id->key) == 1 &&
 		(m != NULL ? add_chip(id->cert, m)
-			   : add_extension(id->cert, issuer->cert,
+			   : dj_emu_x509_extend(id->cert, issuer->cert,
 				     NID_basic_constraints,
 				     "critical,CA:TRUE") &&
-					add_extension(id->cert, issuer->cert,
-						NID_key_usage,
+					dj_emu_x509_extend(id->cert,
+						issuer->cert, NID_key_usage,
 						"critical,keyCertSign,cRLSign")) &&
 		sign_pss(id->cert, issuer->key);
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "emu/sgx_qe.h"
+#include "emu/x509.h"
 
 #define YEAR    (365 * INT64_C(86400))
 #define ORG     "donjon development EMULATED no protection"
@@ -150,57 +151,9 @@ struct party {
 	X509 *cert;
 };
 
-static bool extend(X509 *cert, X509 *issuer, int nid, const char *value)
-{
-	X509_EXTENSION *ext;
-	X509V3_CTX ctx;
-	bool good;
-
-	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-	good = ext != NULL && X509_add_ext(cert, ext, -1) == 1;
-	X509_EXTENSION_free(ext);
-	return good;
-}
-
-static bool extend_raw(X509 *cert, const char *oid, const uint8_t *p,
-	size_t len)
-{
-	ASN1_OBJECT *obj = OBJ_txt2obj(oid, 1);
-	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-	X509_EXTENSION *ext = NULL;
-	bool good = obj != NULL && value != NULL &&
-		ASN1_OCTET_STRING_set(value, p, (int)len) == 1;
-
-	if (good)
-		ext = X509_EXTENSION_create_by_OBJ(NULL, obj, 0, value);
-	good = ext != NULL && X509_add_ext(cert, ext, -1) == 1;
-	X509_EXTENSION_free(ext);
-	ASN1_OCTET_STRING_free(value);
-	ASN1_OBJECT_free(obj);
-	return good;
-}
-
 static bool name(X509_NAME *n, const char *cn)
 {
-	return X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC,
-		       (const unsigned char *)cn, -1, -1, 0) == 1 &&
-		X509_NAME_add_entry_by_txt(n, "O", MBSTRING_ASC,
-			(const unsigned char *)ORG, -1, -1, 0) == 1;
-}
-
-static bool serial(X509 *cert)
-{
-	uint8_t b[16];
-	BIGNUM *n;
-	bool good = RAND_bytes(b, sizeof(b)) == 1;
-
-	b[0] = (uint8_t)((b[0] & 0x7f) | 1);
-	n = BN_bin2bn(b, sizeof(b), NULL);
-	good = good && n != NULL &&
-		BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)) != NULL;
-	BN_free(n);
-	return good;
+	return dj_emu_x509_name(n, "CN", cn) && dj_emu_x509_name(n, "O", ORG);
 }
 
 /* A key and its certificate, but for what is the kind's own. */
@@ -211,7 +164,8 @@ static bool begin(struct party *p, const struct party *by, const char *cn,
 	p->cert = X509_new();
 	return p->key != NULL && p->cert != NULL &&
 		X509_set_version(p->cert, X509_VERSION_3) == 1 &&
-		serial(p->cert) && name(X509_get_subject_name(p->cert), cn) &&
+		dj_emu_x509_serial(p->cert) &&
+		name(X509_get_subject_name(p->cert), cn) &&
 		X509_set_issuer_name(p->cert,
 			X509_get_subject_name(by->cert)) == 1 &&
 		ASN1_TIME_set(X509_getm_notBefore(p->cert),
@@ -219,16 +173,18 @@ static bool begin(struct party *p, const struct party *by, const char *cn,
 		ASN1_TIME_set(X509_getm_notAfter(p->cert),
 			(time_t)r->certs.to) != NULL &&
 		X509_set_pubkey(p->cert, p->key) == 1 &&
-		extend(p->cert, by->cert, NID_subject_key_identifier, "hash") &&
-		extend(p->cert, by->cert, NID_authority_key_identifier,
-			"keyid:always");
+		dj_emu_x509_extend(p->cert, by->cert,
+			NID_subject_key_identifier, "hash") &&
+		dj_emu_x509_extend(p->cert, by->cert,
+			NID_authority_key_identifier, "keyid:always");
 }
 
 static bool end(struct party *p, const struct party *by, const char *basic,
 	const char *usage)
 {
-	return extend(p->cert, by->cert, NID_basic_constraints, basic) &&
-		extend(p->cert, by->cert, NID_key_usage, usage) &&
+	return dj_emu_x509_extend(p->cert, by->cert, NID_basic_constraints,
+		       basic) &&
+		dj_emu_x509_extend(p->cert, by->cert, NID_key_usage, usage) &&
 		X509_sign(p->cert, by->key, EVP_sha256()) > 0;
 }
 
@@ -530,7 +486,7 @@ static bool make_parties(struct party *p, const struct dj_emu_sgx_recipe *r)
 		begin(&p[CA], &p[ROOT], r->cn_ca, r) &&
 		end(&p[CA], &p[ROOT], ca, certs) &&
 		begin(&p[PCK], &p[CA], r->cn_pck, r) &&
-		extend_raw(p[PCK].cert, OID_SGX, ext, len) &&
+		dj_emu_x509_extend_raw(p[PCK].cert, OID_SGX, ext, len) &&
 		end(&p[PCK], &p[CA], leaf, data) &&
 		begin(&p[SIGNER], &p[ROOT], r->cn_signer, r) &&
 		end(&p[SIGNER], &p[ROOT], leaf, data);
