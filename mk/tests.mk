@@ -90,7 +90,7 @@ build/bench/aead: tests/bench/aead.c build/keep/process.elf
 		$(patsubst $(BEARSSL)/%,build/keep/process.o/bearssl/%.o,$(BEARSSL_SRC)) \
 		-Wl,--gc-sections
 bench: all $(BENCH_WASM) $(BENCH_NATIVE) build/bench/aead build/tests/vm_session \
-		build/tests/vm_session.wasm
+		build/tests/vm_session.wasm build/tests/unit/test_sgx_enclave
 	@tools/bench
 # The engine alone: the Keep's own objects of it, with wasirun around them.
 build/bench/wasirun: $(P)/wasirun build/keep/process.elf
