@@ -7,6 +7,8 @@
 #include "host/agent/snp_host.h"
 #include "host/launch/snp_id.h"
 #include "lib/proto/evidence.h"
+#include "lib/proto/hello.h"
+#include "tests/support/shared.h"
 #include "tests/support/snp.h"
 #include "tests/tap.h"
 
@@ -85,21 +87,19 @@ static void make(void (*recipe)(struct sn *))
 	crl_len = list.len;
 }
 
+static struct dj_verdict verdict;
+static struct dj_policy policy;
+
 /* The report with what the folder has for it, judged: "good" or a check. */
-static const char *stapled(const char *policy_text, const char **ret_why)
+static const char *judged(int64_t time, const char **ret_why)
 {
-	static struct dj_verdict verdict;
-	static struct dj_policy policy;
 	static uint8_t packed[CAP];
-	struct dj_toml_error err;
 	struct dj_snp_host host;
 	struct dj_evidence e = good;
 	struct dj_judge_input in = { .purpose = DJ_JUDGE_ALONE,
 		.evidence = packed,
 		.policy = &policy,
-		.time = SN_TIME };
-	const char *text = sn_policy(policy_text);
-	struct sn s;
+		.time = time };
 
 	*ret_why = dj_snp_host_read(folder, &host);
 	e.item[DJ_EVIDENCE_CHAIN] =
@@ -108,15 +108,24 @@ static const char *stapled(const char *policy_text, const char **ret_why)
 		(struct dj_evidence_item){ host.crls.p, host.crls.len };
 	eq_u64(dj_evidence_write(&e, packed, sizeof(packed), &in.evidence_len),
 		DJ_OK);
-	sn_good(&s);
-	ok(dj_policy_parse(text, strlen(text), "p", &policy, &err) == DJ_OK);
-	ok(dj_policy_set_root(&policy, 0, sn_root(&s), strlen(sn_root(&s)),
-		   &err) == DJ_OK);
 	dj_verdict_done(&verdict);
 	(void)dj_judge(&in, &verdict);
 	free(host.chain.p);
 	free(host.crls.p);
 	return verdict.error == NULL ? "good" : verdict.error;
+}
+
+static const char *stapled(const char *policy_text, const char **ret_why)
+{
+	const char *text = sn_policy(policy_text);
+	struct dj_toml_error err;
+	struct sn s;
+
+	sn_good(&s);
+	ok(dj_policy_parse(text, strlen(text), "p", &policy, &err) == DJ_OK);
+	ok(dj_policy_set_root(&policy, 0, sn_root(&s), strlen(sn_root(&s)),
+		   &err) == DJ_OK);
+	return judged(SN_TIME, ret_why);
 }
 
 /* ARK and ASK as AMD's service gives them: issuer, then root, in PEM. */
@@ -235,6 +244,104 @@ static void what_lacks_at_all_is_said_and_refused(void)
 	ok(why != NULL);
 }
 
+/* ---- reports of real chips ---- */
+
+/* Appends to a file of the folder; false: there is no such sample. */
+static bool copy(const char *from, const char *name)
+{
+	char path[256];
+	static uint8_t all[CAP];
+	static size_t len;
+	size_t n;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/evidence/snp/%s", shared_dir(),
+		from);
+	f = fopen(path, "rb");
+	if (f == NULL)
+		return false;
+	if (name[0] != '+')
+		len = 0;
+	n = fread(all + len, 1, sizeof(all) - len, f);
+	(void)fclose(f);
+	len += n;
+	put(name[0] == '+' ? name + 1 : name, all, len);
+	memcpy(made, all, len);
+	return len == n || name[0] == '+';
+}
+
+static bool copy_case(const char *sample, const char *file, const char *name)
+{
+	char from[128];
+
+	(void)snprintf(from, sizeof(from), "%s/%s", sample, file);
+	return copy(from, name);
+}
+
+static void accept_measurement(const uint8_t *report, const char *snp)
+{
+	struct dj_toml_error err;
+	char text[400], hex[97];
+
+	for (size_t i = 0; i < 48; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", report[0x90 + i]);
+	(void)snprintf(text, sizeof(text),
+		"schema = 1\nname = \"t\"\n[keep]\nmeasurement = [ { tee = "
+		"\"snp\", sha384 = \"%s\" } ]\n[snp]\n%s\n",
+		hex, snp);
+	ok(dj_policy_parse(text, strlen(text), "p", &policy, &err) == DJ_OK);
+}
+
+static void genuine_reports_are_good_with_what_their_host_would_have(void)
+{
+	static const struct {
+		const char *sample, *issuer, *root, *snp;
+		int64_t time;
+		bool is_table;
+	} t[] = {
+		{ "01-milan-v2", "ask-milan", "ark-milan", "", 1704067200,
+			false },
+		{ "05-milan-v3-vlek-vmpl1", "asvk-milan", "ark-milan",
+			"vmpl = [1]", 1748736000, false },
+		{ "08-genoa-v3-tsm", "ask-genoa", "ark-genoa", "", 1751328000,
+			true },
+		{ "09-genoa-v5", "ask-genoa", "ark-genoa", "", 1759276800,
+			false },
+		{ "10-turin-v5", "ask-turin", "ark-turin", "", 1759276800,
+			false },
+	};
+	static uint8_t report[DJ_SNP_REPORT_SIZE];
+	const char *why;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		char issuer[32], root[32];
+
+		clean();
+		(void)snprintf(issuer, sizeof(issuer), "ca/%s.pem",
+			t[i].issuer);
+		(void)snprintf(root, sizeof(root), "ca/%s.pem", t[i].root);
+		if (!copy_case(t[i].sample, "report.bin", "certs.bin")) {
+			skip("no genuine evidence here (DONJON_SHARED)");
+			return;
+		}
+		memcpy(report, made, sizeof(report));
+		drop("certs.bin");
+		good = (struct dj_evidence){ .format = DJ_FORMAT_SNP,
+			.purpose = DJ_PURPOSE_OFFER };
+		good.item[DJ_EVIDENCE_REPORT] =
+			(struct dj_evidence_item){ report, sizeof(report) };
+		accept_measurement(report, t[i].snp);
+		eq_str(judged(t[i].time, &why), "evidence.chain");
+		ok(copy(issuer, "cert_chain.pem"));
+		ok(copy(root, "+cert_chain.pem"));
+		ok(copy_case(t[i].sample,
+			t[i].is_table ? "auxblob.bin" : "vek.der",
+			t[i].is_table ? "certs.bin" : "vek.der"));
+		eq_str(judged(t[i].time, &why), "good");
+		ok(why == NULL && verdict.hardware);
+	}
+}
+
 /* ---- the ID block ---- */
 
 static struct dj_launch_id id;
@@ -300,6 +407,7 @@ int main(void)
 	RUN(so_does_the_table_of_a_host_with_a_vcek_or_a_vlek);
 	RUN(what_lacks_in_a_table_comes_from_files);
 	RUN(what_lacks_at_all_is_said_and_refused);
+	RUN(genuine_reports_are_good_with_what_their_host_would_have);
 	RUN(an_ID_block_is_two_files_or_none);
 	RUN(one_that_firmware_would_refuse_is_named);
 	clean();
