@@ -40,6 +40,15 @@ else
 	build/wasmdiff --node "$node" --alternate --count 2000 >"$out"
 	result $? "2,000 modules do the same in all engines"
 fi
+if command -v wasm-opt >/dev/null; then
+	count=100
+	[ "${DONJON_LONG:-}" != 1 ] || count=5000
+	build/wasmdiff --node "$node" --ttf --count $count >"$out"
+	result $? "$count modules of wasm-opt's fuzzer too"
+else
+	n=$((n + 1))
+	echo "ok $n - modules of wasm-opt's fuzzer too # SKIP no wasm-opt"
+fi
 if [ "$node" = none ]; then
 	n=$((n + 1))
 	echo "ok $n - V8 agrees # SKIP no node"

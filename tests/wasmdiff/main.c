@@ -13,6 +13,7 @@
 #include "tests/wasmgen/wasmgen.h"
 
 #define TRIAL_SECONDS 120
+#define TTF_MAX       ((size_t)1 << 20)
 
 static const char usage[] =
 	"usage: wasmdiff [OPTION...]\n"
@@ -26,6 +27,7 @@ static const char usage[] =
 	"  --features HEX allowed ones, bits of lib/wasm/feature.h\n"
 	"                 (by the seed: those of V8, or all of ours)\n"
 	"  --dir DIR      for counterexamples (build/wasmdiff.d)\n"
+	"  --ttf          modules by wasm-opt --translate-to-fuzz\n"
 	"  --shrink       make counterexamples small\n"
 	"Exit status 1 if any module differs.\n";
 
@@ -41,7 +43,7 @@ static struct {
 	uint64_t features, v8;
 	unsigned engines, level;
 	int optimise;
-	bool shrink, alternate;
+	bool shrink, alternate, ttf;
 } opt = {
 	.node = "node",
 	.dir = "build/wasmdiff.d",
@@ -93,6 +95,18 @@ static void save(const struct trial *t, const struct wasmgen_module *m)
 	printf("# %s, %zu bytes\n", path, m->len);
 }
 
+static void make_ttf(uint64_t seed, struct wasmgen_module *ret)
+{
+	static uint8_t bytes[TTF_MAX];
+
+	*ret = (struct wasmgen_module){ .bytes = bytes };
+	if (!ttf_make(seed, bytes, sizeof(bytes), &ret->len)) {
+		fprintf(stderr, "wasmdiff: wasm-opt made nothing of %llu\n",
+			(unsigned long long)seed);
+		_exit(2);
+	}
+}
+
 static void try(const struct trial *t, const bool *drop, size_t drop_count,
 	bool verbose, struct verdict *ret)
 {
@@ -105,7 +119,10 @@ static void try(const struct trial *t, const bool *drop, size_t drop_count,
 	struct wasmgen_module m;
 	unsigned which = t->which;
 
-	wasmgen_make(&o, &m);
+	if (opt.ttf)
+		make_ttf(t->seed, &m);
+	else
+		wasmgen_make(&o, &m);
 	if (opt.v8 != 0 && (m.features & ~opt.v8) == 0)
 		which |= 1u << V8;
 	if (drop != NULL && verbose)
@@ -174,7 +191,7 @@ static void work(void)
 			(unsigned long long)t.seed,
 			(unsigned long long)t.features, t.optimise, t.level,
 			engine_names[v.other]);
-		if (opt.shrink)
+		if (opt.shrink && !opt.ttf)
 			shrink(&t);
 		fflush(stdout);
 	}
@@ -227,7 +244,7 @@ static void write_state(void)
 	}
 }
 
-/* A process for every thousand: what dies takes one module with it. */
+/* A process for every two hundred: what dies takes one module with it. */
 static void run(void)
 {
 	uint64_t end = p->end;
@@ -236,7 +253,7 @@ static void run(void)
 		pid_t pid;
 		int status;
 
-		p->end = end - p->next > 1000 ? p->next + 1000 : end;
+		p->end = end - p->next > 200 ? p->next + 200 : end;
 		fflush(stdout);
 		pid = fork();
 		if (pid < 0) {
@@ -261,7 +278,7 @@ static void run(void)
 				WIFSIGNALED(status) ? "signal" : "status",
 				WIFSIGNALED(status) ? WTERMSIG(status)
 						    : WEXITSTATUS(status));
-			if (opt.shrink)
+			if (opt.shrink && !opt.ttf)
 				shrink(&t);
 			p->differ++;
 			p->next++;
@@ -314,6 +331,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--shrink") == 0) {
 			opt.shrink = true;
+		} else if (strcmp(argv[i], "--ttf") == 0) {
+			opt.ttf = true;
 		} else if (strcmp(argv[i], "--alternate") == 0) {
 			opt.alternate = true;
 		} else if (i + 1 == argc ||

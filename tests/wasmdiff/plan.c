@@ -104,11 +104,29 @@ static bool import(struct text *t, const struct dj_wasm_import *im)
 	return true;
 }
 
+/* What makes modules of wasm-opt end: it is set before each call. */
+static const char hang_limit[] = "hangLimitInitializer";
+
+static bool has_hang_limit(const struct dj_wasm_module *m)
+{
+	for (size_t i = 0; i < dj_wasm_export_count(m); i++) {
+		const struct dj_wasm_export *e = dj_wasm_export(m, i);
+
+		if (e->kind == DJ_WASM_FUNC &&
+			e->name.len == sizeof(hang_limit) - 1 &&
+			memcmp(e->name.p, hang_limit, e->name.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool func(struct text *t, const struct dj_wasm_module *m,
-	const struct dj_wasm_export *e)
+	const struct dj_wasm_export *e, bool resets)
 {
 	const struct dj_wasm_functype *f = dj_wasm_func_type(m, e->index);
 
+	if (resets)
+		text_add(t, "r %s - -\n", hang_limit);
 	text_add(t, "r %.*s", (int)e->name.len, e->name.p);
 	if (!types(t, f->param_count, f->params, true) ||
 		!types(t, f->result_count, f->results, true))
@@ -122,7 +140,7 @@ static bool func(struct text *t, const struct dj_wasm_module *m,
 
 /* What cannot be called or seen from outside is left alone by all. */
 static void export(struct text *t, const struct dj_wasm_module *m,
-	const struct dj_wasm_export *e)
+	const struct dj_wasm_export *e, bool resets)
 {
 	int len = (int)e->name.len;
 	size_t mark = t->len;
@@ -132,7 +150,7 @@ static void export(struct text *t, const struct dj_wasm_module *m,
 		return;
 	switch (e->kind) {
 	case DJ_WASM_FUNC:
-		if (!func(t, m, e))
+		if (!func(t, m, e, resets))
 			t->len = mark;
 		break;
 	case DJ_WASM_MEMORY:
@@ -154,12 +172,14 @@ static void export(struct text *t, const struct dj_wasm_module *m,
 
 bool plan_write(const struct dj_wasm_module *m, struct text *ret)
 {
+	bool resets = has_hang_limit(m);
+
 	ret->len = 0;
 	ret->p[0] = '\0';
 	for (size_t i = 0; i < dj_wasm_import_count(m); i++)
 		if (!import(ret, dj_wasm_import(m, i)))
 			return false;
 	for (size_t i = 0; i < dj_wasm_export_count(m); i++)
-		export(ret, m, dj_wasm_export(m, i));
+		export(ret, m, dj_wasm_export(m, i), resets);
 	return true;
 }

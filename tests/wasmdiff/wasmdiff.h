@@ -17,6 +17,7 @@
  *   engine.c  one module by one of ours
  *   plan.c    what is done with a module, for all alike
  *   v8.c      node, as a process that answers for V8 (v8.js)
+ *   ttf.c    modules by wasm-opt --translate-to-fuzz
  *   shrink.c  a counterexample with all left out that it does not need
  *
  * What a module does is a text, a line for each thing seen: functions called
@@ -65,6 +66,9 @@ void v8_end(void);
 /* The answer is fetched later. False: node is gone. */
 bool v8_send(const uint8_t *bytes, size_t len, const struct text *plan);
 bool v8_receive(struct text *ret);
+
+/* One by wasm-opt, of bytes at random; false: it could not be made. */
+bool ttf_make(uint64_t seed, uint8_t *dst, size_t cap, size_t *ret_len);
 
 /* What became of one module. */
 struct verdict {
