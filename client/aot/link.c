@@ -344,8 +344,8 @@ static void relocate_all(struct linker *l, const struct elf *e)
 struct lines {
 	const uint8_t *p, *end, *start;
 	const uint8_t *relas;
-	uint64_t relas_len;
-	bool failed;
+	uint64_t relas_len, rela_at;
+	bool is_riscv, failed;
 };
 
 static uint64_t get(struct lines *d, unsigned n)
@@ -392,22 +392,32 @@ static int64_t sleb(struct lines *d)
 	return (int64_t)v;
 }
 
-/* The value that a relocation gives what stands at d->p: a section's offset. */
-static uint64_t relocated(const struct elf *e, const struct lines *d)
+/*
+ * What relocations add to what stands at d->p: a section's offset; on riscv64,
+ * where an assembler leaves it to linkers how long code is, a distance too.
+ * They are in order, as the program is.
+ */
+static uint64_t relocated(const struct elf *e, struct lines *d)
 {
+	uint64_t at = (uint64_t)(d->p - d->start), v = 0, is;
 	const char *name;
-	uint64_t at = (uint64_t)(d->p - d->start);
 	Elf64_Rela r;
 
-	for (uint64_t k = 0; k + sizeof(r) <= d->relas_len; k += sizeof(r)) {
-		memcpy(&r, d->relas + k, sizeof(r));
-		if (r.r_offset == at)
-			return (uint64_t)r.r_addend +
-				link_symbol(e, (uint32_t)ELF64_R_SYM(r.r_info),
-					&name)
-					.st_value;
+	for (; d->rela_at + sizeof(r) <= d->relas_len;
+		d->rela_at += sizeof(r)) {
+		memcpy(&r, d->relas + d->rela_at, sizeof(r));
+		if (r.r_offset > at)
+			break;
+		if (r.r_offset < at)
+			continue;
+		is = (uint64_t)r.r_addend +
+			link_symbol(e, (uint32_t)ELF64_R_SYM(r.r_info), &name)
+				.st_value;
+		v += d->is_riscv && ELF64_R_TYPE(r.r_info) == R_RISCV_SUB16
+			? 0 - is
+			: is;
 	}
-	return 0;
+	return v;
 }
 
 static bool is_gone(const struct linker *l, uint32_t at)
@@ -487,7 +497,8 @@ static void run_lines(struct linker *l, const struct elf *e, struct lines *d,
 				h->min_insn;
 			break;
 		case 9:
-			at += get(d, 2);
+			len = relocated(e, d);
+			at += (len + get(d, 2)) & 0xffff;
 			break;
 		default:
 			for (unsigned i = 0; i < h->lengths[op]; i++)
@@ -499,7 +510,7 @@ static void run_lines(struct linker *l, const struct elf *e, struct lines *d,
 
 static void read_lines(struct linker *l, const struct elf *e)
 {
-	struct lines d = { 0 };
+	struct lines d = { .is_riscv = l->job->opt.isa == DJ_ISA_RISCV64 };
 	struct line_head h = { 0 };
 	uint64_t len;
 	const uint8_t *program;
