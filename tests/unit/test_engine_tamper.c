@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/one_module.h"
+
+/*
+ * Images that the compiler made, changed: what the loader says of each byte of
+ * the header and of the tables, there being no digest here that would say it.
+ */
+
+/*
+ * (module (memory 1) (table 2 funcref) (elem (i32.const 0) $load $stop)
+ *   (type $t (func (param i64) (result i64)))
+ *   (func $load (export "load") (type $t)
+ *     (i64.load (i32.wrap_i64 (local.get 0))))
+ *   (func $stop (export "stop") (type $t) (call $deep (local.get 0)))
+ *   (func $deep (type $t)
+ *     (if (i64.eqz (local.get 0)) (then unreachable))
+ *     (call_indirect (type $t) (i64.sub (local.get 0) (i64.const 1))
+ *       (i32.const 1))))
+ */
+static const uint8_t module[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00,
+	0x00, 0x01, 0x06, 0x01, 0x60, 0x01, 0x7e, 0x01, 0x7e, 0x03, 0x04, 0x03,
+	0x00, 0x00, 0x00, 0x04, 0x04, 0x01, 0x70, 0x00, 0x02, 0x05, 0x03, 0x01,
+	0x00, 0x01, 0x07, 0x0f, 0x02, 0x04, 0x6c, 0x6f, 0x61, 0x64, 0x00, 0x00,
+	0x04, 0x73, 0x74, 0x6f, 0x70, 0x00, 0x01, 0x09, 0x08, 0x01, 0x00, 0x41,
+	0x00, 0x0b, 0x02, 0x00, 0x01, 0x0a, 0x25, 0x03, 0x08, 0x00, 0x20, 0x00,
+	0xa7, 0x29, 0x03, 0x00, 0x0b, 0x06, 0x00, 0x20, 0x00, 0x10, 0x02, 0x0b,
+	0x13, 0x00, 0x20, 0x00, 0x50, 0x04, 0x40, 0x00, 0x0b, 0x20, 0x00, 0x42,
+	0x01, 0x7d, 0x41, 0x01, 0x11, 0x00, 0x00, 0x0b };
+
+static uint8_t *image;
+static size_t image_len, tables, sites, body;
+
+static bool make(enum dj_isa isa, enum dj_bounds bounds)
+{
+	const struct dj_aot_options options = { .isa = isa,
+		.bounds = bounds,
+		.optimise = 2,
+		.threads = 1 };
+	struct dj_wasm_error err;
+	struct dj_wasm_module *m;
+	struct dj_native n;
+	const char *said;
+	char why[256] = "";
+	dj_status st;
+
+	free(image);
+	image = NULL;
+	if (!hostmem_arena(&one_arena, (size_t)4 << 20))
+		abort();
+	eq_u64(dj_wasm_load(module, sizeof(module), &one_arena, &m, &err),
+		DJ_OK);
+	st = dj_aot_compile(m, &options, &image, &image_len, why, sizeof(why));
+	hostmem_arena_done(&one_arena);
+	eq_u64(st, DJ_OK);
+	if (st != DJ_OK) {
+		printf("# %s\n", why);
+		return false;
+	}
+	eq_u64(dj_native_parse(image, image_len, &n, &said), DJ_OK);
+	eq_u64(n.isa, isa);
+	tables = (size_t)(n.funcs - image);
+	sites = (size_t)(n.sites - image);
+	body = (size_t)(n.body - image);
+	return true;
+}
+
+/* Loads the image into a store; what is refused has a reason. */
+static bool loads(void)
+{
+	const struct dj_store_config config = { .mem = hostmem,
+		.native = true,
+		.guard = true,
+		.exec = hostnative_exec,
+		.max_memory_pages = 1 };
+	struct dj_wasm_error err;
+	struct dj_link_error link = { .what = NULL };
+	struct dj_wasm_module *m;
+	dj_status st;
+
+	if (!hostmem_arena(&one_arena, (size_t)4 << 20))
+		abort();
+	if (dj_wasm_load(module, sizeof(module), &one_arena, &m, &err) !=
+			DJ_OK ||
+		dj_store_init(&one_arena, &config, &one_store) != DJ_OK)
+		abort();
+	st = dj_instance_new_native(one_store, m, image, image_len,
+		&hostnative_target, one_no_import, NULL, &one_inst, &link);
+	if (st != DJ_OK && (link.what == NULL || link.what[0] == '\0'))
+		eq_u64(st, DJ_OK);
+	return st == DJ_OK;
+}
+
+static void of_another_machine_is_refused(void)
+{
+	static const enum dj_isa isas[] = { DJ_ISA_X86_64, DJ_ISA_RISCV64,
+		DJ_ISA_PPC64LE };
+
+	for (size_t i = 0; i < 3; i++)
+		for (unsigned b = 0; b < 2; b++) {
+			if (!make(isas[i], (enum dj_bounds)b))
+				continue;
+			eq_u64(loads(), isas[i] == hostnative_target.isa);
+			one_stop();
+		}
+}
+
+/*
+ * What may be otherwise: kind of bounds, a lower level, the flag; and sites may
+ * take some of the zeros behind them.
+ */
+static void each_bit_of_the_header_is_looked_at(void)
+{
+	if (!make(hostnative_target.isa, DJ_BOUNDS_CHECKS))
+		return;
+	for (size_t i = 0; i < DJ_NATIVE_HEAD * 8; i++) {
+		size_t at = i / 8;
+		uint8_t bit = (uint8_t)(1u << (i % 8));
+		bool fine, loaded;
+
+		image[at] ^= bit;
+		fine = (at == 7 && bit == DJ_BOUNDS_GUARD) ||
+			(at == 8 && image[8] <= hostnative_target.cpu_level) ||
+			(at == 9 && bit == DJ_NATIVE_THROWS);
+		loaded = loads();
+		if (loaded != fine && !(at == 31 && bit < 16))
+			eq_u64(i, SIZE_MAX);
+		one_stop();
+		image[at] ^= bit;
+	}
+}
+
+/*
+ * An entry is inside the code or refused; where inside is the compiler's word,
+ * as the code is. Nothing is run here.
+ */
+static void each_byte_of_the_entries_is_bounded(void)
+{
+	unsigned refused = 0, loaded = 0;
+
+	if (!make(hostnative_target.isa, DJ_BOUNDS_CHECKS))
+		return;
+	for (size_t i = tables; i < sites; i++)
+		for (unsigned k = 1; k < 256; k += k) {
+			struct dj_native n;
+			const char *why;
+			bool good;
+
+			image[i] ^= (uint8_t)k;
+			good = dj_native_parse(image, image_len, &n, &why) ==
+				DJ_OK;
+			if (loads() != good)
+				eq_u64(i, SIZE_MAX);
+			*(good ? &loaded : &refused) += 1;
+			one_stop();
+			image[i] ^= (uint8_t)k;
+		}
+	printf("# refused %u, loaded %u\n", refused, loaded);
+	ok(refused != 0);
+}
+
+/* Sites say where a trap was, and are used for nothing else. */
+static void each_byte_of_the_sites_may_lie_and_no_more(void)
+{
+	unsigned refused = 0, ran = 0;
+	struct dj_frame frames[8];
+	uint64_t v;
+
+	if (!make(hostnative_target.isa, DJ_BOUNDS_CHECKS))
+		return;
+	for (size_t i = sites; i < body; i++)
+		for (unsigned k = 1; k < 256; k += k) {
+			size_t n;
+
+			image[i] ^= (uint8_t)k;
+			if (!loads()) {
+				refused++;
+			} else {
+				ran++;
+				one_traps("stop", 2, DJ_TRAP_UNREACHABLE);
+				n = dj_store_backtrace(one_store, frames, 8);
+				if (n == 0 || n > 6)
+					eq_u64(n, 6);
+				while (n > 0)
+					if (frames[--n].func > 2)
+						eq_u64(frames[n].func, 2);
+				eq_u64(one_run("load", 8, &v), DJ_TRAP_NONE);
+				one_traps("load", 65529, DJ_TRAP_MEMORY);
+			}
+			one_stop();
+			image[i] ^= (uint8_t)k;
+		}
+	printf("# refused %u, ran %u\n", refused, ran);
+}
+
+static void tampered_images(void)
+{
+	skip("no compiler in a build with sanitizers");
+}
+
+int main(void)
+{
+	if (dj_aot_compile == NULL) {
+		RUN(tampered_images);
+		return done();
+	}
+	hostnative_begin();
+	RUN(of_another_machine_is_refused);
+	RUN(each_bit_of_the_header_is_looked_at);
+	RUN(each_byte_of_the_entries_is_bounded);
+	RUN(each_byte_of_the_sites_may_lie_and_no_more);
+	free(image);
+	return done();
+}
