@@ -88,14 +88,15 @@ static bool remove_pages(const struct dj_sgx_machine *m, uint64_t off,
 }
 
 /* A call about pages: of the window alone, so that it moves nothing that the
- * loader has mapped. */
+ * loader has mapped, and never for what can be written and run. */
 static bool on_pages(const struct dj_sgx_machine *m, const struct call *c)
 {
 	const uint64_t off = c->a - DJ_SGX_BASE;
 
 	if (c->a < DJ_SGX_BASE || off < DJ_SGX_WINDOW ||
 		!dj_range_ok(off, c->b, DJ_SGX_SIZE) || off % 4096 != 0 ||
-		c->b % 4096 != 0 || c->b == 0 || c->c > 7)
+		c->b % 4096 != 0 || c->b == 0 || c->c > 7 ||
+		(c->c & (DJ_SGX_W | DJ_SGX_X)) == (DJ_SGX_W | DJ_SGX_X))
 		return false;
 	switch (c->number) {
 	case DJ_SGX_CALL_PROTECT:

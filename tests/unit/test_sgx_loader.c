@@ -33,7 +33,8 @@ static struct {
 	int fail_errno;
 	uint64_t first_map, last_map_end;
 	uint64_t trim_off, trim_len, removed;
-	unsigned trims;
+	unsigned trims, restricts;
+	uint64_t restrict_off;
 	int prot;
 } drv;
 
@@ -104,6 +105,22 @@ static int trim(struct sgx_enclave_modify_types *t)
 	return 0;
 }
 
+/* The same, with one that a signal came before. */
+static int restrict_one(struct sgx_enclave_restrict_permissions *r)
+{
+	eq_u64(r->permissions, DJ_SGX_R);
+	eq_u64(r->count | r->result, 0);
+	if (drv.restricts == 1 && drv.restrict_off == r->offset - PAGE) {
+		drv.restrict_off = r->offset;
+		errno = EINTR;
+		return -1;
+	}
+	drv.restricts++;
+	drv.restrict_off = r->offset;
+	r->count = PAGE;
+	return 0;
+}
+
 static int control(void *ctx, unsigned long request, void *arg)
 {
 	struct sgx_enclave_remove_pages *r = arg;
@@ -122,6 +139,8 @@ static int control(void *ctx, unsigned long request, void *arg)
 		return init(arg);
 	case SGX_IOC_ENCLAVE_MODIFY_TYPES:
 		return trim(arg);
+	case SGX_IOC_ENCLAVE_RESTRICT_PERMISSIONS:
+		return restrict_one(arg);
 	case SGX_IOC_ENCLAVE_REMOVE_PAGES:
 		drv.removed += r->length;
 		r->count = r->length;
@@ -367,18 +386,25 @@ static void calls_are_served_until_it_halts(void)
 		OUT(DJ_SGX_CALL_REMOVE, at + 1, PAGE, 0),
 		OUT(DJ_SGX_CALL_TRIM, at, 0, 0),
 		OUT(DJ_SGX_CALL_PROTECT, at, PAGE, 0x1000003),
+		/* Nor what could be written and run, nor rights that none has. */
+		OUT(DJ_SGX_CALL_PROTECT, at, PAGE, 7),
+		OUT(DJ_SGX_CALL_RESTRICT, at, PAGE, 6),
+		OUT(DJ_SGX_CALL_RESTRICT, at, 3 * PAGE, DJ_SGX_R),
 		OUT(DJ_SGX_CALL_HALT, DJ_HALT_RELEASED, 0, 0),
 	};
 	int host = eventfd(0, EFD_NONBLOCK), keep = eventfd(1, EFD_NONBLOCK);
 	uint64_t kicks = 0;
 
 	eq_u64(run(s, host, keep), DJ_HALT_RELEASED);
-	eq_u64(step, 12);
+	eq_u64(step, 15);
 	eq_u64(answers[0], 3);
 	for (int i = 1; i < 6; i++)
 		eq_u64(answers[i], 0);
-	for (int i = 6; i < 12; i++)
+	for (int i = 6; i < 14; i++)
 		eq_u64(answers[i], 1);
+	eq_u64(answers[14], 0);
+	eq_u64(drv.restricts, 3);
+	eq_u64(drv.restrict_off, DJ_SGX_WINDOW + 2 * PAGE);
 	eq_u64(drv.trims, 3);
 	eq_u64(drv.trim_off, DJ_SGX_WINDOW + 2 * PAGE);
 	eq_u64(drv.trim_len, PAGE);
