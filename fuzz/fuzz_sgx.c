@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/judge.h"
 #include "attest/sgx.h"
 #include "client/sgx_file.h"
+#include "tests/support/judged.h"
 #include "tests/support/sgx.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -20,41 +20,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
  * of good evidence, u16 position and a byte to add each: only the very same
  * bytes may be found good (but for the case of hexadecimal digits).
  */
-static struct dj_policy policy;
-static uint8_t good[65536];
-static size_t good_len;
+static struct judged j = { .time = SX_TIME };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct dj_toml_error err;
-	const char *text = sx_policy("");
 	struct sx s;
 
 	sx_good(&s);
-	good_len = sx_build(&s, good, sizeof(good));
-	if (dj_policy_parse(text, strlen(text), "p", &policy, &err) != DJ_OK ||
-		dj_policy_set_root(&policy, 0, sx_root(), strlen(sx_root()),
-			&err) != DJ_OK)
-		abort();
+	j.good_len = sx_build(&s, j.good, sizeof(j.good));
+	judged_policy(&j, sx_policy(""), sx_root());
 	(void)argc;
 	(void)argv;
 	return 0;
-}
-
-static bool is_good(const uint8_t *p, size_t len)
-{
-	struct dj_judge_input in = { .purpose = DJ_JUDGE_ALONE,
-		.evidence = p,
-		.evidence_len = len,
-		.policy = &policy,
-		.time = SX_TIME };
-	struct dj_verdict v;
-	bool good_one = dj_judge(&in, &v) == DJ_OK;
-
-	if (v.hardware || (v.error == NULL) != good_one)
-		abort();
-	dj_verdict_done(&v);
-	return good_one;
 }
 
 static bool same(const uint8_t *a, const uint8_t *b, size_t len)
@@ -68,31 +45,26 @@ static bool same(const uint8_t *a, const uint8_t *b, size_t len)
 }
 
 /* Keys are new in each run, so the input alone does not tell it again. */
-static void where(const uint8_t *changed)
+static void where(void)
 {
-	for (size_t i = 0; i < good_len; i++) {
-		if (changed[i] != good[i])
+	for (size_t i = 0; i < j.good_len; i++) {
+		if (j.changed[i] != j.good[i])
 			(void)fprintf(stderr, "byte %zu of %zu: %u to %u\n", i,
-				good_len, good[i], changed[i]);
+				j.good_len, j.good[i], j.changed[i]);
 	}
 	abort();
 }
 
 static void judge_edits(const uint8_t *data, size_t len)
 {
-	static uint8_t changed[sizeof(good)];
 	bool is_same;
 
-	memcpy(changed, good, good_len);
-	for (; len >= 3; data += 3, len -= 3)
-		changed[((size_t)data[0] << 8 | data[1]) % good_len] += data[2];
-	/* The purpose is not judged alone. */
-	changed[2] = good[2];
-	changed[3] = good[3];
-	is_same = same(changed, good, good_len);
-	if (is_good(changed, good_len) ? !is_same
-				       : memcmp(changed, good, good_len) == 0)
-		where(changed);
+	judged_edit(&j, data, len);
+	is_same = same(j.changed, j.good, j.good_len);
+	if (judged_good(&j, j.changed, j.good_len)
+			? !is_same
+			: memcmp(j.changed, j.good, j.good_len) == 0)
+		where();
 }
 
 static void field(void *ctx, size_t off, size_t len, const char *name,
@@ -156,7 +128,7 @@ static void saved(const uint8_t *data, size_t len)
 
 	if (!dj_sgx_file_pack(&r, &p, 1, false, &f, &err))
 		return;
-	if (is_good(f.packed, f.packed_len))
+	if (judged_good(&j, f.packed, f.packed_len))
 		abort();
 	free(f.packed);
 }

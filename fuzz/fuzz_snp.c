@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "attest/cert.h"
-#include "attest/judge.h"
 #include "client/snp_file.h"
 #include "lib/evidence/snp.h"
+#include "tests/support/judged.h"
 #include "tests/support/snp.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -19,57 +19,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
  * a revocation list, else edits of good evidence, u16 position and a byte to
  * add each: only the very same bytes may be found good.
  */
-static struct dj_policy policy;
-static uint8_t good[65536];
-static size_t good_len;
+static struct judged j = { .time = SN_TIME };
 
 /* Before the first input, whose time is limited: RSA keys are slow to make. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct dj_toml_error err;
-	const char *text = sn_policy("");
 	struct sn s;
 
 	sn_good(&s);
 	s.crl.there = true;
-	good_len = sn_build(&s, good, sizeof(good));
-	if (dj_policy_parse(text, strlen(text), "p", &policy, &err) != DJ_OK ||
-		dj_policy_set_root(&policy, 0, sn_root(&s), strlen(sn_root(&s)),
-			&err) != DJ_OK)
-		abort();
+	j.good_len = sn_build(&s, j.good, sizeof(j.good));
+	judged_policy(&j, sn_policy(""), sn_root(&s));
 	(void)argc;
 	(void)argv;
 	return 0;
 }
 
-static bool is_good(const uint8_t *p, size_t len)
-{
-	struct dj_judge_input in = { .purpose = DJ_JUDGE_ALONE,
-		.evidence = p,
-		.evidence_len = len,
-		.policy = &policy,
-		.time = SN_TIME };
-	struct dj_verdict v;
-	bool good_one = dj_judge(&in, &v) == DJ_OK;
-
-	if (v.hardware || (v.error == NULL) != good_one)
-		abort();
-	dj_verdict_done(&v);
-	return good_one;
-}
-
 static void judge_edits(const uint8_t *data, size_t len)
 {
-	static uint8_t changed[sizeof(good)];
-
-	memcpy(changed, good, good_len);
-	for (; len >= 3; data += 3, len -= 3)
-		changed[((size_t)data[0] << 8 | data[1]) % good_len] += data[2];
-	/* The purpose is not judged alone. */
-	changed[2] = good[2];
-	changed[3] = good[3];
-	if (is_good(changed, good_len) !=
-		(memcmp(changed, good, good_len) == 0))
+	judged_edit(&j, data, len);
+	if (judged_good(&j, j.changed, j.good_len) !=
+		(memcmp(j.changed, j.good, j.good_len) == 0))
 		abort();
 }
 
@@ -137,7 +107,7 @@ static void saved(const uint8_t *data, size_t len)
 
 	if (!dj_snp_file_pack(&r, &p, 1, false, &f, &err))
 		return;
-	if (is_good(f.packed, f.packed_len))
+	if (judged_good(&j, f.packed, f.packed_len))
 		abort();
 	free(f.packed);
 }
