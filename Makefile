@@ -166,6 +166,7 @@ $(P)/tests/%: $(B)/tests/%.c.o $(call obj,$(TEST_SUPPORT)) $(B)/client.a \
 # These run in both engines, but not with sanitizers.
 ifneq ($(SAN),1)
 $(patsubst %,$(P)/tests/unit/test_engine_%,3_0 fused gc legacy limits tamper vector): $(B)/aot.a
+$(P)/tests/unit/test_aot: $(B)/aot.a
 endif
 include mk/tests.mk
 include mk/install.mk

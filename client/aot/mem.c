@@ -83,7 +83,7 @@ static void check(struct fn *f, LLVMValueRef addr, uint64_t width)
 	if (is_shown(f, addr, past))
 		return;
 	len = load_field(u, u->i64, memory(f), DJ_MEMORY_LEN, TAG_TABLE, false);
-	args[1] = int_const(u, u->i64, past);
+	args[1] = visible_const(u, u->i64, past);
 	if (is64) {
 		args[0] = addr;
 		end = intrinsic(u, "llvm.uadd.with.overflow", &t, 1, args, 2);

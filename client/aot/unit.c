@@ -121,7 +121,7 @@ LLVMValueRef intrinsic(struct unit *u, const char *name, LLVMTypeRef *over,
 
 LLVMValueRef at_offset(struct unit *u, LLVMValueRef p, uint64_t off)
 {
-	LLVMValueRef i = int_const(u, u->i64, off);
+	LLVMValueRef i = visible_const(u, u->i64, off);
 
 	if (off == 0)
 		return p;

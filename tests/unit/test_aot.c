@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/wasm/native.h"
+#include "tests/support/one_module.h"
+
+/* The native compiler's images; what they do is in test_engine_*.c. */
+
+/*
+ * Constants that have the bytes of SYSCALL, SYSENTER, INT 80 and VMRUN, in a
+ * value, in an offset, and in what is behind an access.
+ *
+ * (module
+ *   (memory 1)
+ *   (func (export "f") (param i64) (result i64)
+ *     (i64.store offset=0x340f (i32.const 8)
+ *       (i64.xor (local.get 0) (i64.const 0x80cd050f)))
+ *     (i64.store offset=0x507 (i32.wrap_i64 (local.get 0)) (i64.const 0x01d9010f))
+ *     (i64.add
+ *       (i64.load offset=0x340f (i32.const 8))
+ *       (i64.load offset=0x507 (i32.wrap_i64 (local.get 0))))))
+ */
+/* clang-format off */
+static const uint8_t module[] = {
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60,
+  0x01, 0x7e, 0x01, 0x7e, 0x03, 0x02, 0x01, 0x00, 0x05, 0x03, 0x01, 0x00,
+  0x01, 0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00, 0x0a, 0x2d, 0x01, 0x2b,
+  0x00, 0x41, 0x08, 0x20, 0x00, 0x42, 0x8f, 0x8a, 0xb4, 0x86, 0x08, 0x85,
+  0x37, 0x03, 0x8f, 0x68, 0x20, 0x00, 0xa7, 0x42, 0x8f, 0x82, 0xe4, 0x0e,
+  0x37, 0x03, 0x87, 0x0a, 0x41, 0x08, 0x29, 0x03, 0x8f, 0x68, 0x20, 0x00,
+  0xa7, 0x29, 0x03, 0x87, 0x0a, 0x7c, 0x0b
+};
+/* clang-format on */
+
+static void it_does_the_same(void)
+{
+	one_start(module, sizeof(module),
+		(struct dj_store_config){ .max_memory_pages = 1 });
+	eq_u64(one_value("f", 1), 0x80cd050e + UINT64_C(0x01d9010f));
+	one_traps("f", 0xfffffff0, DJ_TRAP_MEMORY);
+	one_stop();
+}
+
+static void a_constant_is_no_system_call(void)
+{
+	for (unsigned i = 0; dj_aot_compile != NULL && i < 8; i++) {
+		const struct dj_aot_options options = {
+			.isa = DJ_ISA_X86_64,
+			.bounds =
+				i % 2 == 0 ? DJ_BOUNDS_CHECKS : DJ_BOUNDS_GUARD,
+			.optimise = (uint8_t)(i / 2),
+			.threads = 1,
+		};
+		struct dj_arena arena;
+		struct dj_wasm_module *m;
+		struct dj_wasm_error err;
+		struct dj_native n;
+		uint8_t *image = NULL;
+		const char *why = "";
+		char text[256] = "";
+		size_t len = 0;
+
+		if (!hostmem_arena(&arena, (size_t)1 << 20))
+			abort();
+		eq_u64(dj_wasm_load(module, sizeof(module), &arena, &m, &err),
+			DJ_OK);
+		eq_u64(dj_aot_compile(m, &options, &image, &len, text,
+			       sizeof(text)),
+			DJ_OK);
+		if (image == NULL)
+			printf("# %s\n", text);
+		if (image != NULL &&
+			eq_u64(dj_native_parse(image, len, &n, &why), DJ_OK))
+			eq_u64(dj_native_forbidden(n.isa, n.body, n.code_len),
+				SIZE_MAX);
+		free(image);
+		hostmem_arena_done(&arena);
+	}
+	if (dj_aot_compile == NULL)
+		skip("no compiler in a build with sanitizers");
+}
+
+int main(void)
+{
+	IN_EACH_ENGINE
+	{
+		RUN(it_does_the_same);
+	}
+	RUN(a_constant_is_no_system_call);
+	return done();
+}
