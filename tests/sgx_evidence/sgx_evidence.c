@@ -63,40 +63,6 @@ static void write_case(const char *dir, const char *name, const struct sx *s)
 	put("policy.toml", policy, strlen(policy));
 }
 
-enum fault {
-#define FAULT(name, change, check, says) F_##name,
-#include "tests/unit/sgx_faults.h"
-#undef FAULT
-	FAULTS
-};
-
-static const struct {
-	const char *name, *check, *says;
-} faults[] = {
-#define FAULT(name, change, check, says) { #name, check, says },
-#include "tests/unit/sgx_faults.h"
-#undef FAULT
-};
-
-static void change(struct sx *s, enum fault which)
-{
-	struct dj_emu_sgx_recipe *r = &s->pki;
-	struct dj_sgx_body *b = &s->body;
-
-	switch (which) {
-#define FAULT(name, change, check, says) \
-	case F_##name:                   \
-		change;                  \
-		break;
-#include "tests/unit/sgx_faults.h"
-#undef FAULT
-	case FAULTS:
-		break;
-	}
-	(void)r;
-	(void)b;
-}
-
 static void statuses(const char *dir)
 {
 	static const char *const all[] = { "UpToDate", "SWHardeningNeeded",
@@ -133,10 +99,10 @@ int main(int argc, char **argv)
 		if (i == F_format || i == F_second_chain)
 			continue;
 		sx_good(&s);
-		change(&s, (enum fault)i);
-		write_case(argv[1], faults[i].name, &s);
-		(void)printf("%s\t%s\t-\t%s\n", faults[i].name, faults[i].check,
-			faults[i].says);
+		sx_break(&s, (enum sx_fault)i);
+		write_case(argv[1], sx_faults[i].name, &s);
+		(void)printf("%s\t%s\t-\t%s\n", sx_faults[i].name,
+			sx_faults[i].check, sx_faults[i].says);
 	}
 	statuses(argv[1]);
 	return 0;

@@ -114,3 +114,28 @@ const char *sx_policy(const char *extra)
 		hex, extra);
 	return text;
 }
+
+const struct sx_fault_info sx_faults[FAULTS] = {
+#define FAULT(name, change, check, says) { #name, check, says },
+#include "tests/unit/sgx_faults.h"
+#undef FAULT
+};
+
+void sx_break(struct sx *s, enum sx_fault which)
+{
+	struct dj_emu_sgx_recipe *r = &s->pki;
+	struct dj_sgx_body *b = &s->body;
+
+	switch (which) {
+#define FAULT(name, change, check, says) \
+	case F_##name:                   \
+		change;                  \
+		break;
+#include "tests/unit/sgx_faults.h"
+#undef FAULT
+	case FAULTS:
+		break;
+	}
+	(void)r;
+	(void)b;
+}

@@ -35,3 +35,17 @@ const char *sx_root(void); /* PEM */
 /* A policy that accepts sx_good()'s measurement under that root; extra is what
  * stands in [sgx]. */
 const char *sx_policy(const char *extra);
+
+/* Every fault that good evidence can be given (tests/unit/sgx_faults.h): which
+ * check finds it first, and words of what that says. */
+enum sx_fault {
+#define FAULT(name, change, check, says) F_##name,
+#include "tests/unit/sgx_faults.h"
+#undef FAULT
+	FAULTS
+};
+struct sx_fault_info {
+	const char *name, *check, *says;
+};
+extern const struct sx_fault_info sx_faults[FAULTS];
+void sx_break(struct sx *s, enum sx_fault which);

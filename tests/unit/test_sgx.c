@@ -80,41 +80,6 @@ static void what_the_emulator_makes_is_good(void)
 	eq_str(judge(&s, ""), "good");
 }
 
-/* Every fault: the check that finds it first, and the name it has. */
-enum fault {
-#define FAULT(name, change, check, says) F_##name,
-#include "tests/unit/sgx_faults.h"
-#undef FAULT
-	FAULTS
-};
-
-static void change(struct sx *s, enum fault which)
-{
-	struct dj_emu_sgx_recipe *r = &s->pki;
-	struct dj_sgx_body *b = &s->body;
-
-	switch (which) {
-#define FAULT(name, change, check, says) \
-	case F_##name:                   \
-		change;                  \
-		break;
-#include "tests/unit/sgx_faults.h"
-#undef FAULT
-	case FAULTS:
-		break;
-	}
-	(void)r;
-	(void)b;
-}
-
-static const struct {
-	const char *name, *check, *says;
-} faults[] = {
-#define FAULT(name, change, check, says) { #name, check, says },
-#include "tests/unit/sgx_faults.h"
-#undef FAULT
-};
-
 static bool fails(const char *check)
 {
 	const struct dj_check *c = dj_verdict_check(&verdict, check);
@@ -131,15 +96,15 @@ static void every_fault_is_refused_by_its_name(void)
 		bool found;
 
 		sx_good(&s);
-		change(&s, (enum fault)i);
-		if (!ok(strcmp(judge(&s, ""), faults[i].check) == 0))
-			printf("# %s: %s\n", faults[i].name,
+		sx_break(&s, (enum sx_fault)i);
+		if (!ok(strcmp(judge(&s, ""), sx_faults[i].check) == 0))
+			printf("# %s: %s\n", sx_faults[i].name,
 				verdict.error == NULL ? "good" : verdict.error);
-		c = dj_verdict_check(&verdict, faults[i].check);
+		c = dj_verdict_check(&verdict, sx_faults[i].check);
 		found = c != NULL && c->got != NULL &&
-			strstr(c->got, faults[i].says) != NULL;
+			strstr(c->got, sx_faults[i].says) != NULL;
 		if (!ok(found))
-			printf("# %s: got %s\n", faults[i].name,
+			printf("# %s: got %s\n", sx_faults[i].name,
 				c == NULL || c->got == NULL ? "nothing"
 							    : c->got);
 	}
@@ -169,16 +134,16 @@ static void two_faults_are_both_found(void)
 				(!is_long() && (i + k) % 7 != 0))
 				continue;
 			sx_good(&s);
-			change(&s, (enum fault)i);
-			change(&s, (enum fault)k);
+			sx_break(&s, (enum sx_fault)i);
+			sx_break(&s, (enum sx_fault)k);
 			pairs++;
 			/* The one may take the other's input away. */
 			(void)judge(&s, "");
 			if (!ok(!verdict.good &&
-				    (fails(faults[i].check) ||
-					    fails(faults[k].check))))
-				printf("# %s and %s\n", faults[i].name,
-					faults[k].name);
+				    (fails(sx_faults[i].check) ||
+					    fails(sx_faults[k].check))))
+				printf("# %s and %s\n", sx_faults[i].name,
+					sx_faults[k].name);
 		}
 	}
 	ok(pairs > 200);
