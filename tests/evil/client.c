@@ -15,7 +15,7 @@
 #include "tests/evil/evil.h"
 
 /*
- * The product's client (client/session.c, client/job.c) with its socket,
+ * The product's client (client/session.c, client/job*.c) with its socket,
  * clock and randomness replaced. When it polls, the host and the Keep run.
  */
 #define LINK_FD   0x3fffffff
