@@ -537,8 +537,9 @@ static void interrupts(void)
 }
 
 /* At AEP after an interrupt: all that there is of ERESUME's, and no more.
- * Flags that AEX leaves alone are the host's until the shim has cleared them. */
-static bool is_synthetic(uint64_t rbp)
+ * Flags that AEX leaves alone are the host's until the shim has cleared them:
+ * of this entry, or of the one that was resumed. */
+static bool is_synthetic(uint64_t rbp, uint64_t flags)
 {
 	uint64_t any = out.rdx | out.rsi | out.rdi;
 
@@ -546,7 +547,7 @@ static bool is_synthetic(uint64_t rbp)
 		any |= out.r[i];
 	return ok(out.rbx == tcs) & ok(out.rcx == in.rcx) & ok(any == 0) &
 		ok(out.rbp == rbp) & ok(out.rsp == probe_rsp) &
-		ok((out.flags & ~(in.flags | 0x202)) == 0) & is_initial(0x1fb0);
+		ok((out.flags & ~(flags | 0x202)) == 0) & is_initial(0x1fb0);
 }
 
 enum door {
@@ -566,7 +567,7 @@ static void interrupted(bool asks_handler)
 	const struct itimerval never = { 0 };
 	unsigned aex = 0, handled = 0, calls = 0;
 	enum door door = ENTER;
-	uint64_t program_rbp = 0;
+	uint64_t program_rbp = 0, flags = 0;
 	bool good = true;
 
 	quiet();
@@ -577,6 +578,7 @@ static void interrupted(bool asks_handler)
 		dirty(n == 0);
 		in.flags = flag_set(n) | 2;
 		in.rax = door == RESUME ? DJ_SGX_ERESUME : DJ_SGX_EENTER;
+		flags = in.flags | (door == ENTER ? 0 : flags);
 		if (door == ENTER)
 			program_rbp = in.rbp;
 		if (door == HANDLE)
@@ -585,7 +587,7 @@ static void interrupted(bool asks_handler)
 		if (out.rax == DJ_SGX_ERESUME) {
 			/* Interrupted; in the handler, that is resumed. */
 			aex++;
-			good = is_synthetic(in.rbp);
+			good = is_synthetic(in.rbp, flags);
 			door = asks_handler && dj_emu_cpu.tcs[0].cssa == 1
 				? HANDLE
 				: RESUME;
