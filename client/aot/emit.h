@@ -199,6 +199,8 @@ LLVMValueRef store_field(struct unit *u, LLVMValueRef v, LLVMValueRef p,
 LLVMValueRef at_offset(struct unit *u, LLVMValueRef p, uint64_t off);
 /* v, and LLVM does not know that it is. */
 LLVMValueRef opaque(struct unit *u, LLVMValueRef v);
+/* The same for a factor, which LLVM puts together with others, in variants. */
+LLVMValueRef hidden(struct unit *u, LLVMValueRef v);
 /* A constant of the program, in another form if the last one was no good. */
 LLVMValueRef visible_const(struct unit *u, LLVMTypeRef t, uint64_t v);
 void compile_enter(struct unit *u, uint32_t type);

@@ -376,7 +376,8 @@ static LLVMValueRef first_of(struct fn *f, const struct form *m)
 		v = m->leaf[i].v;
 		if (m->leaf[i].by != 1)
 			v = LLVMBuildMul(u->b, v,
-				int_const(u, u->i32, m->leaf[i].by), "");
+				hidden(u, int_const(u, u->i32, m->leaf[i].by)),
+				"");
 		sum = LLVMBuildAdd(u->b, sum, v, "");
 	}
 	return sum;

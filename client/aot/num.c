@@ -184,7 +184,7 @@ static void binary(struct fn *f, unsigned i, uint32_t type)
 		v = LLVMBuildSub(b, x, y, "");
 		break;
 	case 2:
-		v = LLVMBuildMul(b, x, y, "");
+		v = LLVMBuildMul(b, x, hidden(u, y), "");
 		break;
 	case 3 ... 6:
 		v = divide(f, i - 3, x, y);

@@ -201,6 +201,12 @@ static bool is_risky(const struct unit *u, uint64_t v)
 	return false;
 }
 
+LLVMValueRef hidden(struct unit *u, LLVMValueRef v)
+{
+	return u->variant < 2 || LLVMIsAConstantInt(v) == NULL ? v
+							       : opaque(u, v);
+}
+
 LLVMValueRef visible_const(struct unit *u, LLVMTypeRef t, uint64_t v)
 {
 	LLVMValueRef mask = LLVMConstInt(t,
