@@ -138,6 +138,7 @@ programs = {
         get(0) + get(4) + get(2) + get(3) + SUB + b"\x6e" + at(STORE) + get(0) + const(4) + ADD + put(0),
         get(2) + const(1) + SUB + tee(2)),
 }
+programs["no loop, and no call"] = get(0) + at(LOAD) + put(6)
 for what, op, by in (("<, signed", LT_S, 1), ("<, unsigned", LT_U, 3), ("<=, signed", LE_S, 2),
                      ("<=, unsigned", LE_U, 5), (">, signed", GT_S, -1), (">, unsigned", GT_U, -3),
                      (">=, signed", GE_S, -2), (">=, unsigned", GE_U, -4)):
