@@ -13,7 +13,7 @@ suite=${DONJON_SHARED:-../shared}/wasm-spec
 }
 out=$(mktemp)
 images=$(mktemp -d)
-trap 'rm -rf "$out" "$images"' EXIT
+trap 'rm -rf "$out" "$images" "$images.list"' EXIT
 n=0
 bad=0
 groups="2.0/simd 3.0/relaxed-simd 3.0/multi-memory 3.0/exceptions
@@ -67,9 +67,8 @@ native()
 guarded()
 {
 	bad_scripts=0 passed=0
-	for script in "$suite/$2"/*.json "$suite/$2"/*/*.json; do
-		[ -f "$script" ] || continue
-		script=${script#"$suite/"}
+	(cd "$suite" && find "$2" -name '*.json' | sort) >"$images.list"
+	while read -r script; do
 		if ! (cd "$suite" && "$tree/build/spectest" --native guard \
 			--native-to "$images" --isa "$1" "$script" &&
 			"qemu-$1-static" "$tree/build/cross/$1/spectest" \
@@ -80,7 +79,7 @@ guarded()
 		fi
 		passed=$((passed + $(sed -n '$s/ passed.*//p' "$out")))
 		rm -f "$images"/*
-	done
+	done <"$images.list"
 	echo "$passed passed, $bad_scripts scripts failed" >"$out"
 	result "$bad_scripts" "$1 $2, native, guard"
 }
