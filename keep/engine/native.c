@@ -73,7 +73,7 @@ AT(dj_native_shared, helpers, DJ_SHARED_HELPERS);
 AT(dj_vm, abi, 0);
 _Static_assert(sizeof(struct dj_native_ctx) == DJ_CTX_OWN_GLOBALS, "ABI");
 _Static_assert(sizeof(struct dj_global) <= DJ_NATIVE_GLOBAL_SIZE, "ABI");
-_Static_assert(DJ_NATIVE_ARGS == (size_t)16 * DJ_WASM_MAX_ARITY, "ABI");
+_Static_assert(DJ_NATIVE_ARGS / 16 == DJ_WASM_MAX_ARITY, "ABI");
 
 static struct dj_vm *running; /* whose native code is on the stack */
 

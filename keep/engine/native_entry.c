@@ -43,7 +43,7 @@ __asm__(".text\n"
 	"	popq %rbp\n"
 	"	ret\n"
 	".size dj_native_enter, . - dj_native_enter\n");
-#elif defined(__riscv)
+#elif DJ_NATIVE_HAVE && defined(__riscv)
 __asm__(".text\n"
 	".globl dj_native_enter\n"
 	".hidden dj_native_enter\n"
@@ -119,7 +119,7 @@ __asm__(".text\n"
 	"	addi sp, sp, 208\n"
 	"	ret\n"
 	".size dj_native_enter, . - dj_native_enter\n");
-#else
+#elif DJ_NATIVE_HAVE
 /* The first frame's chain is 0; the TOC pointer is the caller's to restore. */
 __asm__(".text\n"
 	".globl dj_native_enter\n"
@@ -256,4 +256,25 @@ __asm__(".text\n"
 	"	mtcrf 56, 0\n"
 	"	blr\n"
 	".size dj_native_enter, . - dj_native_enter\n");
+#else
+/* No way in: dj_instance_new_native() refuses before (DJ_NATIVE_HAVE). */
+uint32_t dj_native_enter(void *ctx, void *base, const void *code, void *slots,
+	const void *entry, void *stack, void **save)
+{
+	(void)ctx;
+	(void)base;
+	(void)code;
+	(void)slots;
+	(void)entry;
+	(void)stack;
+	(void)save;
+	__builtin_trap();
+}
+
+_Noreturn void dj_native_leave(void *save, uint32_t with)
+{
+	(void)save;
+	(void)with;
+	__builtin_trap();
+}
 #endif

@@ -6,7 +6,8 @@
 /*
  * What native code's frames look like, in bytes from a frame's pointer (rbp,
  * s0, r1): the pointer of the frame above, and where to go on in that one,
- * which on ppc64le is kept in it. And is there an area for arguments?
+ * which on ppc64le is kept in it. And is there an area for arguments? Other
+ * machines have no way in.
  */
 #if defined(__x86_64__)
 #define DJ_NATIVE_HAVE      1
@@ -27,7 +28,11 @@
 #define DJ_NATIVE_PC        16
 #define DJ_NATIVE_PC_IN_UP  1
 #else
-#error "no way into native code on this machine"
+#define DJ_NATIVE_HAVE      0
+#define DJ_NATIVE_HAVE_ARGS 0
+#define DJ_NATIVE_UP        0
+#define DJ_NATIVE_PC        8
+#define DJ_NATIVE_PC_IN_UP  0
 #endif
 
 /*
