@@ -420,12 +420,26 @@ static uint64_t relocated(const struct elf *e, struct lines *d)
 	return v;
 }
 
+static int by_from(const void *a, const void *b)
+{
+	const struct gone *x = a, *y = b;
+
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+static int inside_gone(const void *at, const void *gone)
+{
+	const uint32_t *x = at;
+	const struct gone *g = gone;
+
+	return *x < g->from ? -1 : *x >= g->to;
+}
+
 static bool is_gone(const struct linker *l, uint32_t at)
 {
-	for (size_t i = 0; i < l->gone_count; i++)
-		if (at >= l->gones[i].from && at < l->gones[i].to)
-			return true;
-	return false;
+	return l->gone_count != 0 &&
+		bsearch(&at, l->gones, l->gone_count, sizeof(*l->gones),
+			inside_gone) != NULL;
 }
 
 static void add_row(struct linker *l, uint32_t at, uint32_t line)
@@ -708,6 +722,8 @@ static void link_all(struct linker *l, const struct object *objects)
 		copy_sections(l);
 	for (size_t i = 0; i < l->count && !l->failed; i++)
 		define_symbols(l, &l->elves[i], sizes);
+	if (l->gone_count != 0)
+		qsort(l->gones, l->gone_count, sizeof(*l->gones), by_from);
 	if (!l->failed)
 		all_defined(l);
 	for (size_t i = 0; i < l->count && !l->failed; i++)

@@ -462,7 +462,19 @@ static void fail_with(struct unit *u, const char *doing, LLVMErrorRef e)
  * translation adds, and what vectors give. default<O2> takes four times as
  * long for no more speed.
  */
-static const char *passes(const struct job *job)
+#define OWN_VARIANTS 6 /* at the level that was asked for */
+
+/*
+ * How hard to try. What still has forbidden bytes after some variants, which
+ * may lie in how instructions follow each other, is made in other ways.
+ */
+static unsigned effort(const struct unit *u)
+{
+	return u->variant <= OWN_VARIANTS ? u->job->opt.optimise
+					  : u->variant % 3;
+}
+
+static const char *passes(unsigned effort)
 {
 	static const char all[] =
 		"function(adce,early-cse<memssa>,simplifycfg,"
@@ -472,9 +484,9 @@ static const char *passes(const struct job *job)
 	static const char least[] = "function(adce,early-cse,simplifycfg,"
 				    "instcombine<no-verify-fixpoint>)";
 
-	if (job->opt.optimise == 0)
+	if (effort == 0)
 		return "";
-	return job->opt.optimise == 1 ? least : all;
+	return effort == 1 ? least : all;
 }
 
 /* The vectorisers leave functions alone that have it. */
@@ -502,11 +514,11 @@ static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 	LLVMPassBuilderOptionsRef o;
 	LLVMErrorRef e;
 
-	if (passes(u->job)[0] == '\0')
+	if (passes(effort(u))[0] == '\0')
 		return;
 	o = LLVMCreatePassBuilderOptions();
 	without_vectors(u, true);
-	e = LLVMRunPasses(u->mod, passes(u->job), tm, o);
+	e = LLVMRunPasses(u->mod, passes(effort(u)), tm, o);
 	if (e != NULL)
 		fail_with(u, "passes", e);
 	without_vectors(u, false);
@@ -538,8 +550,7 @@ static void finish(struct unit *u, struct object *ret)
 	const struct machine *m = u->job->machine;
 	LLVMTargetMachineRef tm = LLVMCreateTargetMachine(u->job->target,
 		m->triple, m->cpu, m->features,
-		u->job->opt.optimise == 0 ? LLVMCodeGenLevelNone
-					  : LLVMCodeGenLevelDefault,
+		effort(u) == 0 ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault,
 		LLVMRelocPIC, m->model);
 	LLVMTargetDataRef layout;
 
