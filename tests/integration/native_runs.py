@@ -77,8 +77,6 @@ programs = [
 ]
 # Known differences, said in the output until they are gone.
 LACKING = {
-    "a load out of bounds": "a fault in a function without calls",
-    "a store out of bounds": "a fault in a function without calls",
     "a loop without end under a fuel limit": "a limit",
     "recursion without end": "a limit",
 }
