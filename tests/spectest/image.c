@@ -32,7 +32,7 @@ static void path_of(const char *dir, const struct dj_wasm_module *m,
 		(unsigned long long)digest(m->bytes, m->len), m->len, kind);
 }
 
-static uint8_t *read_all(const char *path, size_t *ret_len)
+uint8_t *read_whole(const char *path, size_t *ret_len)
 {
 	FILE *f = fopen(path, "rb");
 	uint8_t *p = NULL;
@@ -43,11 +43,15 @@ static uint8_t *read_all(const char *path, size_t *ret_len)
 	if (fseek(f, 0, SEEK_END) == 0 && (len = ftell(f)) >= 0 &&
 		fseek(f, 0, SEEK_SET) == 0) {
 		p = malloc((size_t)len + 1);
-		*ret_len = p == NULL ? 0 : fread(p, 1, (size_t)len, f);
-		if (p != NULL)
-			p[*ret_len] = 0;
+		*ret_len = (size_t)len;
+		if (p != NULL && fread(p, 1, *ret_len, f) != *ret_len) {
+			free(p);
+			p = NULL;
+		}
 	}
 	fclose(f);
+	if (p != NULL)
+		p[*ret_len] = 0;
 	return p;
 }
 
@@ -69,11 +73,11 @@ static dj_status find(const struct totals *t, struct unit *u,
 	uint8_t *text;
 
 	path_of(t->from, m, "dni", path, sizeof(path));
-	u->image = read_all(path, &u->image_len);
+	u->image = read_whole(path, &u->image_len);
 	if (u->image != NULL)
 		return DJ_OK;
 	path_of(t->from, m, "why", path, sizeof(path));
-	text = read_all(path, &len);
+	text = read_whole(path, &len);
 	snprintf(why, sizeof(why), "%s",
 		text == NULL ? "no native code was left for it"
 			     : (const char *)text);

@@ -111,28 +111,12 @@ static uint8_t *read_module(struct script *s, const json_t *cmd,
 	size_t *ret_len)
 {
 	char path[4096];
-	uint8_t *bytes = NULL;
-	FILE *f;
-	long len;
+	uint8_t *bytes;
 
 	snprintf(path, sizeof(path), "%s/%s", s->dir, text_at(cmd, "filename"));
-	f = fopen(path, "rb");
-	if (f == NULL) {
-		because(s, "%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	if (fseek(f, 0, SEEK_END) == 0 && (len = ftell(f)) >= 0 &&
-		fseek(f, 0, SEEK_SET) == 0) {
-		bytes = malloc((size_t)len + 1);
-		*ret_len = (size_t)len;
-		if (bytes != NULL && fread(bytes, 1, *ret_len, f) != *ret_len) {
-			free(bytes);
-			bytes = NULL;
-		}
-	}
+	bytes = read_whole(path, ret_len);
 	if (bytes == NULL)
-		because(s, "%s: cannot be read", path);
-	fclose(f);
+		because(s, "%s: %s", path, strerror(errno));
 	return bytes;
 }
 

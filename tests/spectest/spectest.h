@@ -97,6 +97,8 @@ bool value_matches(const struct dj_store *store, const json_t *want,
 void value_print(char *dst, size_t cap, uint32_t type,
 	const union dj_value v[2]);
 
+/* A file, the caller's to free(), and a zero behind it; NULL: see errno. */
+uint8_t *read_whole(const char *path, size_t *ret_len);
 /*
  * Native code for u's module m, in u->image: made, or found in the folder.
  * DJ_E_UNSUPPORTED: the compiler does not know all of it; *ret_why says what.
