@@ -275,6 +275,10 @@ static struct fault emodpe(struct dj_emu_regs *r)
 	/* No page that can be written and not be read. */
 	if (((*e | want) & (DJ_SGX_R | DJ_SGX_W)) == DJ_SGX_W)
 		return gp;
+	/* A processor would; but no page of ours is ever both, so a shim that
+	 * forgot to take W away is to be seen. */
+	if (((*e | want) & (DJ_SGX_W | DJ_SGX_X)) == (DJ_SGX_W | DJ_SGX_X))
+		return gp;
 	*e = (uint16_t)(*e | (want & RWX));
 	dj_emu_sync(r->rcx - DJ_SGX_BASE, PAGE);
 	return none;

@@ -901,6 +901,8 @@ static void rights(void)
 	eq_u64(EPCM, reg | RW);
 	eq_u64(leaf(DJ_SGX_EACCEPT, made, HEAP, 0), WRONG);
 	page[0] = 0xc3;
+	eq_u64(leaf(DJ_SGX_EMODPE, reg | RX, HEAP, 0), -13);
+	eq_u64(EPCM, reg | RW);
 	/* Rights go by the host and are seen to be gone. */
 	eq_u64(restrict_to(DJ_SGX_W), EINVAL);
 	eq_u64(restrict_to(8), EINVAL);
