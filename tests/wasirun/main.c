@@ -260,7 +260,9 @@ static dj_status make_instance(struct dj_store *s, struct dj_wasi *w,
 
 	if (opt.image == NULL)
 		return dj_instance_new(s, m, dj_wasi_resolve, w, ret, err);
-	hostnative_begin();
+	/* Code with checks is not to fault. */
+	if (opt.guard)
+		hostnative_begin();
 	image = read_file(opt.image, &len);
 	return dj_instance_new_native(s, m, image, len, &hostnative_target,
 		dj_wasi_resolve, w, ret, err);
