@@ -81,8 +81,11 @@ bool dj_tap_bytes(struct dj_tap *t, enum dj_plan_point point, uint8_t *p,
 	uint32_t at = t->seen[point]++;
 	size_t from = 0;
 	const struct dj_plan_step *s;
+	uint8_t *was = malloc(len);
 	bool any = false;
 
+	if (was != NULL)
+		memcpy(was, p, len);
 	while ((s = step_for(t, point, at, &from)) != NULL) {
 		if (s->action != DJ_ACT_FLIP || len == 0)
 			continue;
@@ -90,6 +93,10 @@ bool dj_tap_bytes(struct dj_tap *t, enum dj_plan_point point, uint8_t *p,
 		any = true;
 		t->done++;
 	}
+	/* Two flips of one bit are none. */
+	if (was != NULL && memcmp(was, p, len) == 0)
+		any = false;
+	free(was);
 	t->has_changed[point] |= any;
 	return any;
 }

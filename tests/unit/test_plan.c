@@ -136,12 +136,32 @@ static void each_action_does_what_its_name_says(void)
 	eq_str(after("k2c.record 1 drop"), "a10 b10 c10 ");
 }
 
+static void two_flips_of_one_bit_are_none(void)
+{
+	uint8_t b[4] = { 1, 2, 3, 4 };
+	struct dj_tap t = { 0 };
+	struct dj_plan p;
+	unsigned line;
+
+	eq_u64(parse("launch.config 0 flip 1\nlaunch.config 0 flip 1\n"
+		     "launch.config 1 flip 1\n",
+		       &p, &line),
+		DJ_OK);
+	t.plan = &p;
+	ok(!dj_tap_bytes(&t, DJ_POINT_CONFIG, b, sizeof(b)));
+	ok(!t.has_changed[DJ_POINT_CONFIG]);
+	ok(dj_tap_bytes(&t, DJ_POINT_CONFIG, b, sizeof(b)));
+	ok(t.has_changed[DJ_POINT_CONFIG]);
+	eq_u64(b[0], 1 ^ 0x40);
+}
+
 int main(void)
 {
 	RUN(a_plan_is_read_as_it_is_written);
 	RUN(what_is_no_step_is_named_by_its_line);
 	RUN(a_plan_has_a_limit);
 	RUN(a_random_plan_is_a_function_of_its_seed);
+	RUN(two_flips_of_one_bit_are_none);
 	RUN(each_action_does_what_its_name_says);
 	return done();
 }
