@@ -131,6 +131,8 @@ void check(const uint8_t *bytes, size_t len, unsigned which, unsigned optimise,
 		engine_run(bytes, len, e, optimise, level, &other);
 		if (other.lacking) {
 			ret->lacking = true;
+			if (verbose)
+				printf("# %s", other.text.p);
 		} else if (!same(e, &base.text, &other.text)) {
 			differ(ret, e, verbose, &base.text, &other.text);
 		}
