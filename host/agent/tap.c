@@ -271,6 +271,21 @@ bool dj_tap_idle(struct dj_tap *t, enum dj_tap_way way, dj_tap_emit *emit,
 	return true;
 }
 
+/*
+ * Does what goes on begin with the frame that came? Bytes behind a whole
+ * frame are a frame of their own, and what a cut took off, a second copy may
+ * put back by chance.
+ */
+static bool begins_with(const struct hand *h, const uint8_t *frame, size_t len)
+{
+	if (h->len * h->copies < len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (h->p[i % h->len] != frame[i])
+			return false;
+	return true;
+}
+
 void dj_tap_frame(struct dj_tap *t, enum dj_tap_way way, const uint8_t *frame,
 	size_t len, dj_tap_emit *emit, void *ctx)
 {
@@ -289,8 +304,7 @@ void dj_tap_frame(struct dj_tap *t, enum dj_tap_way way, const uint8_t *frame,
 	memcpy(h.p, frame, len);
 	while ((s = step_for(t, point, at, &from)) != NULL)
 		act(t, point, s, cap, &h);
-	/* Bytes behind a whole frame are a frame of their own. */
-	if (h.copies != 0 && (h.len < len || memcmp(h.p, frame, len) != 0))
+	if (h.copies != 0 && !begins_with(&h, frame, len))
 		t->has_changed[point] = true;
 	if (h.is_held && h.copies != 0 && t->held[way].frame == NULL) {
 		t->held[way] = (struct dj_tap_held){ h.p, h.len, h.after };

@@ -155,6 +155,33 @@ static void two_flips_of_one_bit_are_none(void)
 	eq_u64(b[0], 1 ^ 0x40);
 }
 
+static void nothing(void *ctx, const uint8_t *frame, size_t len)
+{
+	(void)ctx;
+	(void)frame;
+	(void)len;
+}
+
+static void a_second_copy_can_put_back_what_was_cut(void)
+{
+	uint8_t hello[9] = { DJ_FRAME_HELLO, [8] = DJ_FRAME_HELLO };
+	struct dj_tap t = { 0 };
+	struct dj_plan p;
+	unsigned line;
+
+	eq_u64(parse("c2k.hello 0 repeat\nc2k.hello 0 cut 1\n"
+		     "c2k.hello 1 repeat\nc2k.hello 1 cut 1\n",
+		       &p, &line),
+		DJ_OK);
+	t.plan = &p;
+	dj_tap_frame(&t, DJ_TAP_C2K, hello, sizeof(hello), nothing, NULL);
+	eq_u64(t.done, 2);
+	ok(!t.has_changed[DJ_POINT_HELLO]);
+	hello[8] = 0;
+	dj_tap_frame(&t, DJ_TAP_C2K, hello, sizeof(hello), nothing, NULL);
+	ok(t.has_changed[DJ_POINT_HELLO]);
+}
+
 int main(void)
 {
 	RUN(a_plan_is_read_as_it_is_written);
@@ -162,6 +189,7 @@ int main(void)
 	RUN(a_plan_has_a_limit);
 	RUN(a_random_plan_is_a_function_of_its_seed);
 	RUN(two_flips_of_one_bit_are_none);
+	RUN(a_second_copy_can_put_back_what_was_cut);
 	RUN(each_action_does_what_its_name_says);
 	return done();
 }
