@@ -19,7 +19,7 @@ static const struct dj_option options[] = {
 	{ "isa", 0, "x86_64|riscv64|ppc64le", "in place of --tee" },
 	{ "bounds", 0, "guard|checks", "other than the TEE's" },
 	{ "cpu-level", 0, "N", "other than the TEE's least" },
-	{ "optimise", 'O', "N", "0 to 3; 2" },
+	{ "optimise", 'O', "N", "0 to 3; 2, and 0 for modules over 8 MiB" },
 	{ "threads", 'j', "N", "as many as there are processors" },
 	{ "out", 'o', "FILE", "save it, to be run in place of the module" },
 	{ "no-cache", 0, NULL, "neither look there nor keep it there" },
@@ -113,8 +113,8 @@ static bool choose(struct build *b, struct dj_err *err)
 		return false;
 	if (level != 0)
 		b->want.cpu_level = (uint8_t)level;
-	b->want.optimise =
-		dj_cli_has(b->cli, "optimise") ? (uint8_t)optimise : 2;
+	b->want.optimise = dj_cli_has(b->cli, "optimise") ? (uint8_t)optimise
+							  : DJ_NATIVE_BY_SIZE;
 	b->want.threads = (unsigned)threads;
 	b->want.no_cache = dj_cli_has(b->cli, "no-cache");
 	if (bounds == NULL)

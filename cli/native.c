@@ -85,7 +85,7 @@ bool dj_cli_make_native(const struct dj_cli *cli, const struct dj_settings *s,
 		.cpu_level = info.cpu_level > UINT8_MAX
 			? 0
 			: (uint8_t)info.cpu_level,
-		.optimise = 2 };
+		.optimise = DJ_NATIVE_BY_SIZE };
 	if (!dj_cli_compile(cli, "the module", p->module, p->module_len, &want,
 		    &made, err))
 		return false;

@@ -489,9 +489,10 @@ static void cache_put(const char *path, struct dj_native_made *m)
 /* ---- */
 
 bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
-	const struct dj_native_want *want, struct dj_native_made *ret,
+	const struct dj_native_want *asked, struct dj_native_made *ret,
 	struct dj_err *err)
 {
+	struct dj_native_want want = *asked;
 	char program[DJ_PATH_MAX], path[DJ_PATH_MAX];
 	char id[DJ_KNC_ID_MAX + 1], shown[300];
 	int64_t began = dj_now_ms();
@@ -499,6 +500,8 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 	bool keeps;
 
 	*ret = (struct dj_native_made){ 0 };
+	if (want.optimise == DJ_NATIVE_BY_SIZE)
+		want.optimise = len > DJ_NATIVE_LARGE ? 0 : 2;
 	name = dj_clean(shown, sizeof(shown), name, strlen(name));
 	if (!dj_path_program(program, COMPILER) && !on_path(program))
 		return dj_err_set(err, "native.compiler",
@@ -507,10 +510,10 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 			name);
 	if (!ask_id(program, id, err))
 		return false;
-	keeps = cache_path(path, program, id, wasm, len, want);
+	keeps = cache_path(path, program, id, wasm, len, &want);
 	ret->is_cached = keeps && cache_get(path, wasm, len, ret);
 	if (!ret->is_cached &&
-		!make(program, id, name, wasm, len, want, ret, err))
+		!make(program, id, name, wasm, len, &want, ret, err))
 		return false;
 	if (dj_knc_parse(ret->bytes, ret->len, &ret->packed, &why) != DJ_OK)
 		return dj_err_set(err, "native.failed", "compiling %s: %s",

@@ -21,10 +21,17 @@
  * folder has at most DONJON_NATIVE_CACHE bytes (default 1GiB; 0: nothing is
  * kept): what was used longest ago goes first.
  */
+#define DJ_NATIVE_BY_SIZE UINT8_MAX
+#define DJ_NATIVE_LARGE   ((size_t)8 << 20)
+
 struct dj_native_want {
 	uint8_t isa, bounds, cpu_level; /* as in an OFFER */
-	uint8_t optimise;               /* 0 to 3 */
-	unsigned threads;               /* 0: as many as processors */
+	/*
+	 * 0 to 3, or DJ_NATIVE_BY_SIZE: 2, and 0 for a module of more than
+	 * DJ_NATIVE_LARGE bytes, which would take many minutes.
+	 */
+	uint8_t optimise;
+	unsigned threads; /* 0: as many as processors */
 	bool no_cache;
 	/* Called as parts are done; may be NULL. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
