@@ -84,7 +84,7 @@ for plan, good, what in (
         ("c2k.record 2 drop", False, "a lost record"), ("k2c.record 2 repeat", False, "a record twice"),
         ("k2c.record 2 swap", False, "two records in each other's place"), ("c2k.record 3 close", False, "a cut line"),
         ("launch.config 0 flip 330", False, "a bit of the launch block"), ("launch.image 0 flip 2000000", False, "a bit of the image"),
-        ("call.wait 3 set magic 0", False, "an impossible answer"), ("event 1 kill keep", False, "a killed keep"),
+        ("call.wait 0 set magic 0", False, "an impossible answer"), ("event 0 kill keep", False, "a killed keep"),
         ("k2c.error 0 drop", True, "a loss of what is not sent")):
     code, out, err, log = with_plan(plan + "\n", data=DATA)
     if good:

@@ -203,7 +203,7 @@ with open(os.path.join(work, "policy.toml"), "w") as f:
             '[keep]\nmeasurement = [ { tee = "process", sha256 = "%s" } ]\n' % (os.path.join(emu, "root.pem"), meas))
 
 
-def with_agent(wrap=(), launcher=None):
+def with_agent(wrap=(), launcher=None, lost_signal=False):
     """A run by an agent of its own under strace; the agent is then ended."""
     if os.path.exists(sock):
         os.unlink(sock)
@@ -218,12 +218,17 @@ def with_agent(wrap=(), launcher=None):
     # An agent that is killed or ended itself needs no signal; -D makes it ours.
     if a.poll() is None:
         a.send_signal(signal.SIGTERM)
-    try:
-        r.agent = a.wait(10)
-    except subprocess.TimeoutExpired:
-        a.kill()
-        a.wait()
-        r.agent = "hang"
+    for patience in (5, 10) if lost_signal else (10,):
+        try:
+            r.agent = a.wait(patience)
+            return r
+        except subprocess.TimeoutExpired:
+            # The event loop's own handler writes what signal came; where that
+            # write is the one that is made to fail, the signal is lost.
+            a.send_signal(signal.SIGTERM)
+    a.kill()
+    a.wait()
+    r.agent = "hang"
     return r
 
 
@@ -243,7 +248,7 @@ def kill_agent(name, n):
 
 def fail_agent(name, n, err):
     w = inject(name, n, "error=" + err)
-    r = with_agent([w[0], "-D", *w[1:]])
+    r = with_agent([w[0], "-D", *w[1:]], lost_signal=name == "write")
     return r, trouble(r) or (None if isinstance(r.agent, int) and r.agent >= 0 else "the agent ends with %s" % r.agent)
 
 

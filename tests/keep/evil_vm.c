@@ -140,7 +140,7 @@ static void memory(uint64_t which)
 		write_to(address(&dj_keep_main));
 		break;
 	case 2:
-		write_to(address(&dj_shim_info));
+		write_to(address(&constant));
 		break;
 	case 3:
 		jump_to(address(code));
