@@ -37,7 +37,8 @@ bool dj_emu_knows(const char *tee);
  * closed. */
 int dj_emu_serve(const char *tee, const char *dir);
 
-/* From here on only what serving needs; anything else kills. */
+/* From here on only what serving needs; anything else kills. No core dump, no
+ * new rights. */
 bool dj_emu_filter(void);
 
 /*

@@ -4,19 +4,16 @@
  * (lib/proto/emu.h). Started by the launcher, never by people.
  */
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "emu/sgx/cpu.h"
+#include "host/launch/seccomp.h"
 #include "host/launch/sgx.h"
 #include "lib/base/secret.h"
 #include "lib/proto/emu.h"
@@ -26,42 +23,27 @@
 #define FD_TO_HOST 5
 #define FD_TO_KEEP 6
 
-#define LOAD(field) \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define EQ(v, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (v), (yes), (no))
-#define RET(v)         BPF_STMT(BPF_RET | BPF_K, (v))
-#define ALLOW(nr)      EQ((nr), 0, 1), RET(SECCOMP_RET_ALLOW)
-
 /* What the Keep asks for, and what memory and keys are emulated with. */
 static bool take_filter(void)
 {
 	struct sock_filter insns[] = {
-		LOAD(arch),
-		EQ(AUDIT_ARCH_X86_64, 1, 0),
-		RET(SECCOMP_RET_KILL_PROCESS),
-		LOAD(nr),
-		ALLOW(SYS_mprotect),
-		ALLOW(SYS_madvise),
-		ALLOW(SYS_getrandom),
-		ALLOW(SYS_rt_sigreturn),
-		ALLOW(SYS_exit_group),
-		EQ(SYS_read, 0, 2),
-		LOAD(args[0]),
-		EQ(FD_TO_KEEP, 3, 4),
-		EQ(SYS_write, 0, 3),
-		LOAD(args[0]),
-		EQ(FD_TO_HOST, 0, 1),
-		RET(SECCOMP_RET_ALLOW),
-		RET(SECCOMP_RET_KILL_PROCESS),
-	};
-	struct sock_fprog prog = {
-		.len = sizeof(insns) / sizeof(insns[0]),
-		.filter = insns,
+		SC_BEGIN,
+		SC_ALLOW(SYS_mprotect),
+		SC_ALLOW(SYS_madvise),
+		SC_ALLOW(SYS_getrandom),
+		SC_ALLOW(SYS_rt_sigreturn),
+		SC_ALLOW(SYS_exit_group),
+		SC_EQ(SYS_read, 0, 2),
+		SC_LOAD(args[0]),
+		SC_EQ(FD_TO_KEEP, 3, 4),
+		SC_EQ(SYS_write, 0, 3),
+		SC_LOAD(args[0]),
+		SC_EQ(FD_TO_HOST, 0, 1),
+		SC_RET_ALLOW,
+		SC_RET_KILL,
 	};
 
-	return prctl(PR_SET_DUMPABLE, 0) == 0 &&
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0;
+	return dj_seccomp_take(insns, sizeof(insns) / sizeof(insns[0]));
 }
 
 static const struct dj_sgx_machine machine = {

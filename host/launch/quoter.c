@@ -3,9 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,6 +14,7 @@
 #include <unistd.h>
 
 #include "host/launch/launch.h"
+#include "host/launch/seccomp.h"
 #include "lib/evidence/sgx.h"
 #include "lib/proto/emu.h"
 
@@ -24,43 +22,28 @@
 #define PATIENCE_MS 30000
 #define LINE        256
 
-#define LOAD(field) \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define EQ(v, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (v), (yes), (no))
-#define RET(v)         BPF_STMT(BPF_RET | BPF_K, (v))
-#define ALLOW(nr)      EQ((nr), 0, 1), RET(SECCOMP_RET_ALLOW)
-
 /* What talking to sockets takes; of those it makes, only Unix ones. */
 static bool take_filter(void)
 {
 	struct sock_filter insns[] = {
-		LOAD(arch),
-		EQ(AUDIT_ARCH_X86_64, 1, 0),
-		RET(SECCOMP_RET_KILL_PROCESS),
-		LOAD(nr),
-		ALLOW(SYS_connect),
-		ALLOW(SYS_poll),
-		ALLOW(SYS_recvfrom),
-		ALLOW(SYS_sendto),
-		ALLOW(SYS_close),
-		ALLOW(SYS_clock_gettime),
-		ALLOW(SYS_clock_nanosleep),
-		ALLOW(SYS_restart_syscall),
-		ALLOW(SYS_exit_group),
-		EQ(SYS_socket, 0, 2),
-		LOAD(args[0]),
-		EQ(AF_UNIX, 1, 0),
-		RET(SECCOMP_RET_KILL_PROCESS),
-		RET(SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {
-		.len = sizeof(insns) / sizeof(insns[0]),
-		.filter = insns,
+		SC_BEGIN,
+		SC_ALLOW(SYS_connect),
+		SC_ALLOW(SYS_poll),
+		SC_ALLOW(SYS_recvfrom),
+		SC_ALLOW(SYS_sendto),
+		SC_ALLOW(SYS_close),
+		SC_ALLOW(SYS_clock_gettime),
+		SC_ALLOW(SYS_clock_nanosleep),
+		SC_ALLOW(SYS_restart_syscall),
+		SC_ALLOW(SYS_exit_group),
+		SC_EQ(SYS_socket, 0, 2),
+		SC_LOAD(args[0]),
+		SC_EQ(AF_UNIX, 1, 0),
+		SC_RET_KILL,
+		SC_RET_ALLOW,
 	};
 
-	return prctl(PR_SET_DUMPABLE, 0) == 0 &&
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0;
+	return dj_seccomp_take(insns, sizeof(insns) / sizeof(insns[0]));
 }
 
 static bool answer(int sock, int err, const uint8_t *p, size_t len)

@@ -4,21 +4,18 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "host/launch/jail.h"
 #include "host/launch/launch.h"
+#include "host/launch/seccomp.h"
 #include "host/launch/sgx.h"
 #include "lib/evidence/sgx.h"
 
@@ -123,44 +120,30 @@ const char *dj_sgx_device_make(int dev, int image, uint64_t heap,
 	return wrong;
 }
 
-#define LOAD(field) \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define EQ(v, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (v), (yes), (no))
-#define RET(v)         BPF_STMT(BPF_RET | BPF_K, (v))
-
 /* The enclave shares this process: it is to find no call worth making. */
 const char *dj_sgx_device_jail(int said)
 {
 	struct sock_filter insns[] = {
-		LOAD(arch),
-		EQ(AUDIT_ARCH_X86_64, 1, 0),
-		RET(SECCOMP_RET_KILL_PROCESS),
-		LOAD(nr),
-		EQ(SYS_close, 3, 0), /* of said; opens nothing */
-		EQ(SYS_mprotect, 2, 0),
-		EQ(SYS_rt_sigreturn, 1, 0),
-		EQ(SYS_exit_group, 0, 1),
-		RET(SECCOMP_RET_ALLOW),
-		EQ(SYS_ioctl, 0, 2),
-		LOAD(args[0]),
-		EQ((uint32_t)device, 6, 7),
-		EQ(SYS_read, 0, 2),
-		LOAD(args[0]),
-		EQ(DJ_LAUNCH_FD_TO_KEEP, 3, 4),
-		EQ(SYS_write, 0, 3),
-		LOAD(args[0]),
-		EQ(DJ_LAUNCH_FD_TO_HOST, 0, 1),
-		RET(SECCOMP_RET_ALLOW),
-		RET(SECCOMP_RET_KILL_PROCESS),
-	};
-	struct sock_fprog prog = {
-		.len = sizeof(insns) / sizeof(insns[0]),
-		.filter = insns,
+		SC_BEGIN,
+		SC_EQ(SYS_close, 3, 0), /* of said; opens nothing */
+		SC_EQ(SYS_mprotect, 2, 0),
+		SC_EQ(SYS_rt_sigreturn, 1, 0),
+		SC_EQ(SYS_exit_group, 0, 1),
+		SC_RET_ALLOW,
+		SC_EQ(SYS_ioctl, 0, 2),
+		SC_LOAD(args[0]),
+		SC_EQ((uint32_t)device, 6, 7),
+		SC_EQ(SYS_read, 0, 2),
+		SC_LOAD(args[0]),
+		SC_EQ(DJ_LAUNCH_FD_TO_KEEP, 3, 4),
+		SC_EQ(SYS_write, 0, 3),
+		SC_LOAD(args[0]),
+		SC_EQ(DJ_LAUNCH_FD_TO_HOST, 0, 1),
+		SC_RET_ALLOW,
+		SC_RET_KILL,
 	};
 
-	if (prctl(PR_SET_DUMPABLE, 0) != 0 ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
+	if (!dj_seccomp_take(insns, sizeof(insns) / sizeof(insns[0])))
 		return "cannot jail the enclave";
 	close(said);
 	return NULL;
