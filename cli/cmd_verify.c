@@ -14,6 +14,7 @@
 #include "client/sgx_file.h"
 #include "client/snp_file.h"
 #include "client/verdict_print.h"
+#include "lib/evidence/sgx_files.h"
 #include "lib/proto/evidence.h"
 #include "lib/proto/frame.h"
 
@@ -210,15 +211,16 @@ static bool add_folder(struct subject *s, const char *folder,
 	struct dj_err *err)
 {
 	static const char *const snp[] = { "vek.der", "cert_chain.pem",
-		"crl.der", NULL };
-	const char *const *names =
-		s->tee.tee == DJ_TEE_SGX ? dj_sgx_file_names : snp;
+		"crl.der" };
+	bool is_sgx = s->tee.tee == DJ_TEE_SGX;
+	size_t n = is_sgx ? DJ_SGX_FILES : sizeof(snp) / sizeof(snp[0]);
 	bool good = true;
 
-	for (size_t i = 0; names[i] != NULL && good; i++) {
+	for (size_t i = 0; i < n && good; i++) {
 		char *path;
 
-		if (asprintf(&path, "%s/%s", folder, names[i]) < 0)
+		if (asprintf(&path, "%s/%s", folder,
+			    is_sgx ? dj_sgx_files[i].name : snp[i]) < 0)
 			return dj_err_set(err, "internal.memory", "no memory");
 		if (access(path, F_OK) == 0) {
 			s->made_name[s->made_count++] = path;

@@ -8,19 +8,11 @@
 
 #include "attest/cert.h"
 #include "client/certs.h"
+#include "lib/evidence/sgx_files.h"
 #include "lib/evidence/sgx_quote.h"
 #include "lib/proto/evidence.h"
 #include "lib/proto/frame.h"
 #include "lib/proto/hello.h"
-
-const char *const dj_sgx_file_names[] = { "tcb_info.json",
-	"tcb_signing_chain.pem", "qe_identity.json",
-	"qe_identity_signing_chain.pem", "root_ca_crl.der", "pck_crl.der",
-	"pck_crl_issuer_chain.pem", NULL };
-
-static const enum dj_evidence_tag named_tags[] = { DJ_EVIDENCE_TCB_INFO,
-	DJ_EVIDENCE_TCB_CHAIN, DJ_EVIDENCE_QE_ID, DJ_EVIDENCE_QE_CHAIN,
-	DJ_EVIDENCE_ROOT_CRL, DJ_EVIDENCE_PCK_CRL, DJ_EVIDENCE_PCK_CHAIN };
 
 /* What was read so far: items, and the bytes made here for them. */
 struct heap {
@@ -153,9 +145,9 @@ static enum dj_evidence_tag named(const struct dj_evidence_part *part)
 	const char *slash = strrchr(part->name, '/');
 	const char *last = slash == NULL ? part->name : slash + 1;
 
-	for (size_t i = 0; dj_sgx_file_names[i] != NULL; i++) {
-		if (strcmp(last, dj_sgx_file_names[i]) == 0)
-			return named_tags[i];
+	for (size_t i = 0; i < DJ_SGX_FILES; i++) {
+		if (strcmp(last, dj_sgx_files[i].name) == 0)
+			return dj_sgx_files[i].tag;
 	}
 	return (enum dj_evidence_tag)0;
 }

@@ -17,21 +17,15 @@
  * is signed by nothing, and cut off.
  *
  * The parts: TCB info and QE identity as served, chains in PEM or DER,
- * revocation lists in DER or PEM. A part whose file has one of the names below
- * is that item, whatever is in it; any other is put where its content belongs:
- *
- *   tcb_info.json  tcb_signing_chain.pem  qe_identity.json
- *   qe_identity_signing_chain.pem  root_ca_crl.der  pck_crl.der
- *   pck_crl_issuer_chain.pem
+ * revocation lists in DER or PEM. A part whose file has one of the names of
+ * lib/evidence/sgx_files.h is that item, whatever is in it; any other is put
+ * where its content belongs.
  */
 struct dj_sgx_file {
 	uint8_t *packed; /* to be freed */
 	size_t packed_len;
 	size_t cut; /* bytes after the quote's end */
 };
-
-/* The names above, NULL at the end. */
-extern const char *const dj_sgx_file_names[];
 
 /* Errors: evidence.file, internal.memory. */
 DJ_NODISCARD bool dj_sgx_file_pack(const struct dj_evidence_part *quote,

@@ -6,6 +6,7 @@
 
 #include "attest/judge.h"
 #include "host/agent/sgx_host.h"
+#include "lib/evidence/sgx_files.h"
 #include "lib/proto/frame.h"
 #include "tests/support/sgx.h"
 #include "tests/tap.h"
@@ -19,26 +20,12 @@ static uint8_t made[65536], again[65536];
 static struct dj_evidence good;
 static struct dj_policy policy;
 
-static const struct {
-	const char *name;
-	enum dj_evidence_tag tag;
-	bool is_needed;
-} files[] = {
-	{ "tcb_info.json", DJ_EVIDENCE_TCB_INFO, true },
-	{ "tcb_signing_chain.pem", DJ_EVIDENCE_TCB_CHAIN, true },
-	{ "qe_identity.json", DJ_EVIDENCE_QE_ID, true },
-	{ "qe_identity_signing_chain.pem", DJ_EVIDENCE_QE_CHAIN, false },
-	{ "root_ca_crl.der", DJ_EVIDENCE_ROOT_CRL, true },
-	{ "pck_crl.der", DJ_EVIDENCE_PCK_CRL, true },
-	{ "pck_crl_issuer_chain.pem", DJ_EVIDENCE_PCK_CHAIN, false },
-};
-#define FILES (sizeof(files) / sizeof(files[0]))
-
 static const char *path_of(size_t i)
 {
 	static char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
+	(void)snprintf(path, sizeof(path), "%s/%s", folder,
+		dj_sgx_files[i].name);
 	return path;
 }
 
@@ -52,8 +39,9 @@ static void put(size_t i, const void *p, size_t len)
 
 static void put_all(void)
 {
-	for (size_t i = 0; i < FILES; i++) {
-		const struct dj_evidence_item *it = &good.item[files[i].tag];
+	for (size_t i = 0; i < DJ_SGX_FILES; i++) {
+		const struct dj_evidence_item *it =
+			&good.item[dj_sgx_files[i].tag];
 
 		(void)unlink(path_of(i));
 		if (it->p != NULL)
@@ -99,18 +87,19 @@ static void with_all_files_a_client_takes_the_quote(void)
 
 static void each_file_that_lacks_is_named_and_the_quote_refused(void)
 {
-	for (size_t i = 0; i < FILES; i++) {
+	for (size_t i = 0; i < DJ_SGX_FILES; i++) {
 		struct dj_sgx_host h;
 		const char *lacks;
 
 		put_all();
 		(void)unlink(path_of(i));
 		lacks = dj_sgx_host_read(folder, &h);
-		if (files[i].is_needed)
-			eq_str(lacks == NULL ? "" : lacks, files[i].name);
+		if (dj_sgx_files[i].is_needed)
+			eq_str(lacks == NULL ? "" : lacks,
+				dj_sgx_files[i].name);
 		else
 			ok(lacks == NULL);
-		ok(is_taken(&h) == !files[i].is_needed);
+		ok(is_taken(&h) == !dj_sgx_files[i].is_needed);
 		dj_sgx_host_free(&h);
 	}
 }
@@ -156,7 +145,7 @@ int main(void)
 	RUN(each_file_that_lacks_is_named_and_the_quote_refused);
 	RUN(empty_and_endless_files_are_none);
 	r = done();
-	for (size_t i = 0; i < FILES; i++)
+	for (size_t i = 0; i < DJ_SGX_FILES; i++)
 		(void)unlink(path_of(i));
 	(void)rmdir(folder);
 	return r;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lib/evidence/sgx_files.h"
 #include "tests/support/shared.h"
 #include "tests/tap.h"
 
@@ -454,10 +455,10 @@ static bool load(const char *name, size_t *ret_len, size_t *ret_quote)
 	size_t n = 0;
 	bool good;
 
-	for (; dj_sgx_file_names[n] != NULL; n++) {
+	for (; n < DJ_SGX_FILES; n++) {
 		(void)snprintf(path[n], sizeof(path[n]),
 			"%s/evidence/sgx/%s/%s", shared_dir(), name,
-			dj_sgx_file_names[n]);
+			dj_sgx_files[n].name);
 		bytes[n] = slurp(path[n], &parts[n].len);
 		parts[n].p = bytes[n];
 		parts[n].name = path[n];

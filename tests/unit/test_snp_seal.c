@@ -4,8 +4,6 @@
  * pages where it has them, a gate, and behind it the emulated secure processor,
  * with guests that differ from the first in one thing each.
  */
-#include <sys/mman.h>
-
 #define dj_shim_report   snp_report
 #define dj_shim_info     snp_info
 #define dj_shim_copy_out snp_copy_out
@@ -16,6 +14,7 @@
 #include "keep/shim/snp/shim.c"
 
 #include "emu/snp.h"
+#include "tests/support/snp_pages.h"
 #include "tests/tap.h"
 
 static struct dj_emu_snp emu;
@@ -219,19 +218,9 @@ static void a_host_that_spoils_the_answer_ends_the_key_of_messages(void)
 	eq_u64(dj_shim_seal_now(&sealed), DJ_E_HOST);
 }
 
-static bool map(uintptr_t at, uint8_t **ret)
-{
-	void *p = mmap((void *)at, 4096, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	*ret = p;
-	return p == (void *)at;
-}
-
 int main(void)
 {
-	if (!map(DJ_VM_SECRETS, &secrets) || !map(DJ_VM_CPUID, &cpuid) ||
-		!map(DJ_VM_REQUEST, &req) || !map(DJ_VM_RESPONSE, &rsp)) {
+	if (!snp_pages(&secrets, &cpuid, &req, &rsp)) {
 		printf("1..0 # SKIP these addresses are in use here\n");
 		return 0;
 	}

@@ -5,8 +5,6 @@
  * them, a gate that answers in the place of ring 0, and no host.
  */
 #include <stdio.h>
-#include <sys/mman.h>
-
 /* The tests' own shim has these names too. */
 #define dj_shim_report   snp_report
 #define dj_shim_info     snp_info
@@ -16,6 +14,7 @@
 #define dj_vm_gate       snp_gate
 #include "keep/shim/snp/shim.c"
 
+#include "tests/support/snp_pages.h"
 #include "tests/tap.h"
 
 static struct dj_key key;
@@ -207,19 +206,9 @@ static void numbers_run_out_before_they_repeat(void)
 	eq_u64(gates, 0);
 }
 
-static bool map(uintptr_t at, uint8_t **ret)
-{
-	void *p = mmap((void *)at, 4096, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	*ret = p;
-	return p == (void *)at;
-}
-
 int main(void)
 {
-	if (!map(DJ_VM_SECRETS, &secrets) || !map(DJ_VM_CPUID, &cpuid) ||
-		!map(DJ_VM_REQUEST, &req) || !map(DJ_VM_RESPONSE, &rsp)) {
+	if (!snp_pages(&secrets, &cpuid, &req, &rsp)) {
 		printf("1..0 # SKIP no room at the guest's addresses\n");
 		return 0;
 	}
