@@ -72,9 +72,13 @@ struct dj_store_config {
 	struct dj_mem_ops mem;
 	uint64_t max_memory_pages; /* 64 KiB each, every memory; growth fails */
 	uint32_t max_table_elems;  /* every table; 0: 10,000,000 */
-	uint32_t max_call_depth;   /* 0: 65,536 frames; exact */
-	uint64_t max_heap_bytes;   /* structs, arrays; 0: as all memories */
-	size_t stack_bytes;        /* value stack; 0: 1 MiB of slots */
+	/*
+	 * 0: 65,536. Exact in the interpreter; native code has a stack of so
+	 * many KiB.
+	 */
+	uint32_t max_call_depth;
+	uint64_t max_heap_bytes; /* structs, arrays; 0: as all memories */
+	size_t stack_bytes;      /* value stack; 0: 1 MiB of slots */
 	/*
 	 * Called every poll_interval function entries and loop back-edges
 	 * (0: 16,384). Not DJ_TRAP_NONE stops the program with it.

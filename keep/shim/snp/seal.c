@@ -20,7 +20,7 @@
 	(DJ_SNP_KEY_MEASUREMENT | DJ_SNP_KEY_POLICY | DJ_SNP_KEY_GUEST_SVN | \
 		DJ_SNP_KEY_TCB)
 
-/* Of the report: what firmware would take for now. */
+/* In a report: the SVN of the guest, and the TCB that firmware committed to. */
 #define SVN_OFF       0x004
 #define COMMITTED_OFF 0x1e0
 
