@@ -17,7 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import TEE_NAME, Agent, Tap, echo_module, program, spin_module  # noqa: E402
+from donjonlib import TEE_NAME, LATE, Agent, Tap, echo_module, late_module, program, spin_module  # noqa: E402
 
 t = Tap()
 work = tempfile.mkdtemp(prefix="donjon-durable-")
@@ -40,13 +40,14 @@ def get(name):
 
 
 echo, spin, big = put("echo.wasm", echo_module()), put("spin.wasm", spin_module()), put("in", data)
+late = put("late.wasm", late_module())
 small = put("small", b"a few words\n")
 if os.environ.get("DONJON_ENGINE") == "aot":
     # What runs, and so what a receipt names, is the package.
-    native = os.path.join(work, "echo.knc")
-    subprocess.run([program("donjon"), "build", "-q", "--no-cache", "--tee", TEE_NAME, "-o", native, echo], check=True,
-                   stdout=subprocess.DEVNULL)
-    echo = native
+    for path in (echo, late):
+        subprocess.run([program("donjon"), "build", "-q", "--no-cache", "--tee", TEE_NAME, "-o", path[:-4] + "knc", path],
+                       check=True, stdout=subprocess.DEVNULL)
+    echo, late = echo[:-4] + "knc", late[:-4] + "knc"
 agent = Agent()
 H = ["-H", "unix:" + agent.sock, "-p", agent.policy()]
 state = os.path.join(work, "state")
@@ -89,7 +90,7 @@ r = donjon(*H, "run", echo, stdin=small)
 t.ok(r.returncode == 0 and r.stdout == get("small") and b"nobody can come back" in r.stderr,
      "one with its output in a pipe says that nobody can come back", r.stderr)
 
-r = donjon(*H, "start", "--name", "job", "--out", "o", "--receipt", "rc.json", echo, stdin=big)
+r = donjon(*H, "start", "--name", "job", "--out", "o", "--receipt", "rc.json", late, stdin=big)
 exits(r, 0, "start leaves the Keep alone when its input is there")
 t.eq(r.stdout, b"job\n", "and prints its name")
 mode = os.stat(KEEPS + "/job/ticket").st_mode & 0o777
@@ -102,7 +103,7 @@ exits(donjon("release", "job"), 75, "what has not ended is not released", "keep.
 exits(donjon(*H, "start", "--name", "job", "--discard", echo), 64, "a name is given once", "keep.name")
 r = donjon("attach", "job")
 exits(r, 0, "attach returns the program's exit code")
-t.ok(get("o") == data, "and the output is exact, %d bytes" % len(data))
+t.ok(get("o") == data + bytes(LATE), "and the output is exact, %d bytes" % (len(data) + LATE))
 t.eq(live(), [], "the Keep was released")
 t.ok(not os.path.exists(KEEPS + "/job/ticket") and os.path.exists(KEEPS + "/job/result"),
      "the ticket is gone, the result is there")
@@ -111,7 +112,7 @@ exits(donjon("release", "job"), 0, "release forgets it")
 t.eq(names(), [], "and nothing is left")
 exits(donjon("attach", "job"), 66, "then nobody knows it", "keep.unknown")
 
-r = donjon(*H[2:], "receipt", "--in", "in", "--out", "o", "--module", echo, "rc.json")
+r = donjon(*H[2:], "receipt", "--in", "in", "--out", "o", "--module", late, "rc.json")
 exits(r, 0, "the receipt holds for module, input and output")
 exits(donjon(*H[2:], "receipt", "--out", "small", "rc.json"), 1, "not for another output", "receipt.refused")
 rc = json.loads(get("rc.json"))

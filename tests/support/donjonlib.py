@@ -694,5 +694,26 @@ def echo_module(data=b""):
                 b"\x0b\x0b", data=data)
 
 
+def late_module():
+    """As echo_module; after the input's end LATE zero bytes more, which are
+    more than any window: it cannot end while nobody takes its output."""
+    return wasm(b"\x01\x01\x7f\x03\x40"
+                b"\x41\x00\x41\x80\x20\x36\x02\x00"
+                b"\x41\x00\x41\x80\x20\x36\x02\x04"
+                b"\x41\x00\x41\x00\x41\x01\x41\x08\x10\x00\x1a"
+                b"\x41\x00\x41\x00\x28\x02\x08\x36\x02\x04"
+                b"\x41\x01\x41\x00\x41\x01\x41\x0c\x10\x01\x1a"
+                b"\x41\x00\x28\x02\x08\x0d\x00\x0b"
+                b"\x41\x00\x41\x80\x80\x01\x36\x02\x00"          # [0] = 16384, base
+                b"\x41\x00\x41\x80\x20\x36\x02\x04"              # [4] = 4096, length
+                b"\x41\x80\x20\x21\x00\x03\x40"                  # 4096 times
+                b"\x41\x01\x41\x00\x41\x01\x41\x0c\x10\x01\x1a"  # fd_write(1, 0, 1, 12)
+                b"\x20\x00\x41\x01\x6b\x22\x00\x0d\x00"
+                b"\x0b\x0b")
+
+
+LATE = 4096 * 4096
+
+
 def spin_module():
     return wasm(b"\x00\x03\x40\x0c\x00\x0b\x0b")
