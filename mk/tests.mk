@@ -169,6 +169,10 @@ $(P)/tests/unit/test_sgx_enclave: $(call obj,$(SGX_LOADER_SRC)) | build/keep/sgx
 $(P)/tests/unit/test_sgx_loader: $(call obj,$(SGX_LOADER_SRC) host/launch/sgx_device.c) \
 		| build/keep/sgx.sig
 
+# What each process around a Keep may call.
+$(P)/tests/unit/test_filters: $(call obj,$(SGX_LOADER_SRC) host/launch/filter.c \
+		host/launch/quoter.c host/launch/sgx_device.c host/vmm/filter.c)
+
 # The launcher's process that asks aesmd.
 $(P)/tests/unit/test_aesm: $(call obj,host/launch/quoter.c)
 

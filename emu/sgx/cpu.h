@@ -117,3 +117,9 @@ int dj_emu_enter(unsigned long rdi, unsigned long rsi, unsigned long rdx,
 bool dj_emu_gate_init(void);
 /* Puts calls in the place of ENCLU in [p, p + len). */
 bool dj_emu_patch(uint8_t *p, size_t len);
+
+/*
+ * filter.c: from here on what the Keep asks for and emulating takes, writing
+ * to one descriptor and reading from the other; anything else kills.
+ */
+bool dj_emu_sgx_filter(int to_host, int to_keep);

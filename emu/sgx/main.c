@@ -9,11 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "emu/sgx/cpu.h"
-#include "host/launch/seccomp.h"
 #include "host/launch/sgx.h"
 #include "lib/base/secret.h"
 #include "lib/proto/emu.h"
@@ -22,29 +20,6 @@
 #define FD_REGION  3 /* host/launch/launch.h */
 #define FD_TO_HOST 5
 #define FD_TO_KEEP 6
-
-/* What the Keep asks for, and what memory and keys are emulated with. */
-static bool take_filter(void)
-{
-	struct sock_filter insns[] = {
-		SC_BEGIN,
-		SC_ALLOW(SYS_mprotect),
-		SC_ALLOW(SYS_madvise),
-		SC_ALLOW(SYS_getrandom),
-		SC_ALLOW(SYS_rt_sigreturn),
-		SC_ALLOW(SYS_exit_group),
-		SC_EQ(SYS_read, 0, 2),
-		SC_LOAD(args[0]),
-		SC_EQ(FD_TO_KEEP, 3, 4),
-		SC_EQ(SYS_write, 0, 3),
-		SC_LOAD(args[0]),
-		SC_EQ(FD_TO_HOST, 0, 1),
-		SC_RET_ALLOW,
-		SC_RET_KILL,
-	};
-
-	return dj_seccomp_take(insns, sizeof(insns) / sizeof(insns[0]));
-}
 
 static const struct dj_sgx_machine machine = {
 	.control = dj_emu_control,
@@ -112,7 +87,7 @@ int main(void)
 		return DJ_HALT_FAULT;
 	}
 	if (close(FD_REGION) != 0 || close_range(DJ_EMU_SGX_FD_IMAGE, ~0u, 0) ||
-		!take_filter())
+		!dj_emu_sgx_filter(FD_TO_HOST, FD_TO_KEEP))
 		return DJ_HALT_FAULT;
 	_exit(dj_sgx_run(&k));
 }

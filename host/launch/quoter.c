@@ -22,8 +22,7 @@
 #define PATIENCE_MS 30000
 #define LINE        256
 
-/* What talking to sockets takes; of those it makes, only Unix ones. */
-static bool take_filter(void)
+bool dj_quoter_filter(void)
 {
 	struct sock_filter insns[] = {
 		SC_BEGIN,
@@ -114,7 +113,7 @@ static _Noreturn void become(const char *path, int sock, int tied)
 		close_range(SOCKET + 1, ~0u, 0) != 0 ||
 		prctl(PR_SET_NAME, "donjon-quotes") != 0 ||
 		setrlimit(RLIMIT_CORE, &none) != 0 ||
-		setrlimit(RLIMIT_FSIZE, &none) != 0 || !take_filter())
+		setrlimit(RLIMIT_FSIZE, &none) != 0 || !dj_quoter_filter())
 		_exit(127);
 	serve(path);
 }

@@ -22,3 +22,9 @@ const char *dj_quoter_start(const char *aesm_path);
 /* One request of the launcher's, answered on sock; false: sock is gone. */
 bool dj_quoter_answer(int sock, struct dj_aesm *a, const uint8_t *request,
 	size_t len);
+
+/*
+ * From here on what talking to sockets takes, and of those it makes only Unix
+ * ones; anything else kills.
+ */
+bool dj_quoter_filter(void);
