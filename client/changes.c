@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/undo.h"
+
 static bool refuse(const char *path, size_t len, const char *what,
 	struct dj_err *err)
 {
@@ -66,6 +68,17 @@ static bool target_ok(const struct dj_change *x)
 	return true;
 }
 
+/* No part of it is a staging folder, whose journal would be believed. */
+static bool name_ok(const char *path)
+{
+	const char *slash;
+
+	for (; (slash = strchr(path, '/')) != NULL; path = slash + 1)
+		if (dj_undo_is_stage(path, (size_t)(slash - path)))
+			return false;
+	return !dj_undo_is_stage(path, strlen(path));
+}
+
 static bool add(struct dj_changes *c, const struct dj_untar_member *m,
 	size_t folders, struct dj_err *err)
 {
@@ -98,6 +111,8 @@ static bool add(struct dj_changes *c, const struct dj_untar_member *m,
 	if (x.path == NULL)
 		return dj_err_set(err, "internal.memory", "no memory");
 	c->v[c->count++] = x;
+	if (!name_ok(x.path))
+		return refuse(path, len, "a name that is donjon's own", err);
 	return x.type != DJ_UNTAR_LINK || target_ok(&x) ||
 		refuse(path, len, "its target may lead out of the folder", err);
 }

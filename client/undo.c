@@ -41,6 +41,14 @@ int dj_undo_parent(int root, const char *path, const char **ret_name)
 	return dir;
 }
 
+bool dj_undo_is_stage(const char *name, size_t len)
+{
+	size_t n = sizeof(PREFIX) - 1;
+
+	return len == n + 16 && memcmp(name, PREFIX, n) == 0 &&
+		strspn(name + n, "0123456789abcdef") >= 16;
+}
+
 /* ---- writing it down ---- */
 
 bool dj_undo_lock(int stage)
@@ -187,6 +195,27 @@ static int open_stage(int at, const char *name)
 	return fd;
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/*
+ * Where apply.c makes them: in the folder itself or beside it. So a journal
+ * that a program left in one leads nowhere else.
+ */
+static bool belongs(int root, int stage, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash == NULL ? path : slash + 1;
+	struct stat at, in, beside;
+
+	return dj_undo_is_stage(name, strlen(name)) && fstat(root, &in) == 0 &&
+		fstatat(root, "..", &beside, 0) == 0 &&
+		fstatat(stage, "..", &at, 0) == 0 &&
+		(is_same(&at, &in) || is_same(&at, &beside));
+}
+
 /* After a blank or at the beginning; *p moves behind it. */
 static bool number(const char **p, int base, unsigned long long *ret)
 {
@@ -254,7 +283,9 @@ static bool read_journal(struct journal *j)
 		j->stages[j->count] = open_stage(AT_FDCWD, stage);
 		j->paths[j->count] = stage;
 		j->count++;
-		if (j->roots[j->count - 1] < 0 || j->stages[j->count - 1] < 0)
+		if (j->roots[j->count - 1] < 0 || j->stages[j->count - 1] < 0 ||
+			!belongs(j->roots[j->count - 1],
+				j->stages[j->count - 1], stage))
 			return false;
 	}
 	while ((p = field(j)) != NULL && strcmp(p, "end") != 0)
@@ -453,14 +484,6 @@ static bool look_at(int place, const char *name)
 	return good;
 }
 
-static bool is_stage_name(const char *name)
-{
-	size_t n = sizeof(PREFIX) - 1;
-
-	return strncmp(name, PREFIX, n) == 0 && strlen(name) == n + 16 &&
-		strspn(name + n, "0123456789abcdef") == 16;
-}
-
 static bool look_in(int place)
 {
 	struct dirent **list;
@@ -473,7 +496,9 @@ static bool look_in(int place)
 	if (n < 0)
 		return errno == EACCES;
 	for (int i = 0; i < n; i++) {
-		if (good && is_stage_name(list[i]->d_name))
+		if (good &&
+			dj_undo_is_stage(list[i]->d_name,
+				strlen(list[i]->d_name)))
 			good = look_at(place, list[i]->d_name);
 		kept = errno;
 		free(list[i]);

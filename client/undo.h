@@ -47,6 +47,11 @@ struct dj_undo_set {
 	size_t step_count;
 };
 
+/*
+ * Is it named as staging folders are? What comes back from a Keep may not be:
+ * it would be a journal of the program's own making.
+ */
+bool dj_undo_is_stage(const char *name, size_t len);
 /* Locks a staging folder for as long as it is open. */
 bool dj_undo_lock(int stage);
 /* False: errno; nothing may be touched then. */
@@ -58,7 +63,9 @@ bool dj_undo_forget(const struct dj_undo_set *s);
 /*
  * Undoes what earlier processes, killed meanwhile, had begun in folder; a
  * staging folder of one that lives is left alone, and so is whatever does not
- * belong to this user or is open to others. dir.return: it cannot be undone.
+ * belong to this user or is open to others. A journal speaks of folders beside
+ * their staging folder or around it, and of no others. dir.return: it cannot
+ * be undone.
  */
 DJ_NODISCARD bool dj_undo_earlier(const char *folder, struct dj_err *err);
 

@@ -635,6 +635,70 @@ static void a_journal_does_not_lead_out(void)
 	}
 }
 
+static void put_journal(const char *stage, const char *root, const char *named)
+{
+	char path[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/o0", stage);
+	put(path, "evil");
+	(void)snprintf(path, sizeof(path), "%s/j", stage);
+	f = fopen(path, "w");
+	ok(f != NULL &&
+		fprintf(f, "donjon return 1%c1%c%s%c%s%c", 0, 0, root, 0, named,
+			0) > 0 &&
+		fprintf(f, "x 0 0 0 0 0%csecret%cend%c", 0, 0, 0) > 0 &&
+		fclose(f) == 0);
+}
+
+/* A program in a Keep may write one, but not for other folders. */
+static void a_journal_speaks_of_the_folder_it_is_in(void)
+{
+	static const char at[] = ".donjon-0123456789abcdef";
+	char stage[128];
+	struct dj_err err = { 0 };
+	char *after;
+
+	start();
+	(void)snprintf(stage, sizeof(stage), "%s/%s", folder, at);
+	ok(mkdir(stage, 0700) == 0);
+	put_journal(stage, top, stage);
+	ok(!dj_undo_earlier(folder, &err));
+	after = state();
+	ok(strstr(after, "/secret=secret\n") != NULL);
+	free(after);
+	end();
+
+	/* Nor is another folder of this user's a staging folder. */
+	start();
+	(void)snprintf(stage, sizeof(stage), "%s/%s", folder, at);
+	ok(mkdir(stage, 0700) == 0 && mkdir("in/private", 0700) == 0);
+	put("in/private/notes", "mine");
+	put("in/private/o0", "mine");
+	(void)snprintf(stage, sizeof(stage), "%s/private", folder);
+	put_journal("in/.donjon-0123456789abcdef", folder, stage);
+	ok(!dj_undo_earlier(folder, &err));
+	ok(access("in/private/notes", F_OK) == 0);
+	ok(access("in/private/o0", F_OK) == 0);
+	end();
+}
+
+static void no_journal_comes_back_from_a_keep(void)
+{
+	mode_t mask = umask(077);
+
+	start();
+	mktar_header(&tar, "0/+/.donjon-0123456789abcdef/", '5', 0, NULL);
+	mktar_file(&tar, "0/+/.donjon-0123456789abcdef/j", "donjon return 1");
+	refused("donjon's own");
+	mktar_file(&tar, "0/+/d/.donjon-0123456789abcdef", "");
+	refused("donjon's own");
+	mktar_file(&tar, "0/-/d/.donjon-0123456789abcdef/x", "");
+	refused("donjon's own");
+	end();
+	(void)umask(mask);
+}
+
 int main(void)
 {
 	RUN(what_changed_is_put_in_place);
@@ -652,5 +716,7 @@ int main(void)
 	RUN(a_kill_at_any_step_leaves_all_or_nothing);
 	RUN(journals_of_others_are_left_alone);
 	RUN(a_journal_does_not_lead_out);
+	RUN(a_journal_speaks_of_the_folder_it_is_in);
+	RUN(no_journal_comes_back_from_a_keep);
 	return done();
 }
