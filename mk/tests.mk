@@ -258,7 +258,7 @@ unit: $(UNIT) $(if $(SAN),,$(TEST_TOOLS))
 # Everything, with short counts. The last line says how it went.
 check: all $(UNIT) $(TEST_TOOLS) $(FUZZERS) | deps
 	@tools/check-includes
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-2} \
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} \
 		tools/run-tests -j$(JOBS) $(UNIT) $(SCRIPTS)
 
 # The same with everything's long counts: hours.

@@ -5,7 +5,7 @@
 # what earlier runs found (build/fuzz/corpus/NAME/).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-seconds=${FUZZ_SECONDS:-2}
+seconds=${FUZZ_SECONDS:-10}
 n=0
 bad=0
 for f in build/fuzz/bin/fuzz_*; do
