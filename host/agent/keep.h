@@ -190,6 +190,12 @@ bool dj_relay_to_client(struct dj_keep *k, bool force);
 void dj_relay_evidence(struct dj_keep *k, const uint8_t *payload, size_t len);
 void dj_relay_no_evidence(struct dj_keep *k);
 
+/*
+ * pack.c: EVIDENCE (docs/api.md, "Evidence") of a report and the files that
+ * the host has for it, for the client; what it lacks is said on the console.
+ */
+void dj_keep_pack(struct dj_keep *k, const uint8_t *report, size_t len);
+
 /* spawn.c: the processes and their descriptors. */
 dj_status dj_keep_spawn(struct dj_keep *k, char text[static 256]);
 
