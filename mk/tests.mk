@@ -90,7 +90,7 @@ build/bench/aead: tests/bench/aead.c build/keep/process.elf
 		$(patsubst $(BEARSSL)/%,build/keep/process.o/bearssl/%.o,$(BEARSSL_SRC)) \
 		-Wl,--gc-sections
 bench: all $(BENCH_WASM) $(BENCH_NATIVE) build/bench/aead build/tests/vm_session \
-		build/tests/vm_session.wasm build/tests/unit/test_sgx_enclave
+		build/tests/vm_session.wasm build/tests/unit/test_sgx_entry
 	@tools/bench
 # The engine alone: the Keep's own objects of it, with wasirun around them.
 build/bench/wasirun: $(P)/wasirun build/keep/process.elf
@@ -165,7 +165,8 @@ $(P)/tests/unit/test_vmm $(P)/tests/unit/test_vmm_snp: $(B)/host/vmm/exit.c.o \
 		$(B)/host/vmm/ghcb.c.o $(B)/host/vmm/cpuid.c.o $(B)/host/vmm/snp.c.o
 
 # The enclave in the emulated processor, by the loader.
-$(P)/tests/unit/test_sgx_enclave: $(call obj,$(SGX_LOADER_SRC)) | build/keep/sgx.sig
+$(P)/tests/unit/test_sgx_enclave $(P)/tests/unit/test_sgx_entry: $(call obj,$(SGX_LOADER_SRC)) \
+		| build/keep/sgx.sig
 $(P)/tests/unit/test_sgx_loader: $(call obj,$(SGX_LOADER_SRC) host/launch/sgx_device.c) \
 		| build/keep/sgx.sig
 
