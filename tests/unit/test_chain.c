@@ -6,6 +6,7 @@
 #include "lib/crypto/cpu.h"
 #include "lib/crypto/sha256.h"
 #include "lib/proto/frame.h"
+#include "lib/proto/open.h"
 #include "lib/session/binding.h"
 #include "lib/session/chain.h"
 #include "lib/session/handshake.h"
@@ -362,11 +363,44 @@ static void a_client_opens_with_its_ticket_or_without_as_it_said(void)
 	zero[5] = 1;
 	eq_u64(dj_client_offer(hello, hello_len, offer, offer_len, zero, &o),
 		DJ_ERROR_EVIDENCE);
+	/* Nor is a Keep that somebody attached to before a fresh one. */
+	offer[11] = 1;
+	zero[5] = 0;
+	eq_u64(dj_client_offer(hello, hello_len, offer, offer_len, zero, &o),
+		DJ_ERROR_KEEP_OWNED);
+	offer[11] = 0;
 	/* A key of low order never becomes a session. */
 	memset(offer + 114, 0, 32);
 	eq_u64(dj_client_open(hello, hello_len, offer, offer_len, &secret, NULL,
 		       open, sizeof(open), &n, &k, b),
 		DJ_ERROR_BAD_OFFER);
+}
+
+static void an_OPEN_is_as_long_as_its_suite_says(void)
+{
+	static const size_t lens[] = { 32, 1120 };
+	struct dj_hello h = { .suite_count = 1, .suites = { 1 } };
+	struct dj_face f = { .tee = DJ_TEE_PROCESS };
+	uint8_t hello[DJ_HELLO_MAX], nonce[32] = { 0 }, rd[64], b[32];
+	static uint8_t offer[DJ_OFFER_MAX], open[DJ_OPEN_MAX], enc[1120];
+	struct dj_pending p;
+	struct dj_keys k;
+	size_t hello_len = 0, offer_len = 0, n = 0;
+	uint32_t no;
+
+	eq_u64(dj_hello_write(&h, hello, sizeof(hello), &hello_len), DJ_OK);
+	memset(enc, 9, sizeof(enc));
+	for (size_t i = 0; i < 2; i++) {
+		struct dj_open o = { .enc = enc, .enc_len = lens[i] };
+
+		eq_u64(dj_keep_offer(&p, &f, hello, hello_len, nonce, &secret,
+			       offer, sizeof(offer), &offer_len, rd),
+			DJ_ERROR_NONE);
+		memcpy(o.binding, p.binding, sizeof(o.binding));
+		eq_u64(dj_open_write(&o, open, sizeof(open), &n), DJ_OK);
+		eq_u64(dj_keep_open(&p, open, n, NULL, 0, &k, &no, b),
+			i == 0 ? DJ_ERROR_NONE : DJ_ERROR_BAD_OPEN);
+	}
 }
 
 /* ---- binding ---- */
@@ -435,6 +469,7 @@ int main(void)
 	RUN(suites_of_other_builds_are_refused);
 	RUN(a_keep_answers_only_the_hello_of_its_state);
 	RUN(a_client_opens_with_its_ticket_or_without_as_it_said);
+	RUN(an_OPEN_is_as_long_as_its_suite_says);
 	RUN(labels_are_told_apart_and_have_the_fixed_beginning);
 	RUN(a_receipt_covers_every_field_in_order);
 	return done();
