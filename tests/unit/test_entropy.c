@@ -128,6 +128,31 @@ static void a_stuck_or_missing_generator_is_refused(void)
 	}
 }
 
+/* As processors did once after sleep: one such word is one too many. */
+static uint64_t stuck_word;
+
+static bool stuck_once(uint64_t *ret)
+{
+	bool good = fair(ret);
+
+	if (draws == 5)
+		*ret = stuck_word;
+	return good;
+}
+
+static void one_word_of_zeros_or_ones_is_refused(void)
+{
+	uint8_t got[64];
+
+	stuck_word = 0;
+	eq_u64(fill(stuck_once, got, sizeof(got)), DJ_E_HOST);
+	stuck_word = UINT64_MAX;
+	eq_u64(fill(stuck_once, got, sizeof(got)), DJ_E_HOST);
+	ok(is_zero(got, sizeof(got)));
+	stuck_word = 1;
+	eq_u64(fill(stuck_once, got, sizeof(got)), DJ_OK);
+}
+
 static void a_short_period_is_refused(void)
 {
 	uint8_t got[64];
@@ -178,6 +203,7 @@ int main(void)
 	RUN(a_fair_generator_is_hashed_eight_words_at_a_time);
 	RUN(no_more_is_written_than_asked);
 	RUN(a_stuck_or_missing_generator_is_refused);
+	RUN(one_word_of_zeros_or_ones_is_refused);
 	RUN(a_short_period_is_refused);
 	RUN(a_generator_that_dies_midway_gives_nothing);
 	RUN(after_a_failure_it_never_works_again);
