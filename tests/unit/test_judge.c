@@ -197,16 +197,11 @@ static void report_by_the_root_key(struct trial *t)
 }
 static void offer_names_another_config(struct trial *t)
 {
-	struct dj_offer o;
-
-	if (dj_offer_parse(t->ev.offer, t->ev.offer_len, &o) != DJ_OK)
-		abort();
-	memset(o.config_hash, 0x77, 32);
-	memcpy(t->ev.offer + 80, o.config_hash, 32);
+	t->ev.offer[80 + 31] ^= 1; /* the last byte of it */
 }
 static void report_names_another_config(struct trial *t)
 {
-	memset(t->ev.report.config_hash, 0x78, 32);
+	t->ev.report.config_hash[31] ^= 1;
 }
 static void label_again(struct trial *t)
 {
@@ -223,6 +218,20 @@ static void stale_report_data(struct trial *t)
 static void format_of_kvm(struct trial *t)
 {
 	t->ev.format = DJ_FORMAT_KVM;
+}
+/* Evidence of one TEE with the offer of another, both of them wanted. */
+static void format_of_kvm_with_an_offer_of_process(struct trial *t)
+{
+	uint8_t *end = t->ev.hello + t->ev.hello_len;
+
+	t->ev.hello[5]++;
+	end[0] = DJ_FORMAT_KVM >> 8;
+	end[1] = DJ_FORMAT_KVM & 0xff;
+	t->ev.hello_len += 2;
+	t->in.tee_count = 0;
+	t->ev.format = DJ_FORMAT_KVM;
+	t->ev.report.tee = DJ_TEE_KVM;
+	t->policy.measures[0].tee = DJ_TEE_KVM;
 }
 static void format_of_snp(struct trial *t)
 {
@@ -384,6 +393,7 @@ static const struct fault {
 	FAULT(label_workload, "evidence.report_data"),
 	FAULT(stale_report_data, "evidence.report_data"),
 	FAULT(format_of_kvm, "evidence.format"),
+	FAULT(format_of_kvm_with_an_offer_of_process, "evidence.format"),
 	FAULT(format_of_snp, "evidence.format"),
 	FAULT(purpose_again, "evidence.format"),
 	FAULT(report_of_another_tee, "evidence.reserved"),

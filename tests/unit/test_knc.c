@@ -132,6 +132,15 @@ static void a_name_may_have_its_most_bytes_and_no_more(void)
 	ok(dj_native_open(buf, len, &p, &why));
 	k.compiler_len++;
 	eq_u64(dj_knc_write_head(&k, buf, sizeof(buf), &len), DJ_E_LIMIT);
+	/* Nor is one byte more read: it takes one of the module's. */
+	k.compiler_len--;
+	make(&k);
+	memmove(buf + 12 + DJ_KNC_ID_MAX + 1, buf + 12 + DJ_KNC_ID_MAX,
+		len - 12 - DJ_KNC_ID_MAX);
+	buf[12 + DJ_KNC_ID_MAX] = 'n';
+	buf[11]++;
+	ok(dj_knc_parse(buf, len + 1, &p, &why) != DJ_OK);
+	eq_str(why, "the compiler's name is too long");
 }
 
 static bool fits(const struct dj_knc *k, uint8_t isa, uint8_t bounds,

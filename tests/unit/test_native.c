@@ -7,7 +7,7 @@
 
 /* Two functions, one type, three sites: written and read again. */
 static uint8_t body[DJ_NATIVE_PAGE + 8];
-static const uint8_t funcs[] = { 0, 0, 0, 16, 0, 0, 0, 32 };
+static const uint8_t funcs[] = { 0, 0, 0, 0, 0, 0, 0, 32 };
 static const uint8_t types[] = { 0, 0, 0, 0, 0, 0, 0, 8 };
 static const uint8_t sites[] = { 16, 80, 4, 2, 12, 1 };
 static const struct dj_native whole = {
@@ -96,7 +96,11 @@ static void every_field_is_checked(void)
 		{ "types", 24, 0xff, DJ_E_INPUT },
 		{ "sites' length", 28, 0xff, DJ_E_INPUT },
 		{ "a function's entry", 32, 1, DJ_E_INPUT },
+		{ "a function's entry right behind the code", 34,
+			DJ_NATIVE_PAGE >> 8, DJ_E_INPUT },
 		{ "a type's entry", 40, 1, DJ_E_INPUT },
+		{ "a type's entry right behind the code", 42,
+			DJ_NATIVE_PAGE >> 8, DJ_E_INPUT },
 		{ "a site", 48, 0x80, DJ_E_INPUT },
 		{ "padding", 54, 1, DJ_E_INPUT },
 	};
@@ -108,6 +112,19 @@ static void every_field_is_checked(void)
 			memset(image + 48, 0x80, sizeof(sites));
 		eq_u64(parse(len), cases[i].st);
 	}
+}
+
+static void a_site_is_in_the_code(void)
+{
+	/* 4095 and 4096, in three bytes each; then the same again. */
+	static const uint8_t last[] = { 0xff, 0x9f, 0, 2, 0, 1 };
+	static const uint8_t behind[] = { 0x80, 0xa0, 0, 2, 0, 1 };
+
+	make();
+	memcpy(image + 48, last, sizeof(last));
+	eq_u64(parse(len), DJ_OK);
+	memcpy(image + 48, behind, sizeof(behind));
+	eq_u64(parse(len), DJ_E_INPUT);
 }
 
 static void forbidden_instructions_are_found_at_any_offset(void)
@@ -214,6 +231,7 @@ int main(void)
 	RUN(what_is_written_is_read);
 	RUN(every_truncation_is_refused);
 	RUN(every_field_is_checked);
+	RUN(a_site_is_in_the_code);
 	RUN(forbidden_instructions_are_found_at_any_offset);
 	RUN(forbidden_riscv_instructions_are_found);
 	RUN(forbidden_power_instructions_are_found);

@@ -955,6 +955,25 @@ static void an_absent_item_of_a_launch_block_has_its_default(void)
 	eq_u64(dj_config_write(&c, buf, sizeof(buf), &len), DJ_E_INPUT);
 }
 
+/* Which of two sizes holds must not be a question. */
+static void an_item_of_a_launch_block_stands_once(void)
+{
+	static const uint8_t items[][12] = { { 0, 1, 0, 8, 0, 0, 0, 0, 1 },
+		{ 0, 2, 0, 1, DJ_TIME_COUNTING } };
+	static const size_t lens[] = { 12, 5 };
+	struct dj_config c = { .total_memory = DJ_CONFIG_MEMORY_DEFAULT };
+	uint8_t buf[100];
+	size_t len = 0;
+
+	eq_u64(dj_config_write(&c, buf, sizeof(buf), &len), DJ_OK);
+	for (size_t i = 0; i < COUNT(items); i++) {
+		memcpy(buf + len, items[i], lens[i]);
+		memcpy(buf + len + lens[i], items[i], lens[i]);
+		eq_u64(judge_config(buf, len + lens[i]), DJ_OK);
+		eq_u64(judge_config(buf, len + 2 * lens[i]), DJ_E_INPUT);
+	}
+}
+
 /* ---- errors, names ---- */
 
 static void an_error_says_its_name_and_prints_safely(void)
@@ -1030,6 +1049,7 @@ int main(void)
 	RUN(a_begin_may_have_1_mib_and_not_one_byte_more);
 	RUN(a_launch_block_is_read_back_and_everything_else_refused);
 	RUN(an_absent_item_of_a_launch_block_has_its_default);
+	RUN(an_item_of_a_launch_block_stands_once);
 	RUN(an_error_says_its_name_and_prints_safely);
 	RUN(tees_and_features_have_names);
 	return done();

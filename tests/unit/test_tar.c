@@ -272,6 +272,20 @@ static void x_headers_are_read_strictly(void)
 	}
 }
 
+/* What pads a header is none of it, whatever it looks like. */
+static void a_record_ends_within_its_x_header(void)
+{
+	struct mktar t = { 0 };
+
+	mktar_header(&t, "pax", 'x', 9, NULL);
+	mktar_data(&t, "10 path=b", 9);
+	t.p[512 + 9] = '\n';
+	mktar_file(&t, "a", "x");
+	mktar_end(&t);
+	eq_u64(read_all(t.p, t.len), DJ_E_INPUT);
+	mktar_free(&t);
+}
+
 static void an_x_header_belongs_to_one_member(void)
 {
 	struct mktar t = { 0 };
@@ -358,6 +372,7 @@ int main(void)
 	RUN(a_name_may_have_255_bytes_and_a_path_4096);
 	RUN(a_prefix_and_a_name_make_a_path);
 	RUN(x_headers_are_read_strictly);
+	RUN(a_record_ends_within_its_x_header);
 	RUN(an_x_header_belongs_to_one_member);
 	RUN(links_lead_anywhere_but_not_nowhere);
 	RUN(folders_and_links_have_no_contents);
