@@ -231,6 +231,13 @@ const struct dj_err_info dj_errs[] = {
 	"The agent wants a client certificate (--cert, --key), a token "
 	"(--token-file), or membership in the group donjon.",
 	"donjon help run" },
+{ "host.keep", 69, 125,
+	"the host's Keep did not start, or ended at once",
+	"The host made a Keep that was gone before it was ours: nothing was "
+	"sent and nothing ran. The reason is in the text, as the host says "
+	"it. Ask for less with --memory, or name another host as well: they "
+	"are tried in order.",
+	"donjon doctor" },
 { "host.refused", 69, 125,
 	"the host agent refused the request",
 	"The agent understood and said no; its reason is in the text, as the "

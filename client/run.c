@@ -287,7 +287,6 @@ static json_t *request_body(const struct dj_visit *v, const uint8_t *block,
 	return o;
 }
 
-/* The host's name of a Keep becomes a path: letters, digits and - only. */
 /* A host that only plays says so (donjond --adversary). */
 static void take_adversary(struct dj_visit *v, const json_t *keep)
 {
@@ -298,6 +297,7 @@ static void take_adversary(struct dj_visit *v, const json_t *keep)
 			json_string_value(plan), json_string_length(plan));
 }
 
+/* The host's name of a Keep becomes a path: letters, digits and - only. */
 static bool take_name(struct dj_visit *v, const json_t *keep,
 	struct dj_err *err)
 {
@@ -335,25 +335,6 @@ static bool ask(struct dj_visit *v, const char *url, const uint8_t *block,
 		v->host = NULL;
 	}
 	return good;
-}
-
-static bool ask_all(struct dj_visit *v, struct dj_err *err)
-{
-	uint8_t block[DJ_CONFIG_MAX];
-	size_t len = 0;
-
-	if (!dj_visit_block(v->o, v->owner, block, sizeof(block), &len, err))
-		return false;
-	dj_sha256(block, len, v->config_hash);
-	if (v->o->host_count == 0)
-		return ask(v, NULL, block, len, err);
-	for (size_t i = 0; i < v->o->host_count; i++) {
-		*err = (struct dj_err){ 0 };
-		phase_begin(v, DJ_VISIT_KEEP);
-		if (ask(v, v->o->hosts[i], block, len, err))
-			return true;
-	}
-	return false;
 }
 
 /* ---- verify ---- */
@@ -398,6 +379,14 @@ static size_t choose_formats(const struct dj_visit *v,
 	return n;
 }
 
+/* A new Keep that is gone before it was ours: there was no line to cut. */
+static bool never_began(const struct dj_visit *v, struct dj_err *err)
+{
+	if (v->keep_id == NULL && err->info == dj_err_find("session.gone"))
+		err->info = dj_err_find("host.keep");
+	return false;
+}
+
 static bool challenge(struct dj_visit *v, struct dj_err *err)
 {
 	uint16_t suites[2], formats[DJ_FORMATS_MAX];
@@ -416,8 +405,9 @@ static bool challenge(struct dj_visit *v, struct dj_err *err)
 	/* Whoever has the ticket may end a link that nobody uses any more. */
 	(void)snprintf(path, sizeof(path), "/v1/keeps/%s/session%s", v->keep,
 		v->keep_id == NULL ? "" : "?steal=1");
-	return dj_host_upgrade(v->host, path, &link, err) &&
-		dj_session_challenge(&v->session, &link, &c, err);
+	return (dj_host_upgrade(v->host, path, &link, err) &&
+		       dj_session_challenge(&v->session, &link, &c, err)) ||
+		never_began(v, err);
 }
 
 static void judge_input(struct dj_visit *v, const uint8_t *evidence, size_t len,
@@ -522,12 +512,6 @@ static void say_evidence(struct dj_visit *v)
 
 static bool attest(struct dj_visit *v, struct dj_err *err)
 {
-	phase_begin(v, DJ_VISIT_EVIDENCE);
-	if (!challenge(v, err)) {
-		if (v->agent.pid > 0)
-			dj_agent_explain(&v->agent, err);
-		return false;
-	}
 	if (!judge(v, err))
 		return false;
 	say_evidence(v);
@@ -555,22 +539,77 @@ bool dj_visit_return(struct dj_visit *v, struct dj_err *err)
 	(void)snprintf(text, sizeof(text), "%s on %s as %s, once more",
 		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
 	phase_end(v, text);
-	return attest(v, err);
+	phase_begin(v, DJ_VISIT_EVIDENCE);
+	return challenge(v, err) && attest(v, err);
+}
+
+/* A Keep of another's host that nobody will come back to. */
+static void give_back(struct dj_visit *v)
+{
+	struct dj_err ignored = { 0 };
+	char path[128];
+
+	if (v->host == NULL || v->keep[0] == '\0' || v->is_kept ||
+		v->o->host_count == 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/v1/keeps/%s?force=1", v->keep);
+	(void)dj_host_request(v->host, "DELETE", path, NULL, NULL, &ignored);
+}
+
+static void leave_host(struct dj_visit *v)
+{
+	dj_session_done(&v->session);
+	give_back(v);
+	dj_host_free(v->host);
+	v->host = NULL;
+	v->keep[0] = '\0';
+}
+
+/* A Keep that answers; false: nothing of it is left there. */
+static bool try_host(struct dj_visit *v, const char *url, const uint8_t *block,
+	size_t len, struct dj_err *err)
+{
+	char text[400];
+
+	if (!ask(v, url, block, len, err))
+		return false;
+	(void)snprintf(text, sizeof(text), "%s on %s as %s",
+		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
+	phase_end(v, text);
+	phase_begin(v, DJ_VISIT_EVIDENCE);
+	if (challenge(v, err))
+		return true;
+	leave_host(v);
+	return false;
+}
+
+/* The first that has one; its evidence stands or falls for all of them. */
+static bool try_hosts(struct dj_visit *v, struct dj_err *err)
+{
+	uint8_t block[DJ_CONFIG_MAX];
+	size_t len = 0;
+
+	if (!dj_visit_block(v->o, v->owner, block, sizeof(block), &len, err))
+		return false;
+	dj_sha256(block, len, v->config_hash);
+	if (v->o->host_count == 0)
+		return try_host(v, NULL, block, len, err);
+	for (size_t i = 0; i < v->o->host_count; i++) {
+		*err = (struct dj_err){ 0 };
+		phase_begin(v, DJ_VISIT_KEEP);
+		if (try_host(v, v->o->hosts[i], block, len, err))
+			return true;
+	}
+	return false;
 }
 
 bool dj_visit_keep(struct dj_visit *v, struct dj_err *err)
 {
-	char text[400];
-
-	if (!ask_all(v, err)) {
-		if (v->agent.pid > 0)
-			dj_agent_explain(&v->agent, err);
-		return false;
-	}
-	(void)snprintf(text, sizeof(text), "%s on %s as %s",
-		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
-	phase_end(v, text);
-	return attest(v, err);
+	if (try_hosts(v, err))
+		return attest(v, err);
+	if (v->agent.pid > 0)
+		dj_agent_explain(&v->agent, err);
+	return false;
 }
 
 /* ---- seal, run ---- */
@@ -633,25 +672,9 @@ uint8_t *dj_visit_bundle(const struct dj_visit *v, size_t *ret_len)
 	return NULL;
 }
 
-/* A Keep of another's host that nobody will come back to. */
-static void give_back(struct dj_visit *v)
-{
-	struct dj_err ignored = { 0 };
-	char path[128];
-
-	if (v->host == NULL || v->keep[0] == '\0' || v->is_kept ||
-		v->o->host_count == 0)
-		return;
-	(void)snprintf(path, sizeof(path), "/v1/keeps/%s?force=1", v->keep);
-	(void)dj_host_request(v->host, "DELETE", path, NULL, NULL, &ignored);
-}
-
 void dj_visit_done(struct dj_visit *v)
 {
-	dj_session_done(&v->session);
-	give_back(v);
-	dj_host_free(v->host);
-	v->host = NULL;
+	leave_host(v);
 	dj_agent_end(&v->agent);
 	if (v->has_verdict)
 		dj_verdict_done(&v->verdict);
