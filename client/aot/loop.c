@@ -338,6 +338,14 @@ static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
 		m->ok = false;
 		return;
 	}
+	/*
+	 * What LLVM says of a constant that traps, behind the trap: in front
+	 * of the loop it would be there without one.
+	 */
+	if (LLVMIsUndef(v)) {
+		m->ok = false;
+		return;
+	}
 	if (is_const(v, &c)) {
 		m->konst += by * c;
 		return;

@@ -138,6 +138,10 @@ programs = {
         get(0) + get(4) + get(2) + get(3) + SUB + b"\x6e" + at(STORE) + get(0) + const(4) + ADD + put(0),
         get(2) + const(1) + SUB + tee(2)),
 }
+# In a branch that is never taken: LLVM's poison, which no check in front of the loop may look at.
+programs["an address that would be a trap"] = loop(
+    const(0) + b"\x04\x40\x43" + struct.pack("<f", -81) + b"\xa9" + const(0) + at(STORE, 58) + b"\x0b" + copy + moves(4),
+    get(2) + const(1) + SUB + tee(2))
 programs["no loop, and no call"] = get(0) + at(LOAD) + put(6)
 for what, op, by in (("<, signed", LT_S, 1), ("<, unsigned", LT_U, 3), ("<=, signed", LE_S, 2),
                      ("<=, unsigned", LE_U, 5), (">, signed", GT_S, -1), (">, unsigned", GT_U, -3),
