@@ -260,6 +260,19 @@ static dj_status look_through(struct job *j, char *err, size_t cap)
 	return DJ_OK;
 }
 
+static bool find_ways(struct job *j)
+{
+	const struct dj_wasm_module *m = j->m;
+
+	j->ways = calloc((size_t)m->types.count + 1, 1);
+	if (j->ways == NULL)
+		return false;
+	for (uint32_t i = 0; i < m->func_count; i++)
+		j->ways[m->funcs[i].type] |=
+			i < m->imported_funcs ? WAY_LEAVE : WAY_ENTER;
+	return true;
+}
+
 dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	const struct dj_aot_options *options, uint8_t **ret, size_t *ret_len,
 	char *err, size_t cap)
@@ -276,7 +289,7 @@ dj_status dj_aot_compile(const struct dj_wasm_module *module,
 		return DJ_E_SYS;
 	snprintf(err, cap, "out of memory");
 	st = DJ_E_NOMEM;
-	if (cut(&w)) {
+	if (find_ways(&j) && cut(&w)) {
 		for (uint32_t i = 0; i < w.count; i++)
 			w.bytes_total += part_size(&w, &w.parts[i]);
 		st = run_all(&w);
@@ -289,5 +302,6 @@ dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	free(w.objects);
 	free(w.parts);
 	free(w.funcs);
+	free(j.ways);
 	return st;
 }

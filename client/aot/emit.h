@@ -33,12 +33,22 @@
  */
 #define MAX_NAME 24
 
+/*
+ * The engine enters functions of the module, and code leaves to what is
+ * imported: types of neither need no code for it.
+ */
+enum way_between {
+	WAY_ENTER = 1,
+	WAY_LEAVE = 2
+};
+
 /* Everything that all units have in common. */
 struct job {
 	const struct dj_wasm_module *m;
 	struct dj_aot_options opt; /* with nothing left to choose */
 	LLVMTargetRef target;
 	const struct machine *machine;
+	uint8_t *ways;  /* per type: bits of enum way_between */
 	bool throws;    /* a function may return with an exception pending */
 	bool far_calls; /* ppc64le: functions are called through pointers */
 };

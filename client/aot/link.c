@@ -252,7 +252,8 @@ static void all_defined(struct linker *l)
 				l->job->m->imported_funcs + i);
 	for (uint32_t i = 0; i < 2 * l->job->m->types.count; i++)
 		if (l->entries[i] == NOWHERE &&
-			l->job->m->types.all[i / 2].form == DJ_WASM_FORM_FUNC)
+			(l->job->ways[i / 2] &
+				(i % 2 == 0 ? WAY_ENTER : WAY_LEAVE)) != 0)
 			link_fail(l, "type %u has no entry", i / 2);
 }
 

@@ -581,10 +581,10 @@ dj_status unit_compile(const struct job *job, const struct part *part,
 	for (uint32_t i = 0; i < part->n && !u.failed; i++)
 		compile_function(&u, part->funcs[i]);
 	for (uint32_t i = 0; part->thunks && i < job->m->types.count; i++) {
-		if (job->m->types.all[i].form != DJ_WASM_FORM_FUNC)
-			continue;
-		compile_enter(&u, i);
-		compile_leave(&u, i);
+		if ((job->ways[i] & WAY_ENTER) != 0)
+			compile_enter(&u, i);
+		if ((job->ways[i] & WAY_LEAVE) != 0)
+			compile_leave(&u, i);
 	}
 	if (!u.failed)
 		finish(&u, ret);

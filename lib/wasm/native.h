@@ -30,7 +30,8 @@
  *       28     4  length of the sites
  *       32    4n  per function with a body: its entry in the code
  *             8n  per type: entry from the engine, entry to the engine;
- *                 0 for one that is not a function's
+ *                 0 for one that no function of the module's own, or no
+ *                 import, has
  *              n  sites: LEB128 pairs, see dj_native_site()
  *                 zeros up to a multiple of 16
  *                 code, constants
