@@ -72,8 +72,11 @@ static bool ask_v8(const uint8_t *bytes, size_t len)
 		abort();
 	if (dj_wasm_load(bytes, len, &arena, &m, &err) != DJ_OK ||
 		plan_write(m, &plan))
-		sent = v8_send(bytes, len, &plan);
+		sent = true;
 	hostmem_arena_done(&arena);
+	/* When node is gone, there is no answer, and that is a difference. */
+	if (sent)
+		(void)v8_send(bytes, len, &plan);
 	return sent;
 }
 
@@ -116,19 +119,21 @@ static void differ(struct verdict *v, enum engine other, bool verbose,
 	v->differs = true;
 }
 
-void check(const uint8_t *bytes, size_t len, unsigned which, unsigned optimise,
-	unsigned level, bool verbose, struct verdict *ret)
+void check(const uint8_t *bytes, size_t len, const struct trial *how,
+	bool verbose, struct verdict *ret)
 {
 	static struct outcome base, other;
 	static struct text seen, v8;
-	bool asked = (which >> V8 & 1) != 0 && ask_v8(bytes, len);
+	bool asked = (how->which >> V8 & 1) != 0 && ask_v8(bytes, len);
 
 	*ret = (struct verdict){ .with_v8 = asked };
 	engine_run(bytes, len, INTERPRETER, 0, 0, &base);
+	if (how->show)
+		fputs(base.text.p, stdout);
 	for (enum engine e = GUARD; e <= CHECKS; e++) {
-		if ((which >> e & 1) == 0)
+		if ((how->which >> e & 1) == 0)
 			continue;
-		engine_run(bytes, len, e, optimise, level, &other);
+		engine_run(bytes, len, e, how->optimise, how->level, &other);
 		if (other.lacking) {
 			ret->lacking = true;
 			if (verbose)

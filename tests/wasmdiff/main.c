@@ -17,6 +17,8 @@
 #define TRIAL_SECONDS 600
 #define CPU_SECONDS   8
 #define TTF_MAX       ((size_t)1 << 20)
+/* So many with one process and one node, by the compiler of every eighth. */
+#define BATCH         512
 
 static const char usage[] =
 	"usage: wasmdiff [OPTION...]\n"
@@ -25,29 +27,50 @@ static const char usage[] =
 	"  --state FILE   go on where the last run with this file ended\n"
 	"  --node PROGRAM node (node), or none\n"
 	"  --engines LIST of guard,checks (both)\n"
-	"  --alternate    one of them a module\n"
-	"  --optimise N   0 to 3 (by the seed: mostly 0)\n"
+	"  --alternate    one of them a module, both for every sixteenth\n"
+	"  --optimise N   0 to 3 (by the seed: 2 for 2 in 16, 1 for 1, else 0)\n"
 	"  --features HEX allowed ones, bits of lib/wasm/feature.h\n"
 	"                 (by the seed: those of V8, or all of ours)\n"
 	"  --dir DIR      for counterexamples (build/wasmdiff.d)\n"
 	"  --ttf          modules by wasm-opt --translate-to-fuzz\n"
+	"  --file FILE    that module, as each seed says\n"
+	"  --show         what the interpreter says of each\n"
 	"  --shrink       make counterexamples small\n"
 	"Exit status 1 if any module differs.\n";
+
+/* What is counted, and the words for it in a state. */
+enum counter {
+	THREE,   /* agree in all */
+	TWO,     /* in ours, having what V8 lacks */
+	LACKING, /* no native code */
+	DIFFER,
+	LATE, /* not finished without optimisation */
+	/* Of all of them: */
+	BY_GUARD,
+	BY_CHECKS,
+	SOME, /* optimised a little */
+	FULL, /* as donjon-aot does */
+	TURBOFAN,
+	BYTES,
+	COUNTERS
+};
+static const char *const counter_names[COUNTERS] = { "three", "two", "lacking",
+	"differ", "late", "guard", "checks", "some", "full", "turbofan",
+	"bytes" };
 
 /* Shared with the process that works, which may die. */
 static struct progress {
 	uint64_t next, end;
-	uint64_t three, two, lacking, differ;
-	uint64_t full;         /* of them, optimised in full */
-	uint64_t late, raised; /* the last seed of them, and one */
+	uint64_t n[COUNTERS];
+	uint64_t raised; /* the last seed that was late, and one */
 } * p;
 
 static struct {
-	const char *node, *dir, *state;
+	const char *node, *dir, *state, *file;
 	uint64_t features, v8;
 	unsigned engines, level;
 	int optimise;
-	bool shrink, alternate, ttf;
+	bool shrink, alternate, ttf, show, node_there;
 } opt = {
 	.node = "node",
 	.dir = "build/wasmdiff.d",
@@ -57,21 +80,31 @@ static struct {
 
 /* ---- one seed ---- */
 
+/* The finaliser of splitmix64: what a seed is tried with, by its bits. */
+static uint64_t mixed(uint64_t z)
+{
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
 static struct trial trial_of(uint64_t seed)
 {
-	static const uint8_t optimise[] = { 2, 0, 0, 0, 0, 1, 0, 0, 0, 0 };
+	static const uint8_t optimise[16] = { 2, 2, 1 };
+	uint64_t r = mixed(seed + 1);
 	struct trial t = {
 		.seed = seed,
 		.features = opt.features,
 		.which = opt.engines,
-		.optimise = optimise[seed / 2 % 10],
-		.level = seed / 2 % 2 == 0 ? 0 : opt.level,
+		.optimise = optimise[r % 16],
+		.level = (r >> 4) % 2 == 0 ? 0 : opt.level,
+		.turbofan = seed / BATCH % 8 == 0,
 		.node = opt.node,
 		.dir = opt.dir,
 	};
 
-	if (opt.alternate)
-		t.which &= seed % 2 == 0 ? 1u << GUARD : 1u << CHECKS;
+	if (opt.alternate && (r >> 8) % 16 != 0)
+		t.which &= (r >> 12) % 2 == 0 ? 1u << GUARD : 1u << CHECKS;
 	if (p->raised == seed + 1)
 		t.optimise = 1;
 	if (opt.optimise >= 0)
@@ -79,7 +112,7 @@ static struct trial trial_of(uint64_t seed)
 	if (t.features == 0)
 		t.features = DJ_WASM_HAVE;
 	/* Every eighth may have what V8 lacks. */
-	if (opt.features == 0 && opt.v8 != 0 && seed % 8 != 7)
+	if (opt.features == 0 && opt.v8 != 0 && (r >> 13) % 8 != 0)
 		t.features &= opt.v8;
 	return t;
 }
@@ -99,6 +132,20 @@ static void save(const struct trial *t, const struct wasmgen_module *m)
 	}
 	fclose(f);
 	printf("# %s, %zu bytes\n", path, m->len);
+}
+
+static void take_file(struct wasmgen_module *ret)
+{
+	static uint8_t bytes[TTF_MAX];
+	FILE *f = fopen(opt.file, "rb");
+
+	if (f == NULL) {
+		perror(opt.file);
+		_exit(2);
+	}
+	*ret = (struct wasmgen_module){ .bytes = bytes };
+	ret->len = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
 }
 
 static void make_ttf(uint64_t seed, struct wasmgen_module *ret)
@@ -123,18 +170,23 @@ static void try(const struct trial *t, const bool *drop, size_t drop_count,
 		.drop_count = drop_count,
 	};
 	struct wasmgen_module m;
-	unsigned which = t->which;
+	struct trial how = *t;
 
-	if (opt.ttf)
+	if (opt.file != NULL)
+		take_file(&m);
+	else if (opt.ttf)
 		make_ttf(t->seed, &m);
 	else
 		wasmgen_make(&o, &m);
 	if (opt.v8 != 0 && (m.features & ~opt.v8) == 0)
-		which |= 1u << V8;
+		how.which |= 1u << V8;
 	if (drop != NULL && verbose)
 		save(t, &m);
-	check(m.bytes, m.len, which, t->optimise, t->level, verbose, ret);
-	if (ret->differs && verbose && drop == NULL)
+	how.show = opt.show && verbose;
+	check(m.bytes, m.len, &how, verbose, ret);
+	if (drop == NULL)
+		p->n[BYTES] += m.len;
+	if (ret->differs && verbose && drop == NULL && opt.file == NULL)
 		save(t, &m);
 }
 
@@ -152,7 +204,7 @@ bool trial_fails(const struct trial *t, const bool *drop, size_t drop_count,
 	if (pid == 0) {
 		alarm(TRIAL_SECONDS);
 		if (opt.v8 != 0)
-			opt.v8 = v8_begin(t->node);
+			opt.v8 = v8_begin(t->node, t->turbofan);
 		try(t, drop, drop_count, verbose, &v);
 		fflush(stdout);
 		_exit(v.differs ? 1 : 0);
@@ -168,16 +220,13 @@ bool trial_fails(const struct trial *t, const bool *drop, size_t drop_count,
 
 static void count(const struct verdict *v, const struct trial *t)
 {
-	if (v->lacking)
-		p->lacking++;
-	else if (v->with_v8)
-		p->three++;
-	else
-		p->two++;
-	if (v->differs)
-		p->differ++;
-	if (t->optimise > 1)
-		p->full++;
+	p->n[v->lacking ? LACKING : v->with_v8 ? THREE : TWO]++;
+	p->n[DIFFER] += v->differs;
+	p->n[BY_GUARD] += t->which >> GUARD & 1;
+	p->n[BY_CHECKS] += t->which >> CHECKS & 1;
+	p->n[SOME] += t->optimise == 1;
+	p->n[FULL] += t->optimise > 1;
+	p->n[TURBOFAN] += v->with_v8 && t->turbofan;
 }
 
 static void work(void)
@@ -185,7 +234,11 @@ static void work(void)
 	const struct itimerval cpu = { .it_value.tv_sec = CPU_SECONDS };
 
 	if (opt.v8 != 0)
-		opt.v8 = v8_begin(opt.node);
+		opt.v8 = v8_begin(opt.node, trial_of(p->next).turbofan);
+	if (opt.node_there && opt.v8 == 0) {
+		fprintf(stderr, "wasmdiff: node does not start again\n");
+		_exit(2);
+	}
 	for (; p->next < p->end; p->next++) {
 		struct trial t = trial_of(p->next);
 		struct verdict v;
@@ -200,34 +253,56 @@ static void work(void)
 			(unsigned long long)t.seed,
 			(unsigned long long)t.features, t.optimise, t.level,
 			engine_names[v.other]);
-		if (opt.shrink && !opt.ttf)
+		if (opt.shrink && !opt.ttf && opt.file == NULL)
 			shrink(&t);
 		fflush(stdout);
 	}
 	v8_end();
 }
 
-static bool read_state(uint64_t count_wanted)
+/* Pairs of a word and a number: what is not there is none. */
+static bool read_state(FILE *f)
+{
+	unsigned long long v;
+	char word[32];
+
+	while (fscanf(f, "%31s %llu", word, &v) == 2) {
+		unsigned i = 0;
+
+		if (strcmp(word, "next") == 0) {
+			p->next = v;
+			continue;
+		}
+		while (i < COUNTERS && strcmp(word, counter_names[i]) != 0)
+			i++;
+		if (i == COUNTERS)
+			return false;
+		p->n[i] = v;
+	}
+	return feof(f) != 0;
+}
+
+static bool begin_at_state(void)
 {
 	FILE *f = opt.state == NULL ? NULL : fopen(opt.state, "r");
-	unsigned long long v[7] = { 0 };
+	bool ok = true;
 
-	if (f != NULL) {
-		if (fscanf(f,
-			    "next %llu three %llu two %llu lacking %llu "
-			    "differ %llu full %llu late %llu",
-			    &v[0], &v[1], &v[2], &v[3], &v[4], &v[5],
-			    &v[6]) < 6) {
-			fclose(f);
-			fprintf(stderr, "%s: not a state\n", opt.state);
-			return false;
-		}
-		fclose(f);
-		*p = (struct progress){ v[0], 0, v[1], v[2], v[3], v[4], v[5],
-			v[6], 0 };
-	}
-	p->end = p->next + count_wanted;
-	return true;
+	if (f == NULL)
+		return true;
+	ok = read_state(f);
+	fclose(f);
+	if (!ok)
+		fprintf(stderr, "%s: not a state\n", opt.state);
+	return ok;
+}
+
+static void print_state(FILE *f)
+{
+	fprintf(f, "next %llu", (unsigned long long)p->next);
+	for (unsigned i = 0; i < COUNTERS; i++)
+		fprintf(f, " %s %llu", counter_names[i],
+			(unsigned long long)p->n[i]);
+	fputc('\n', f);
 }
 
 static void write_state(void)
@@ -239,21 +314,14 @@ static void write_state(void)
 		return;
 	snprintf(path, sizeof(path), "%s.new", opt.state);
 	f = fopen(path, "w");
-	if (f == NULL ||
-		fprintf(f,
-			"next %llu three %llu two %llu lacking %llu "
-			"differ %llu full %llu late %llu\n",
-			(unsigned long long)p->next,
-			(unsigned long long)p->three,
-			(unsigned long long)p->two,
-			(unsigned long long)p->lacking,
-			(unsigned long long)p->differ,
-			(unsigned long long)p->full,
-			(unsigned long long)p->late) < 0 ||
-		fclose(f) != 0 || rename(path, opt.state) != 0) {
-		perror(opt.state);
-		exit(2);
+	if (f != NULL) {
+		print_state(f);
+		if (ferror(f) == 0 && fclose(f) == 0 &&
+			rename(path, opt.state) == 0)
+			return;
 	}
+	perror(opt.state);
+	exit(2);
 }
 
 /*
@@ -270,11 +338,11 @@ static bool raise_level(void)
 		(unsigned long long)t.seed, (unsigned long long)t.features,
 		CPU_SECONDS);
 	p->raised = p->next + 1;
-	p->late++;
+	p->n[LATE]++;
 	return true;
 }
 
-/* A process for every two hundred: what dies takes one module with it. */
+/* A process for each batch: what dies takes one module with it. */
 static void run(void)
 {
 	uint64_t end = p->end;
@@ -283,7 +351,9 @@ static void run(void)
 		pid_t pid;
 		int status;
 
-		p->end = end - p->next > 200 ? p->next + 200 : end;
+		p->end = p->next - p->next % BATCH + BATCH;
+		if (p->end > end)
+			p->end = end;
 		fflush(stdout);
 		pid = fork();
 		if (pid < 0) {
@@ -313,9 +383,9 @@ static void run(void)
 				WIFSIGNALED(status) ? "signal" : "status",
 				WIFSIGNALED(status) ? WTERMSIG(status)
 						    : WEXITSTATUS(status));
-			if (opt.shrink && !opt.ttf)
+			if (opt.shrink && !opt.ttf && opt.file == NULL)
 				shrink(&t);
-			p->differ++;
+			p->n[DIFFER]++;
 			p->next++;
 		}
 		write_state();
@@ -348,6 +418,8 @@ static bool option(const char *name, const char *value, uint64_t *count_wanted)
 		opt.optimise = atoi(value);
 	else if (strcmp(name, "--features") == 0)
 		opt.features = strtoull(value, NULL, 16);
+	else if (strcmp(name, "--file") == 0)
+		opt.file = value;
 	else if (strcmp(name, "--dir") == 0)
 		opt.dir = value;
 	else
@@ -366,6 +438,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--shrink") == 0) {
 			opt.shrink = true;
+		} else if (strcmp(argv[i], "--show") == 0) {
+			opt.show = true;
 		} else if (strcmp(argv[i], "--ttf") == 0) {
 			opt.ttf = true;
 		} else if (strcmp(argv[i], "--alternate") == 0) {
@@ -378,23 +452,20 @@ int main(int argc, char **argv)
 			i++;
 		}
 	}
-	if (!read_state(wanted))
+	if (!begin_at_state())
 		return 2;
+	p->end = p->next + wanted;
 	hostnative_begin();
 	opt.level = engine_level();
 	if (strcmp(opt.node, "none") != 0) {
-		opt.v8 = v8_begin(opt.node);
+		opt.v8 = v8_begin(opt.node, false);
 		v8_end();
-		if (opt.v8 == 0)
+		opt.node_there = opt.v8 != 0;
+		if (!opt.node_there)
 			fprintf(stderr, "wasmdiff: no node: without V8\n");
 	}
 	run();
-	printf("to seed %llu: %llu modules agree with V8 (features %llx), %llu "
-	       "of ours alone, %llu lack native code, %llu differ; %llu "
-	       "optimised in full, %llu not finished at O0\n",
-		(unsigned long long)p->next, (unsigned long long)p->three,
-		(unsigned long long)opt.v8, (unsigned long long)p->two,
-		(unsigned long long)p->lacking, (unsigned long long)p->differ,
-		(unsigned long long)p->full, (unsigned long long)p->late);
-	return p->differ == 0 ? 0 : 1;
+	printf("V8 features %llx; ", (unsigned long long)opt.v8);
+	print_state(stdout);
+	return p->n[DIFFER] == 0 ? 0 : 1;
 }

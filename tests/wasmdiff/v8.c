@@ -37,7 +37,7 @@ static bool write_all(const void *src, size_t len)
 	return true;
 }
 
-static bool start(const char *node)
+static bool start(const char *node, bool turbofan)
 {
 	int in[2], out[2];
 
@@ -54,7 +54,8 @@ static bool start(const char *node)
 		/* Flags that it does not know, a line each time. */
 		if (freopen("/dev/null", "w", stderr) == NULL)
 			_exit(127);
-		execlp(node, node, "tests/wasmdiff/v8.js", (char *)NULL);
+		execlp(node, node, turbofan ? "--no-liftoff" : "--liftoff",
+			"tests/wasmdiff/v8.js", (char *)NULL);
 		_exit(127);
 	}
 	close(in[0]);
@@ -64,12 +65,12 @@ static bool start(const char *node)
 	return true;
 }
 
-uint64_t v8_begin(const char *node)
+uint64_t v8_begin(const char *node, bool turbofan)
 {
 	static struct text t;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (!start(node) || !v8_receive(&t)) {
+	if (!start(node, turbofan) || !v8_receive(&t)) {
 		v8_end();
 		return 0;
 	}

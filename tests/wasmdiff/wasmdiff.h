@@ -60,8 +60,12 @@ void engine_run(const uint8_t *bytes, size_t len, enum engine e,
 /* The highest level of instructions that this machine has. */
 unsigned engine_level(void);
 
-/* What node on this machine has, bits of lib/wasm/feature.h; 0: no node. */
-uint64_t v8_begin(const char *node);
+/*
+ * What node on this machine has, bits of lib/wasm/feature.h; 0: no node.
+ * turbofan: by the compiler that optimises from a function's first call on;
+ * else by the quick one, and by the other what runs for long.
+ */
+uint64_t v8_begin(const char *node, bool turbofan);
 void v8_end(void);
 /* The answer is fetched later. False: node is gone. */
 bool v8_send(const uint8_t *bytes, size_t len, const struct text *plan);
@@ -70,25 +74,26 @@ bool v8_receive(struct text *ret);
 /* One by wasm-opt, of bytes at random; false: it could not be made. */
 bool ttf_make(uint64_t seed, uint8_t *dst, size_t cap, size_t *ret_len);
 
+/* How a seed is tried: main.c. */
+struct trial {
+	uint64_t seed, features;
+	unsigned which; /* bits of enum engine */
+	unsigned optimise, level;
+	bool turbofan; /* v8_begin() */
+	bool show;     /* all that the interpreter says */
+	const char *node, *dir;
+};
+
 /* What became of one module. */
 struct verdict {
 	bool differs, with_v8;
 	bool lacking;      /* native code is not there */
 	enum engine other; /* that differs from the interpreter */
 };
-/*
- * which: bits of enum engine. Details of a difference go to stdout, if
- * verbose.
- */
-void check(const uint8_t *bytes, size_t len, unsigned which, unsigned optimise,
-	unsigned level, bool verbose, struct verdict *ret);
+/* Details of a difference go to stdout, if verbose. */
+void check(const uint8_t *bytes, size_t len, const struct trial *how,
+	bool verbose, struct verdict *ret);
 
-/* How a seed is tried: main.c. */
-struct trial {
-	uint64_t seed, features;
-	unsigned which, optimise, level;
-	const char *node, *dir;
-};
 /* Runs it in a process of its own. */
 bool trial_fails(const struct trial *t, const bool *drop, size_t drop_count,
 	bool verbose);

@@ -108,12 +108,20 @@ void put_gc_type(const struct type *t, struct bytes *b)
 
 /* ---- new ones ---- */
 
+/*
+ * Few, or more than any engine makes: how many one has room for in between is
+ * its own affair.
+ */
 static void length(struct gen *g)
 {
-	if (gen_chance(g, 2))
-		expr(g, DJ_WASM_I32);
-	else
+	if (!gen_chance(g, 2)) {
 		index64(g, false, 7);
+		return;
+	}
+	expr(g, DJ_WASM_I32);
+	put_op(&g->out, DJ_OP_I32_CONST);
+	put_s(&g->out, INT32_MIN);
+	put_op(&g->out, 0x72); /* or */
 }
 
 static void new_fixed(struct gen *g, uint32_t index)
@@ -253,14 +261,12 @@ bool expr_gc(struct gen *g, uint32_t type)
 
 /* ---- use ---- */
 
-/* One that is there, mostly: what came out null is replaced. */
-static void object(struct gen *g, uint32_t index)
+/* One that is there: what came out null is replaced. */
+static void some_object(struct gen *g, uint32_t index)
 {
 	uint32_t type = ref_to(index), l = fresh(g, type);
 
 	expr(g, type);
-	if (gen_chance(g, 5))
-		return;
 	put_op_u(&g->out, DJ_OP_LOCAL_TEE, l);
 	put_op(&g->out, DJ_OP_REF_IS_NULL);
 	put_op(&g->out, DJ_OP_IF);
@@ -269,6 +275,15 @@ static void object(struct gen *g, uint32_t index)
 	put_op(&g->out, DJ_OP_ELSE);
 	put_op_u(&g->out, DJ_OP_LOCAL_GET, l);
 	put_op(&g->out, DJ_OP_END);
+}
+
+/* Mostly. */
+static void object(struct gen *g, uint32_t index)
+{
+	if (gen_chance(g, 5))
+		expr(g, ref_to(index));
+	else
+		some_object(g, index);
 }
 
 /* Into bounds, mostly: as many elements are there often enough. */
@@ -393,8 +408,12 @@ static void array_bulk(struct gen *g, uint32_t index)
 	place(g);
 	if (op == DJ_OP_ARRAY_FILL)
 		expr(g, unpacked(elem));
+	/*
+	 * Not null: the specification looks at both references first, V8 at
+	 * the first one's bounds before the second. Both trap, by other words.
+	 */
 	if (op == DJ_OP_ARRAY_COPY)
-		object(g, index);
+		some_object(g, index);
 	if (op != DJ_OP_ARRAY_FILL)
 		place(g);
 	index64(g, false, 3);

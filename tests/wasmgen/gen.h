@@ -46,8 +46,18 @@ struct label {
 	bool is_closed;        /* no branches to it: a counted loop */
 };
 
+/* How much a module is made of, drawn first. */
+enum size {
+	SIZE_SMALL,
+	SIZE_MIDDLE,
+	SIZE_LARGE,
+	SIZE_HUGE,
+	SIZES
+};
+
 struct gen {
 	struct wasmgen_options opt;
+	enum size size;
 	uint64_t random, features;
 	size_t nodes;
 	struct bytes out; /* instructions of the function being made */

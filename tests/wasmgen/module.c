@@ -92,6 +92,37 @@ static uint32_t a_func_type(struct gen *g, uint32_t (*draw)(struct gen *g))
 
 /* ---- what there is ---- */
 
+/*
+ * A small module meets as many pairs of instructions as a large one for the
+ * time that it takes, and says more when engines differ; what takes many
+ * registers, a far jump or a frame beyond a page takes a large one.
+ */
+static const struct {
+	uint8_t percent;                                 /* of modules */
+	uint8_t funcs[2], locals[2], stmts[2], nodes[2]; /* least, and below */
+} sizes[SIZES] = {
+	[SIZE_SMALL] = { 60, { 1, 3 }, { 1, 4 }, { 1, 4 }, { 6, 24 } },
+	[SIZE_MIDDLE] = { 29, { 2, 4 }, { 2, 6 }, { 2, 6 }, { 12, 45 } },
+	[SIZE_LARGE] = { 10, { 2, 6 }, { 2, 7 }, { 2, 8 }, { 15, 75 } },
+	[SIZE_HUGE] = { 1, { 4, 9 }, { 4, 24 }, { 6, 14 }, { 70, 150 } },
+};
+
+static uint32_t between(struct gen *g, const uint8_t range[2])
+{
+	return range[0] + gen_draw(g, (uint32_t)(range[1] - range[0]));
+}
+
+static void choose_size(struct gen *g)
+{
+	uint32_t n = gen_draw(g, 100);
+
+	g->size = SIZE_SMALL;
+	while (n >= sizes[g->size].percent) {
+		n -= sizes[g->size].percent;
+		g->size++;
+	}
+}
+
 /* Some of what is allowed: modules with less meet other code paths. */
 static void choose_features(struct gen *g)
 {
@@ -126,7 +157,7 @@ static void plan_funcs(struct gen *g)
 	for (uint32_t i = 0; i < g->import_count; i++)
 		g->funcs[i] = a_func_type(g, gen_number_type);
 	g->func_count = g->import_count;
-	for (uint32_t n = 2 + gen_draw(g, 4); n > 0; n--) {
+	for (uint32_t n = between(g, sizes[g->size].funcs); n > 0; n--) {
 		uint32_t type = a_func_type(g, gen_any_type);
 
 		/* Some of the same type, for calls by reference. */
@@ -169,6 +200,7 @@ static void plan(struct gen *g)
 {
 	bool throws;
 
+	choose_size(g);
 	choose_features(g);
 	throws = gen_has(g, DJ_WASM_F_EXCEPTIONS) ||
 		gen_has(g, DJ_WASM_F_LEGACY_EXCEPTIONS);
@@ -235,14 +267,14 @@ static void body(struct gen *g, uint32_t func, struct bytes *code)
 	const struct type *t = &g->types[g->funcs[func]];
 
 	begin_body(g, func, t);
-	for (uint32_t n = 2 + gen_draw(g, 5); n > 0; n--)
+	for (uint32_t n = between(g, sizes[g->size].locals); n > 0; n--)
 		(void)fresh(g, gen_any_type(g));
 	count_down(g, t->result_count, t->results, false);
-	g->budget = 15 + (int)gen_draw(g, 60);
-	for (uint32_t n = 2 + gen_draw(g, 6); n > 0; n--)
+	g->budget = (int)between(g, sizes[g->size].nodes);
+	for (uint32_t n = between(g, sizes[g->size].stmts); n > 0; n--)
 		stmt(g);
-	if (g->budget < 10)
-		g->budget = 10;
+	if (g->budget < sizes[g->size].nodes[0])
+		g->budget = sizes[g->size].nodes[0];
 	exprs(g, t->result_count, t->results);
 	end_body(g, code);
 }
