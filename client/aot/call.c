@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/emit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Calls, and what the engine's helpers do. */
@@ -22,6 +23,127 @@ LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
 	callee = load_field(u, u->ptr, f->shared,
 		DJ_SHARED_HELPERS + 8 * (uint64_t)h, TAG_CONTEXT, true);
 	return LLVMBuildCall2(u->b, sig, callee, all, n + 1, "");
+}
+
+/* ---- seldom ---- */
+
+static LLVMValueRef helper_of(struct unit *u, LLVMValueRef ctx,
+	enum dj_helper h)
+{
+	LLVMValueRef shared =
+		load_field(u, u->ptr, ctx, DJ_CTX_SHARED, TAG_CONTEXT, true);
+
+	return load_field(u, u->ptr, shared,
+		DJ_SHARED_HELPERS + 8 * (uint64_t)h, TAG_CONTEXT, true);
+}
+
+static LLVMTypeRef cold_sig(const struct unit *u, enum dj_helper h)
+{
+	LLVMTypeRef types[] = { u->ptr, u->ptr, u->i32 };
+
+	return LLVMFunctionType(u->void_, types, h == DJ_HELP_TYPE ? 3 : 1,
+		false);
+}
+
+/* link.c knows the names: h and a helper's number, t and a trap's. */
+static LLVMValueRef cold_ref(struct unit *u, char kind, unsigned i,
+	enum dj_helper h)
+{
+	char name[MAX_NAME];
+	LLVMValueRef f;
+
+	snprintf(name, sizeof(name), "%c%u", kind, i);
+	f = LLVMGetNamedFunction(u->mod, name);
+	if (f != NULL)
+		return f;
+	f = LLVMAddFunction(u->mod, name, cold_sig(u, h));
+	if (kind == 'h')
+		LLVMSetFunctionCallConv(f, u->job->machine->cold_cc);
+	add_attributes(u, f);
+	add_enum(u, f, "cold");
+	return f;
+}
+
+static LLVMValueRef begin_cold(struct unit *u, char kind, unsigned i,
+	enum dj_helper h)
+{
+	LLVMValueRef f = cold_ref(u, kind, i, h);
+
+	LLVMPositionBuilderAtEnd(u->b,
+		LLVMAppendBasicBlockInContext(u->c, f, ""));
+	LLVMSetCurrentDebugLocation2(u->b, NULL);
+	return f;
+}
+
+static void compile_way(struct unit *u, enum dj_helper h)
+{
+	LLVMValueRef f = begin_cold(u, 'h', h, h), args[3];
+
+	LLVMGetParams(f, args);
+	LLVMBuildCall2(u->b, cold_sig(u, h), helper_of(u, args[0], h), args,
+		LLVMCountParams(f), "");
+	LLVMBuildRetVoid(u->b);
+}
+
+static void compile_trap(struct unit *u, unsigned trap)
+{
+	LLVMValueRef f = begin_cold(u, 't', trap, DJ_HELP_TRAP);
+	LLVMTypeRef types[] = { u->ptr, u->i32 };
+	LLVMValueRef args[] = { LLVMGetParam(f, 0),
+		int_const(u, u->i32, trap) };
+
+	LLVMBuildCall2(u->b, LLVMFunctionType(u->void_, types, 2, false),
+		helper_of(u, args[0], DJ_HELP_TRAP), args, 2, "");
+	LLVMBuildUnreachable(u->b);
+}
+
+void compile_cold(struct unit *u)
+{
+	if (u->job->machine->cold_cc == 0)
+		return;
+	compile_way(u, DJ_HELP_EVENT);
+	compile_way(u, DJ_HELP_STACK);
+	compile_way(u, DJ_HELP_TYPE);
+	for (unsigned t = DJ_TRAP_UNREACHABLE; t <= DJ_TRAP_ARRAY; t++)
+		compile_trap(u, t);
+}
+
+/* Two that were made one would be at neither's place. */
+static void stay_apart(struct fn *f, LLVMValueRef call)
+{
+	LLVMAddCallSiteAttribute(call, LLVMAttributeFunctionIndex,
+		f->u->nomerge);
+}
+
+void help_cold(struct fn *f, enum dj_helper h, LLVMValueRef *args, unsigned n)
+{
+	struct unit *u = f->u;
+	LLVMValueRef all[3] = { f->ctx }, call;
+
+	if (u->job->machine->cold_cc == 0) {
+		stay_apart(f, help(f, h, NULL, args, n));
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		all[i + 1] = args[i];
+	call = LLVMBuildCall2(u->b, cold_sig(u, h), cold_ref(u, 'h', h, h), all,
+		n + 1, "");
+	LLVMSetInstructionCallConv(call, u->job->machine->cold_cc);
+	stay_apart(f, call);
+}
+
+void help_trap(struct fn *f, enum dj_trap trap)
+{
+	struct unit *u = f->u;
+	LLVMValueRef code = int_const(u, u->i32, trap), call;
+
+	if (u->job->machine->cold_cc == 0)
+		call = help(f, DJ_HELP_TRAP, NULL, &code, 1);
+	else
+		call = LLVMBuildCall2(u->b, cold_sig(u, DJ_HELP_TRAP),
+			cold_ref(u, 't', trap, DJ_HELP_TRAP), &f->ctx, 1, "");
+	stay_apart(f, call);
+	LLVMBuildUnreachable(u->b);
 }
 
 /* ---- calls ---- */
@@ -96,7 +218,7 @@ static struct callee indirect(struct fn *f)
 	spill_count(f);
 	at_insn(f, true);
 	type = int_const(u, u->i32, f->i.a);
-	(void)help(f, DJ_HELP_TYPE, NULL, (LLVMValueRef[]){ func, type }, 2);
+	help_cold(f, DJ_HELP_TYPE, (LLVMValueRef[]){ func, type }, 2);
 	LLVMBuildBr(u->b, on);
 	LLVMPositionBuilderAtEnd(u->b, on);
 	return callee_of(f, func);
@@ -158,6 +280,7 @@ void do_call(struct fn *f)
 	for (uint32_t i = 0; i < t->param_count; i++)
 		args[i] = f->stack[f->height - t->param_count + i].v;
 	f->height -= t->param_count;
+	/* Of a loop that counts in a value only a tail call leaves. */
 	spill_count(f);
 	at_insn(f, true);
 	call = abi_call(u, id, &c, area, args, is_tail);
@@ -166,7 +289,6 @@ void do_call(struct fn *f)
 		return;
 	}
 	at_insn(f, false);
-	reload_count(f);
 	ask_for_exception(f);
 	push_results(f, t, call, area);
 }
@@ -263,7 +385,6 @@ void do_bulk(struct fn *f)
 {
 	LLVMValueRef a[6] = { u32_of(f, f->i.a), u32_of(f, f->i.b) };
 
-	spill_count(f);
 	at_insn(f, true);
 	switch (f->i.op) {
 	case DJ_OP_MEMORY_SIZE:

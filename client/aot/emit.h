@@ -109,6 +109,7 @@ struct block {
 	uint32_t height;     /* below the parameters */
 	const uint32_t *set; /* locals that it assigns */
 	uint32_t set_count;
+	bool counts;         /* the count of events is a value in there */
 	struct label end;    /* of a loop: its latch, where branches go */
 	LLVMValueRef *phis;  /* loop: of set, at its head */
 	LLVMValueRef *saved; /* if: of set and the parameters, for else;
@@ -147,7 +148,8 @@ struct fn {
 	uint32_t index;
 	LLVMValueRef f, ctx, base, ret, shared;
 	LLVMBasicBlockRef entry;
-	LLVMValueRef *locals; /* the count of events is the one past the last */
+	/* The count of events, where it is a value, is the one past the last. */
+	LLVMValueRef *locals;
 	uint32_t *local_types;
 	uint32_t local_count;
 	struct value *stack;
@@ -160,7 +162,7 @@ struct fn {
 	LLVMMetadataRef scope;
 	bool dead;         /* what comes cannot be reached */
 	uint32_t skipped;  /* blocks opened in there */
-	bool counts;       /* events are counted in a value */
+	bool counts;       /* events are counted in a value, for now */
 	struct loop *loop; /* the one at hand */
 	bool shown;        /* the last address() cannot trap */
 	struct check *checks;
@@ -259,7 +261,7 @@ LLVMValueRef scratch(struct fn *f, uint32_t slots);
 
 void do_insn(struct fn *f);
 void skip_insn(struct fn *f);
-uint32_t set_size(const struct fn *f, const struct block *b);
+uint32_t set_size(const struct block *b);
 LLVMBasicBlockRef here(const struct fn *f);
 struct block *open_block(struct fn *f, unsigned kind,
 	const struct dj_wasm_block_type *bt, bool planned);
@@ -291,6 +293,18 @@ void do_call(struct fn *f);
 /* Calls a helper; args without the context. NULL if it gives nothing. */
 LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,
 	LLVMValueRef *args, unsigned n);
+/*
+ * A helper without a result, where code seldom comes. On a machine that has a
+ * convention for it the call goes by a function of the image that saves all
+ * registers, so that the code around lives as if there were no call. n is the
+ * number of arguments besides the context: EVENT and STACK have none, TYPE a
+ * function and a type.
+ */
+void help_cold(struct fn *f, enum dj_helper h, LLVMValueRef *args, unsigned n);
+/* The same for TRAP, which does not return. */
+void help_trap(struct fn *f, enum dj_trap trap);
+/* The functions that those two go by, if there are any. */
+void compile_cold(struct unit *u);
 void spill_count(struct fn *f);
 void reload_count(struct fn *f);
 

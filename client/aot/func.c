@@ -103,8 +103,6 @@ void go_dead(struct fn *f)
 
 void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap)
 {
-	struct unit *u = f->u;
-	LLVMValueRef code = int_const(u, u->i32, trap);
 	LLVMBasicBlockRef on = NULL;
 
 	if (cond != NULL) {
@@ -115,10 +113,7 @@ void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap)
 	}
 	spill_count(f);
 	at_insn(f, true);
-	/* Two that were made one would be at neither's place. */
-	LLVMAddCallSiteAttribute(help(f, DJ_HELP_TRAP, NULL, &code, 1),
-		LLVMAttributeFunctionIndex, u->nomerge);
-	LLVMBuildUnreachable(u->b);
+	help_trap(f, trap);
 	if (on != NULL)
 		go_on_at(f, on);
 	else
@@ -136,19 +131,19 @@ static void add_way(struct fn *f, struct label *l, LLVMBasicBlockRef from,
 }
 
 /* The count of events comes last, where it is a value. */
-uint32_t set_size(const struct fn *f, const struct block *b)
+uint32_t set_size(const struct block *b)
 {
-	return b->set_count + f->counts;
+	return b->set_count + b->counts;
 }
 
 LLVMValueRef *set_values(struct fn *f, const struct block *b, uint32_t extra)
 {
 	LLVMValueRef *v =
-		fn_alloc(f, (set_size(f, b) + extra) * sizeof(LLVMValueRef));
+		fn_alloc(f, (set_size(b) + extra) * sizeof(LLVMValueRef));
 
 	for (uint32_t i = 0; i < b->set_count; i++)
 		v[i] = f->locals[b->set[i]];
-	if (f->counts)
+	if (b->counts)
 		v[b->set_count] = f->locals[f->local_count];
 	return v;
 }
@@ -161,7 +156,7 @@ void take_way(struct fn *f, struct label *l, const struct block *b,
 
 	(void)types;
 	for (uint32_t i = 0; i < n; i++)
-		v[set_size(f, b) + i] = f->stack[f->height - n + i].v;
+		v[set_size(b) + i] = f->stack[f->height - n + i].v;
 	add_way(f, l, here(f), v);
 }
 
@@ -185,7 +180,7 @@ void put_set(struct fn *f, const struct block *b, LLVMValueRef *v)
 {
 	for (uint32_t i = 0; i < b->set_count; i++)
 		f->locals[b->set[i]] = v[i];
-	if (f->counts)
+	if (b->counts)
 		f->locals[f->local_count] = v[b->set_count];
 }
 
@@ -196,7 +191,7 @@ void put_set(struct fn *f, const struct block *b, LLVMValueRef *v)
 void arrive(struct fn *f, struct label *l, const struct block *b,
 	const uint32_t *types, uint32_t n)
 {
-	uint32_t size = set_size(f, b);
+	uint32_t size = set_size(b);
 	LLVMValueRef *v;
 
 	f->height = b->height;
@@ -252,8 +247,16 @@ static LLVMBasicBlockRef way_to(struct fn *f, uint32_t label)
 	return label_block(f, &b->end);
 }
 
+/* Out of what counts events in a value: the count goes back to its place. */
+static bool stops_counting(struct fn *f, uint32_t label)
+{
+	return f->counts && !block_at(f, label)->counts;
+}
+
 void branch_to(struct fn *f, uint32_t label)
 {
+	if (stops_counting(f, label))
+		spill_count(f);
 	LLVMBuildBr(f->u->b, way_to(f, label));
 	go_dead(f);
 }
@@ -272,6 +275,7 @@ struct block *open_block(struct fn *f, unsigned kind,
 		.kind = kind,
 		.bt = *bt,
 		.height = f->height - bt->param_count,
+		.counts = f->counts,
 		.checks = f->check_count,
 	};
 	if (planned) {
@@ -291,14 +295,33 @@ void forget_checks(struct fn *f, uint32_t mark)
 		f->check_count--;
 }
 
+static void begin_counting(struct fn *f)
+{
+	f->counts = true;
+	reload_count(f);
+}
+
+static void end_counting(struct fn *f)
+{
+	if (!f->dead)
+		spill_count(f);
+	f->counts = false;
+}
+
 static void do_loop(struct fn *f)
 {
-	struct block *b = open_block(f, IS_LOOP, &f->i.bt, true);
+	bool is_plain = f->plan.blocks[f->block_number].plain;
 	LLVMBasicBlockRef from;
-	uint32_t n = set_size(f, b);
-	LLVMValueRef *v = set_values(f, b, 0);
+	struct block *b;
+	LLVMValueRef *v;
+	uint32_t n;
 
-	if (f->plan.blocks[f->block_number - 1].plain)
+	if (is_plain)
+		begin_counting(f);
+	b = open_block(f, IS_LOOP, &f->i.bt, true);
+	n = set_size(b);
+	v = set_values(f, b, 0);
+	if (is_plain)
 		b->loop = loop_begin(f, b, v);
 	from = here(f);
 	b->head = new_block(f, "");
@@ -334,7 +357,7 @@ static void do_if(struct fn *f)
 {
 	LLVMValueRef cond = as_bool(f, pop(f));
 	struct block *b = open_block(f, IS_IF, &f->i.bt, true);
-	uint32_t n = set_size(f, b);
+	uint32_t n = set_size(b);
 	LLVMBasicBlockRef then = new_block(f, "");
 
 	b->saved = set_values(f, b, b->bt.param_count);
@@ -358,7 +381,7 @@ void end_arm(struct fn *f, struct block *b)
 /* Goes on as it was at the `if`. */
 static void restore(struct fn *f, struct block *b)
 {
-	uint32_t n = set_size(f, b);
+	uint32_t n = set_size(b);
 
 	f->dead = false;
 	f->height = b->height;
@@ -398,7 +421,7 @@ static void end_loop(struct fn *f, struct block *b)
 	bool was_dead = f->dead;
 	LLVMBasicBlockRef after = was_dead ? NULL : here(f), from;
 	struct value *results;
-	uint32_t n = set_size(f, b), k = b->bt.result_count, height = f->height;
+	uint32_t n = set_size(b), k = b->bt.result_count, height = f->height;
 	LLVMValueRef *v = set_values(f, b, 0);
 
 	if (b->end.count == 0) {
@@ -418,8 +441,9 @@ static void end_loop(struct fn *f, struct block *b)
 	from = here(f);
 	for (uint32_t i = 0; i < b->set_count; i++)
 		LLVMAddIncoming(b->phis[i], &f->locals[b->set[i]], &from, 1);
-	LLVMAddIncoming(b->phis[b->set_count], &f->locals[f->local_count],
-		&from, 1);
+	if (b->counts)
+		LLVMAddIncoming(b->phis[b->set_count],
+			&f->locals[f->local_count], &from, 1);
 	for (uint32_t i = 0; i < b->bt.param_count; i++)
 		LLVMAddIncoming(b->phis[n + i], &f->stack[b->height + i].v,
 			&from, 1);
@@ -451,6 +475,8 @@ static void do_end(struct fn *f)
 			f->height = b.height;
 		if (b.loop != NULL)
 			loop_end(f, &b);
+		if (b.counts)
+			end_counting(f);
 		return;
 	}
 	end_arm(f, &b);
@@ -482,9 +508,17 @@ void branch_if(struct fn *f, LLVMValueRef cond)
 		return;
 	}
 	loop_branch(f, f->i.a, cond);
-	to = way_to(f, f->i.a);
 	on = new_block(f, "");
-	LLVMBuildCondBr(f->u->b, cond, to, on);
+	if (stops_counting(f, f->i.a)) {
+		to = new_block(f, "");
+		LLVMBuildCondBr(f->u->b, cond, to, on);
+		go_on_at(f, to);
+		spill_count(f);
+		LLVMBuildBr(f->u->b, way_to(f, f->i.a));
+	} else {
+		to = way_to(f, f->i.a);
+		LLVMBuildCondBr(f->u->b, cond, to, on);
+	}
 	go_on_at(f, on);
 }
 
@@ -500,6 +534,11 @@ static void do_br_table(struct fn *f)
 		branch_to(f, labels[0]);
 		return;
 	}
+	for (uint32_t i = 0; i <= n; i++)
+		if (stops_counting(f, labels[i])) {
+			spill_count(f);
+			break;
+		}
 	/* A phi has an entry for each edge, so each case is a way. */
 	sw = LLVMBuildSwitch(u->b, index, way_to(f, labels[n]), n);
 	for (uint32_t i = 0; i < n; i++)
@@ -532,7 +571,12 @@ void leave_function(struct fn *f)
 	go_dead(f);
 }
 
-/* ---- events ---- */
+/*
+ * ---- events ----
+ *
+ * They are counted in memory, where calls find the count without a word. Only
+ * a loop that has neither calls nor loops in it counts in a value.
+ */
 
 void spill_count(struct fn *f)
 {
@@ -548,34 +592,52 @@ void reload_count(struct fn *f)
 			f->shared, DJ_SHARED_COUNT, TAG_SHARED, false);
 }
 
-/* One more; when the count has run out the engine says how it goes on. */
+/* One less in memory; when none is left the engine says how it goes on. */
+static void count_in_memory(struct fn *f)
+{
+	struct unit *u = f->u;
+	LLVMValueRef left;
+	LLVMBasicBlockRef on;
+
+	left = load_field(u, u->i32, f->shared, DJ_SHARED_COUNT, TAG_SHARED,
+		false);
+	left = LLVMBuildSub(u->b, left, int_const(u, u->i32, 1), "");
+	store_field(u, left, f->shared, DJ_SHARED_COUNT, TAG_SHARED);
+	on = branch_cold(f,
+		LLVMBuildICmp(u->b, LLVMIntEQ, left, int_const(u, u->i32, 0),
+			""));
+	at_insn(f, true);
+	help_cold(f, DJ_HELP_EVENT, NULL, 0);
+	LLVMBuildBr(u->b, on);
+	go_on_at(f, on);
+}
+
 void count_event(struct fn *f)
 {
 	struct unit *u = f->u;
-	LLVMValueRef left, zero = int_const(u, u->i32, 0), two[2], phi;
+	LLVMValueRef left, two[2], phi;
 	LLVMBasicBlockRef on, from[2];
 
-	left = f->counts ? f->locals[f->local_count]
-			 : load_field(u, u->i32, f->shared, DJ_SHARED_COUNT,
-				   TAG_SHARED, false);
-	left = LLVMBuildSub(u->b, left, int_const(u, u->i32, 1), "");
-	if (!f->counts)
-		store_field(u, left, f->shared, DJ_SHARED_COUNT, TAG_SHARED);
+	if (!f->counts) {
+		count_in_memory(f);
+		return;
+	}
+	left = LLVMBuildSub(u->b, f->locals[f->local_count],
+		int_const(u, u->i32, 1), "");
 	from[0] = here(f);
-	on = branch_cold(f, LLVMBuildICmp(u->b, LLVMIntEQ, left, zero, ""));
+	on = branch_cold(f,
+		LLVMBuildICmp(u->b, LLVMIntEQ, left, int_const(u, u->i32, 0),
+			""));
 	at_insn(f, true);
-	if (f->counts)
-		store_field(u, zero, f->shared, DJ_SHARED_COUNT, TAG_SHARED);
-	(void)help(f, DJ_HELP_EVENT, NULL, NULL, 0);
+	f->locals[f->local_count] = left;
+	spill_count(f);
+	help_cold(f, DJ_HELP_EVENT, NULL, 0);
+	reload_count(f);
 	two[0] = left;
-	two[1] = f->counts ? load_field(u, u->i32, f->shared, DJ_SHARED_COUNT,
-				     TAG_SHARED, false)
-			   : left;
+	two[1] = f->locals[f->local_count];
 	from[1] = here(f);
 	LLVMBuildBr(u->b, on);
 	go_on_at(f, on);
-	if (!f->counts)
-		return;
 	phi = LLVMBuildPhi(u->b, u->i32, "");
 	LLVMAddIncoming(phi, two, from, 2);
 	f->locals[f->local_count] = phi;
@@ -858,7 +920,7 @@ static void check_stack(struct fn *f)
 		false);
 	on = branch_cold(f, LLVMBuildICmp(u->b, LLVMIntULT, sp, limit, ""));
 	at_insn(f, true);
-	(void)help(f, DJ_HELP_STACK, NULL, NULL, 0);
+	help_cold(f, DJ_HELP_STACK, NULL, 0);
 	LLVMBuildBr(u->b, on);
 	go_on_at(f, on);
 }
@@ -886,8 +948,6 @@ static void begin_function(struct fn *f)
 	read_locals(f);
 	if (f->plan.has_call)
 		check_stack(f);
-	f->counts = f->plan.has_loop;
-	reload_count(f);
 	count_event(f);
 }
 

@@ -26,13 +26,6 @@ static uint32_t element_type(const struct fn *f, uint32_t id)
 	return type_at(f, id)->fields->type;
 }
 
-/* Before what may trap or collect. */
-static void settle(struct fn *f)
-{
-	spill_count(f);
-	at_insn(f, true);
-}
-
 LLVMValueRef pop_non_null(struct fn *f)
 {
 	const struct value *top = &f->stack[f->height - 1];
@@ -158,7 +151,7 @@ static void struct_new(struct fn *f)
 	uint32_t n = f->i.op == DJ_OP_STRUCT_NEW ? t->field_count : 0;
 	LLVMValueRef id = u32_of(f, f->i.a), ref;
 
-	settle(f);
+	at_insn(f, true);
 	ref = help(f, DJ_HELP_STRUCT_NEW, f->u->ptr, &id, 1);
 	at_insn(f, false);
 	for (uint32_t i = 0; i < n; i++)
@@ -195,7 +188,7 @@ static void array_new(struct fn *f)
 {
 	LLVMValueRef n, value = NULL;
 
-	settle(f);
+	at_insn(f, true);
 	switch (f->i.op) {
 	case DJ_OP_ARRAY_NEW_FIXED:
 		array_new_fixed(f);
@@ -283,7 +276,7 @@ static void array_init(struct fn *f)
 
 static void array_bulk(struct fn *f)
 {
-	settle(f);
+	at_insn(f, true);
 	if (f->i.op == DJ_OP_ARRAY_FILL)
 		array_fill(f);
 	else if (f->i.op == DJ_OP_ARRAY_COPY)
@@ -358,7 +351,7 @@ static LLVMValueRef top_is(struct fn *f, uint32_t type)
 {
 	LLVMValueRef ref = f->stack[f->height - 1].v;
 
-	settle(f);
+	at_insn(f, true);
 	if (dj_wasm_is_typed(type) &&
 		type_at(f, dj_wasm_type_id(type))->form != DJ_WASM_FORM_FUNC)
 		return is_object(f, ref, type);

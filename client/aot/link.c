@@ -183,13 +183,13 @@ static void copy_sections(struct linker *l)
 
 /* ---- symbols ---- */
 
-/* Where a name of ours is kept: f7, e7, l7; NULL: not ours. */
+/* Where a name of ours is kept: f7, e7, l7, h7, t7; NULL: not ours. */
 static uint32_t *slot_of(struct linker *l, const char *name)
 {
 	char *end;
 	unsigned long i;
 
-	if (strchr("fel", name[0]) == NULL || name[0] == '\0' ||
+	if (strchr("felht", name[0]) == NULL || name[0] == '\0' ||
 		name[1] < '0' || name[1] > '9')
 		return NULL;
 	i = strtoul(name + 1, &end, 10);
@@ -199,6 +199,8 @@ static uint32_t *slot_of(struct linker *l, const char *name)
 		i -= l->job->m->imported_funcs;
 		return i < l->own ? &l->funcs[i] : NULL;
 	}
+	if (name[0] == 'h' || name[0] == 't')
+		return i < COLD_MAX ? &l->cold[name[0] == 't'][i] : NULL;
 	if (i >= l->job->m->types.count)
 		return NULL;
 	return &l->entries[2 * i + (name[0] == 'l')];
@@ -710,6 +712,7 @@ static void link_all(struct linker *l, const struct object *objects)
 		abort();
 	memset(l->funcs, 0xff, ((size_t)l->own + 1) * 4);
 	memset(l->entries, 0xff, ((size_t)types + 1) * 8);
+	memset(l->cold, 0xff, sizeof(l->cold));
 	for (size_t i = 0; i < l->count && !l->failed; i++) {
 		l->elves[i].p = objects[i].bytes;
 		l->elves[i].len = objects[i].len;

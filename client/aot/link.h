@@ -6,7 +6,8 @@
 #include "client/aot/emit.h"
 
 /* What link.c and reloc.c share. Places are bytes in the image's body. */
-#define NOWHERE UINT32_MAX
+#define NOWHERE  UINT32_MAX
+#define COLD_MAX 16
 
 struct section {
 	Elf64_Shdr h;
@@ -42,7 +43,8 @@ struct linker {
 	size_t count;
 	uint8_t *body;
 	uint32_t code_len, rodata_len;
-	uint32_t *funcs, *entries; /* NOWHERE: not seen yet */
+	uint32_t *funcs, *entries;  /* NOWHERE: not seen yet */
+	uint32_t cold[2][COLD_MAX]; /* ways to helpers, and traps */
 	uint8_t *
 		local; /* per function: ppc64le's local entry, from the other */
 	uint32_t own;

@@ -89,7 +89,7 @@ struct loop *loop_begin(struct fn *f, struct block *b, LLVMValueRef *values)
 	l->len = f->plan.blocks[f->block_number - 1].len;
 	l->depth = f->depth;
 	l->checks = f->check_count;
-	l->n = set_size(f, b);
+	l->n = set_size(b);
 	l->choose = new_block(f, "");
 	LLVMBuildBr(u->b, l->choose);
 	go_on_at(f, l->choose);
@@ -218,7 +218,7 @@ void loop_latch(struct fn *f, struct block *b)
 	at_insn(f, true);
 	*count = zero;
 	spill_count(f);
-	(void)help(f, DJ_HELP_EVENT, NULL, NULL, 0);
+	help_cold(f, DJ_HELP_EVENT, NULL, 0);
 	reload_count(f);
 	at_insn(f, false);
 	give(f, b, l->first);
@@ -765,6 +765,7 @@ static void make_fast(struct fn *f, const struct block *plain)
 	f->dead = false;
 	f->height = plain->height;
 	f->check_count = l->checks;
+	f->counts = true;
 	l->state = LOOP_FAST;
 	begin_fast(f, plain);
 	while (f->depth > depth && !f->u->failed) {
@@ -777,6 +778,7 @@ static void make_fast(struct fn *f, const struct block *plain)
 	f->r = r;
 	f->i = i;
 	f->dead = dead;
+	f->counts = true;
 	memcpy(f->locals, locals, locals_len);
 	f->height = plain->height;
 	for (uint32_t k = 0; k < values; k++)

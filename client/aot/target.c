@@ -22,7 +22,8 @@ static const struct machine machines[] = {
 		.features = "",
 		.sp = "rsp",
 		.model = LLVMCodeModelSmall,
-		.cc = 18, /* tailcc */
+		.cc = 18,      /* tailcc */
+		.cold_cc = 15, /* preserve_all */
 		.fill = 0xcc,
 		.float_reg = "=x,0",
 		.vector_reg = "=x,0",
@@ -36,6 +37,7 @@ static const struct machine machines[] = {
 		.sp = "rsp",
 		.model = LLVMCodeModelSmall,
 		.cc = 18,
+		.cold_cc = 15,
 		.fill = 0xcc,
 		.float_reg = "=x,0",
 		.vector_reg = "=x,0",

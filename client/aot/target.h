@@ -29,6 +29,7 @@ struct machine {
 	 * Without any the convention is tailcc, which knows best.
 	 */
 	unsigned cc;
+	unsigned cold_cc; /* for calls that change no register; 0: none */
 	uint8_t regs[REG_KINDS];
 	/* Constraints of assembly that gives what it gets; NULL: none fits. */
 	const char *float_reg, *vector_reg;

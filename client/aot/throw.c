@@ -20,7 +20,6 @@ static void throw_on(struct fn *f, uint32_t depth)
 		LLVMBuildBr(f->u->b, b->caught.bb);
 		return;
 	}
-	spill_count(f);
 	if (f->type->result_count == 1 && !by_area(f->u, f->type))
 		LLVMBuildRet(f->u->b,
 			LLVMConstNull(type_of(f->u, f->type->results[0])));
@@ -85,7 +84,6 @@ void do_throw(struct fn *f)
 	const struct dj_wasm_functype *t;
 	LLVMValueRef args[2];
 
-	spill_count(f);
 	at_insn(f, true);
 	if (f->i.op == DJ_OP_THROW_REF) {
 		args[0] = pop(f);
@@ -223,7 +221,6 @@ void do_rethrow(struct fn *f)
 {
 	LLVMValueRef exn = f->blocks[f->depth - 1 - f->i.a].exn;
 
-	spill_count(f);
 	at_insn(f, true);
 	(void)help(f, DJ_HELP_THROW_REF, NULL, &exn, 1);
 	throw_on(f, f->depth);

@@ -580,6 +580,8 @@ dj_status unit_compile(const struct job *job, const struct part *part,
 	begin(&u);
 	for (uint32_t i = 0; i < part->n && !u.failed; i++)
 		compile_function(&u, part->funcs[i]);
+	if (part->thunks)
+		compile_cold(&u);
 	for (uint32_t i = 0; part->thunks && i < job->m->types.count; i++) {
 		if ((job->ways[i] & WAY_ENTER) != 0)
 			compile_enter(&u, i);

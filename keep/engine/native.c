@@ -187,7 +187,10 @@ static uint32_t func_at(const struct dj_native_code *c, uint32_t pc,
 	return best;
 }
 
-/* Frames of entries have no function. One that has not begun is its call. */
+/*
+ * Frames of entries, and of what the code goes to helpers by, have no
+ * function. One that has not begun is its call.
+ */
 static bool frame_of(const struct dj_vm *vm, uintptr_t pc, bool is_first,
 	struct dj_frame *ret)
 {
@@ -216,7 +219,7 @@ size_t dj_native_backtrace(const struct dj_store *s, struct dj_frame *dst,
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < n->frame_count && count < cap; i++)
-		if (frame_of(&s->vm, n->frames[i], i == 0, &dst[count]))
+		if (frame_of(&s->vm, n->frames[i], count == 0, &dst[count]))
 			count++;
 	return count;
 }
