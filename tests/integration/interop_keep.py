@@ -153,7 +153,10 @@ class LyingAgent(threading.Thread):
         claim = sess.c2k.open(h + p)
         assert claim["kind"] == ref.K_CLAIM
         kid = bytes(32) if lie == "ready" else keep.keep_id
-        s.sendall(sess.k2c.seal(ref.K_READY, data=ref.ready(1, 1, kid, 0, 0, 0)))
+        s.sendall(sess.k2c.seal(ref.K_READY, data=ref.ready(
+            1, 2 if lie == "ticket" else 1, kid, lie == "has input", 2 if lie == "runs" else 0, lie == "has module")))
+        if lie == "uninvited":
+            s.sendall(ref.frame(ref.T_EVIDENCE, evidence(rep, 2)))
         body, module, stdin, ended, run = b"", b"", b"", False, False
         while not (run and ended):
             typ, p, h = self.frame(s)
@@ -171,15 +174,20 @@ class LyingAgent(threading.Thread):
             elif r["kind"] == ref.K_DATA and r["stream"] == 0:
                 assert r["off"] == len(stdin)
                 stdin += r["data"]
-                s.sendall(sess.k2c.seal(ref.K_ACK, 0, len(stdin), be(len(stdin) + (1 << 20), 8)))
+                ack = len(stdin) + (1 << 19 if lie == "ack" else 0)
+                s.sendall(sess.k2c.seal(ref.K_ACK, 0, ack, be(len(stdin) + (1 << 20), 8)))
             elif r["kind"] == ref.K_END and r["stream"] == 0:
                 assert r["off"] == len(stdin)
                 ended = True
         self.module = module
         out, err = stdin.upper(), b"played by the reference\n"
+        if lie == "flood":
+            out = bytes(3 << 19)
         for st, d in ((1, out), (2, err)):
             for i in range(0, len(d), 16368):
                 f = sess.k2c.seal(ref.K_DATA, st, i, d[i:i + 16368])
+                if lie == "gap" and st == 1 and i == 0:
+                    f = sess.k2c.seal(ref.K_DATA, st, 1, d[:16367])
                 if lie == "flip" and st == 1:
                     f = f[:-1] + bytes([f[-1] ^ 1])
                 if lie == "drop" and st == 1 and i == 16368:
@@ -200,7 +208,8 @@ class LyingAgent(threading.Thread):
         ho = bytes(32) if lie == "hash" else H(out)
         ln = len(out) + (1 if lie == "length" else 0)
         hm = bytes(32) if lie == "module" else H(module)
-        s.sendall(sess.k2c.seal(ref.K_EXIT, data=bytes([0, 0, 0, 0]) + be(7, 4) + be(ln, 8) + be(len(err), 8) + ho + H(err) + hm))
+        he = bytes(32) if lie == "err hash" else H(err)
+        s.sendall(sess.k2c.seal(ref.K_EXIT, data=bytes([0, 0, 0, 0]) + be(7, 4) + be(ln, 8) + be(len(err) + (lie == "err length"), 8) + ho + he + hm))
         typ, p, h = self.frame(s)
         self.released = sess.c2k.open(h + p)["kind"] == ref.K_RELEASE
 
@@ -340,11 +349,25 @@ for lie, what in (
         ("ready", "READY of another Keep"), ("flip", "a changed record"), ("drop", "a missing record"),
         ("repeat", "a repeated record"), ("noend", "a stream without END"), ("cut", "a session without EXIT"),
         ("hash", "EXIT with another hash of stdout"), ("length", "EXIT with another length"),
-        ("module", "EXIT for another module")):
+        ("module", "EXIT for another module"), ("ticket", "READY with another ticket's number"),
+        ("runs", "a fresh Keep in which something runs"), ("has input", "one that has input"),
+        ("has module", "one that has a module"), ("uninvited", "evidence that nobody asked for"),
+        ("ack", "input acknowledged that was not sent"), ("gap", "a stream that begins at its second byte"),
+        ("err length", "EXIT with another length of stderr"), ("err hash", "with another hash of it")):
     a = LyingAgent(lie)
     r = client(a)
     t.ok(r.returncode in (122, 125) and b"error[" in r.stderr, "never success: " + what,
          "exit %d\n%s" % (r.returncode, r.stderr.decode(errors="replace")))
+
+# Nobody reads the output, so what the Keep may send is all that there can be.
+a = LyingAgent("flood")
+unread, full = os.pipe()
+env = dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state"), XDG_CONFIG_HOME=os.path.join(work, "config"))
+r = subprocess.run([program("donjon"), "-H", "unix:" + a.sock, "-p", policy, "run", mod], input=data, stdout=full,
+                   stderr=subprocess.PIPE, env=env, timeout=60)
+t.ok(r.returncode == 122 and b"beyond what it may send" in r.stderr, "by name: more output than was granted", r.stderr.decode(errors="replace"))
+os.close(unread)
+os.close(full)
 
 # ------------------------------------------------------------------- mode 1
 with open(os.path.join(work, "data"), "wb") as f:

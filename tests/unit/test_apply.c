@@ -302,6 +302,9 @@ static void links_that_may_lead_out_are_refused(void)
 	}
 	mktar_header(&tar, "0/+/d/l", '2', 0, "../../secret");
 	refused("lead out");
+	/* Where e is a link itself, e/.. is another place. */
+	mktar_header(&tar, "0/+/d/l", '2', 0, "e/..");
+	refused("lead out");
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		struct dj_err err = { 0 };
 
@@ -591,6 +594,14 @@ static void journals_of_others_are_left_alone(void)
 	ok(write(fd, journal, sizeof(journal)) > 0 && close(fd) == 0);
 	ok(dj_undo_earlier(folder, &err));
 	ok(access("in/.donjon-0123456789abcdef/j", F_OK) == 0);
+	/* Closed, and still another's; only root can make it so. */
+	if (geteuid() == 0) {
+		ok(chmod("in/.donjon-0123456789abcdef", 0700) == 0);
+		ok(chown("in/.donjon-0123456789abcdef", 1, 1) == 0);
+		ok(dj_undo_earlier(folder, &err));
+		ok(access("in/.donjon-0123456789abcdef/j", F_OK) == 0);
+		ok(chown("in/.donjon-0123456789abcdef", 0, 0) == 0);
+	}
 	/* One's own, and at work. */
 	ok(chmod("in/.donjon-0123456789abcdef", 0700) == 0);
 	stage = open("in/.donjon-0123456789abcdef", O_RDONLY | O_DIRECTORY);

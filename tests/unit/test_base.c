@@ -122,6 +122,33 @@ static void an_arena_commits_as_it_grows_and_stops_where_told(void)
 	eq_u64(committed, 2 * DJ_ARENA_STEP);
 }
 
+static size_t past;
+
+static dj_status commit_all(void *p, size_t len)
+{
+	(void)p;
+	past += len;
+	return DJ_OK;
+}
+
+static void an_arena_ends_where_it_ends(void)
+{
+	static uint8_t mem[DJ_ARENA_STEP + 100];
+	struct dj_arena a;
+
+	/* Memory to commit is no reason to go on. */
+	dj_arena_init(&a, mem, sizeof(mem), commit_all);
+	ok(dj_arena_alloc(&a, sizeof(mem) + 1, 1) == NULL);
+	eq_u64(past, 0);
+	ok(dj_arena_alloc(&a, sizeof(mem), 1) == mem);
+	eq_u64(past, sizeof(mem));
+	ok(dj_arena_alloc(&a, 1, 1) == NULL);
+	dj_arena_init(&a, mem, 100, NULL);
+	ok(dj_arena_alloc(&a, 99, 1) == mem);
+	ok(dj_arena_alloc(&a, 0, 1) == mem + 99);
+	ok(dj_arena_alloc(&a, 0, 1) == NULL);
+}
+
 int main(void)
 {
 	RUN(a_read_past_the_end_sticks_and_gives_zero);
@@ -132,5 +159,6 @@ int main(void)
 	RUN(sizes_that_do_not_fit_are_refused);
 	RUN(wiping_leaves_nothing_and_comparing_is_exact);
 	RUN(an_arena_commits_as_it_grows_and_stops_where_told);
+	RUN(an_arena_ends_where_it_ends);
 	return done();
 }

@@ -186,6 +186,7 @@ static void a_ticket_is_replaced_at_once_or_not_at_all(void)
 
 	write_good();
 	ok(dj_record_open(&r, "job", &err));
+	ok(fstat(r.fd, &st) == 0 && (st.st_mode & 0777) == 0700);
 	ok(dj_record_store(&r, &good, &err));
 	ok(dj_record_path(&r, "ticket", path));
 	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
@@ -212,8 +213,13 @@ static void a_link_in_the_place_of_a_ticket_is_not_followed(void)
 
 	char keeps[64];
 
+	/* A good one, where only the link is wrong. */
+	write_good();
 	ok(dj_record_make(&r, "link", true, &err));
-	ok(symlinkat("/etc/passwd", r.fd, "ticket") == 0);
+	ok(dj_record_store(&r, &good, &err));
+	ok(dj_record_load(&r, &back, &err));
+	ok(renameat(r.fd, "ticket", r.fd, "elsewhere") == 0);
+	ok(symlinkat("elsewhere", r.fd, "ticket") == 0);
 	ok(!dj_record_load(&r, &back, &err));
 	ok(strcmp(err.info->name, "keep.ticket") == 0);
 	dj_record_remove(&r);
