@@ -97,7 +97,8 @@ class LyingAgent(threading.Thread):
         if hdr.get("expect", "").lower() == "100-continue":
             s.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = recv_exact(s, int(hdr.get("content-length", 0)))
-        keep = {"schema": "donjon.keep/1", "id": "k-1", "tee": "process", "protection": "none", "state": "new"}
+        name = "../keeps/k-1" if self.lie == "name" else "k-1"
+        keep = {"schema": "donjon.keep/1", "id": name, "tee": "process", "protection": "none", "state": "new"}
         if method == "POST" and path == "/v1/keeps":
             self.cfg = base64.b64decode(json.loads(body)["config"])
             self.answer(s, 201, keep)
@@ -197,12 +198,20 @@ class LyingAgent(threading.Thread):
                     s.sendall(f)
             if not (lie == "noend" and st == 1):
                 s.sendall(sess.k2c.seal(ref.K_END, st, len(d)))
-        acked = {1: 0, 2: 0}
-        while (acked[1], acked[2]) != (len(out), len(err)) and lie not in ("drop", "repeat", "flip"):
+        acked, nonce = {1: 0, 2: 0}, None
+        asked = lie is not None and lie.startswith("again")
+        while ((acked[1], acked[2]) != (len(out), len(err)) and lie not in ("drop", "repeat", "flip")) or (asked and nonce is None):
             typ, p, h = self.frame(s)
             r = sess.c2k.open(h + p)
             if r["kind"] == ref.K_ACK:
                 acked[r["stream"]] = r["off"]
+            if r["kind"] == ref.K_AGAIN:
+                nonce = r["data"]
+        if asked:
+            now = ref.again_rd(sess.again, nonce, 1)
+            rep = report(rd if lie == "again, old" else now, ch, bytes(32) if lie == "again, image" else good_measurement)
+            s.sendall(sess.k2c.seal(ref.K_AGAIN_RD, data=H(b"") if lie == "again, answer" else now[:32])
+                      + ref.frame(ref.T_EVIDENCE, evidence(rep, 1 if lie == "again, purpose" else 2)))
         if lie == "cut":
             return
         ho = bytes(32) if lie == "hash" else H(out)
@@ -317,9 +326,9 @@ with open(mod, "wb") as f:
 data = os.urandom(40000).hex().encode()
 
 
-def client(agent, *extra):
+def client(agent, *options):
     env = dict(os.environ, XDG_STATE_HOME=os.path.join(work, "state"), XDG_CONFIG_HOME=os.path.join(work, "config"))
-    return subprocess.run([program("donjon"), "-H", "unix:" + agent.sock, "-p", policy, *extra, "run", mod, "arg"],
+    return subprocess.run([program("donjon"), "-H", "unix:" + agent.sock, "-p", policy, "run", *options, mod, "arg"],
                           input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=60)
 
 
@@ -358,6 +367,23 @@ for lie, what in (
     r = client(a)
     t.ok(r.returncode in (122, 125) and b"error[" in r.stderr, "never success: " + what,
          "exit %d\n%s" % (r.returncode, r.stderr.decode(errors="replace")))
+
+a = LyingAgent("again")
+r = client(a, "--again", "1")
+t.ok(r.returncode == 7 and r.stdout == data.upper() and b"again" not in r.stderr, "a Keep that proves itself again goes on", r.stderr)
+for lie, what in (("again, image", "evidence of another image"), ("again, old", "the evidence of the beginning"),
+                  ("again, answer", "an answer for another session"), ("again, purpose", "evidence for something else")):
+    a = LyingAgent(lie)
+    r = client(a, "--again", "1")
+    t.ok(r.returncode in (122, 123) and b"error[again.refused]" in r.stderr, "asked again, by name: " + what,
+         "exit %d\n%s" % (r.returncode, r.stderr.decode(errors="replace")))
+a = LyingAgent("name")
+r = client(a)
+t.ok(b"error[host.answer]" in r.stderr and a.seen == [], "by name: a Keep whose name is a path", r.stderr.decode(errors="replace"))
+a = LyingAgent()
+r = client(a, "--stream-out", "more=" + os.path.join(work, "more"))
+t.ok(r.returncode == 122 and b"a named stream did not" in r.stderr, "by name: an end before that of a named stream",
+     "exit %d\n%s" % (r.returncode, r.stderr.decode(errors="replace")))
 
 # Nobody reads the output, so what the Keep may send is all that there can be.
 a = LyingAgent("flood")

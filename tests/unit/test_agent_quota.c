@@ -43,6 +43,8 @@ static void what_is_left_decides_and_the_refusal_names_it(void)
 			100 * MIB + 1, "quota.memory", 429, false },
 		{ "more than anybody's", { 0, 0 }, { 0, 0 }, 200 * MIB + 1,
 			"quota.memory", 429, true },
+		{ "more given away than there is now", { 3, 500 * MIB },
+			{ 0, 0 }, 1, "host.memory", 503, false },
 		{ "a sum past 64 bits", { 1, 100 * MIB }, { 0, 0 }, UINT64_MAX,
 			"quota.memory", 429, true },
 	};
@@ -106,6 +108,9 @@ static void a_caller_has_its_rate_and_no_more(void)
 	eq_u64(burst(&r, "a", s + s / 2 + s / 10), 1);
 	/* Quiet for a year: still one second's worth. */
 	eq_u64(burst(&r, "a", s * 31536000), 10);
+	/* And no more if not all of it was used before. */
+	ok(dj_rate_allows(&r, "a", 10, 2 * s * 31536000));
+	eq_u64(burst(&r, "a", 3 * s * 31536000), 10);
 	/* Asking often does not lose what accrues between. */
 	for (unsigned i = 1; i <= 99; i++)
 		ok(!dj_rate_allows(&r, "b2", 0, s));
