@@ -8,6 +8,7 @@
 
 #include "keep/session.h"
 #include "keep/shim.h"
+#include "lib/crypto/hmac.h"
 #include "lib/crypto/sha256.h"
 #include "lib/proto/config.h"
 #include "lib/session/binding.h"
@@ -662,18 +663,28 @@ static void a_RESUME_that_asks_for_what_never_was_is_BAD_ORDER(void)
 
 static void no_key_of_an_attach_outlives_it(void)
 {
-	struct dj_key *k = calloc(3, sizeof(*k));
+	static const char next[] = "keep-session-v1 next";
+	static const char iv[] = "keep-session-v1 iv";
+	struct dj_key *k = calloc(7, sizeof(*k));
 
 	start();
 	ok(ksp_connect(c, DJ_MODE_NEW));
-	k[0] = c->keys.c2k;
-	k[1] = c->keys.k2c;
-	k[2] = c->keys.again;
-	ok(fake_memory_has(&k[2], 32));
+	k[0] = c->keys.again;
+	/* What a chain holds of its first secret, which is gone by now. */
+	for (int i = 0; i < 2; i++) {
+		const struct dj_key *s = i == 0 ? &c->keys.c2k : &c->keys.k2c;
+
+		dj_hkdf_expand(s, next, sizeof(next) - 1, &k[1 + i], 32);
+		dj_hkdf_expand(s, iv, sizeof(iv) - 1, &k[3 + i], 12);
+		k[5 + i] = *s;
+	}
+	for (int i = 0; i < 7; i++)
+		eq_u64(fake_memory_has(&k[i], i == 3 || i == 4 ? 12 : 32),
+			i < 5);
 	ksp_send(c, DJ_KIND_DETACH, 0, 0, NULL, 0);
-	for (int i = 0; i < 3; i++) {
-		ok(!fake_memory_has(&k[i], 32));
-		ok(!fake_region_has(&k[i], 32));
+	for (int i = 0; i < 7; i++) {
+		ok(!fake_memory_has(&k[i], i == 3 || i == 4 ? 12 : 32));
+		ok(!fake_region_has(&k[i], 12));
 	}
 	free(k);
 }
