@@ -23,6 +23,7 @@ enum op {
 	SPIN = 8,    /* computes until attention is set */
 	HASH = 9,    /* FNV-1a of [first, first + second) of its memory */
 	SEAL = 10,   /* argument: 0 what to seal with, 1 the key */
+	OLD = 11,    /* argument: number of a call by int 0x80 */
 };
 
 enum fault {
@@ -197,6 +198,27 @@ static dj_status do_seal(bool is_key)
 	return is_key ? dj_shim_seal_key(&s, &key) : dj_shim_seal_now(&s);
 }
 
+/* Native code that makes a call of the 32-bit machine, with zeros. */
+static int64_t do_old(uint64_t nr)
+{
+	/* Inverted: the bytes themselves have no place in an image. */
+	static const uint8_t code[] = { (uint8_t)~0xb8, 0, 0xff, 0xff, 0xff,
+		(uint8_t)~0x31, (uint8_t)~0xdb, (uint8_t)~0x31, (uint8_t)~0xc9,
+		(uint8_t)~0x31, (uint8_t)~0xd2, (uint8_t)~0xcd, (uint8_t)~0x80,
+		(uint8_t)~0xc3 };
+	uint8_t *p = dj_shim_reserve(DJ_SHIM_PAGE);
+
+	if (p == NULL || dj_shim_commit(p, DJ_SHIM_PAGE) != DJ_OK)
+		return -1;
+	for (size_t i = 0; i < sizeof(code); i++)
+		p[i] = (uint8_t)~code[i];
+	p[1] = (uint8_t)nr;
+	if (dj_shim_exec(p, DJ_SHIM_PAGE) != DJ_OK)
+		return -1;
+	run(p);
+	return 0;
+}
+
 static int64_t act(const struct command *c, size_t *ret_len)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -231,6 +253,8 @@ static int64_t act(const struct command *c, size_t *ret_len)
 		return (int64_t)h;
 	case SEAL:
 		return do_seal(c->a == 1);
+	case OLD:
+		return do_old(c->a);
 	}
 	return -1;
 }
