@@ -19,6 +19,7 @@
 #include "lib/crypto/sha256.h"
 #include "lib/proto/begin.h"
 #include "lib/proto/knc.h"
+#include "lib/wasm/native.h"
 
 #define NO_DEADLINE     UINT64_MAX
 /* Output that no record is full of is sent every so many polls. */
@@ -340,6 +341,8 @@ static bool split(struct run *r)
 		why = "the digest of the module is not the envelope's";
 	else if (!is_digest(k.image, (size_t)k.image_len, k.image_hash))
 		why = "the digest of the native code is not the envelope's";
+	else if (!dj_native_is_of(k.image, (size_t)k.image_len, k.wasm_hash))
+		why = "native code of another module";
 	if (why[0] != '\0')
 		return refused(why, NULL, 0, DJ_DIAG_NO_OFFSET);
 	r->wasm = k.wasm;

@@ -24,8 +24,9 @@ const char *dj_aot_compiler_id(void)
 	unsigned major, minor, patch;
 
 	LLVMGetVersion(&major, &minor, &patch);
-	snprintf(id, sizeof(id), "donjon " DJ_VERSION " llvm %u.%u.%u abi %d",
-		major, minor, patch, DJ_NATIVE_ABI);
+	snprintf(id, sizeof(id),
+		"donjon " DJ_VERSION " llvm %u.%u.%u abi %d.%d", major, minor,
+		patch, DJ_NATIVE_VERSION, DJ_NATIVE_ABI);
 	return id;
 }
 

@@ -29,7 +29,10 @@ struct dj_aot_options {
 	void *progress_ctx;
 };
 
-/* The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 1". */
+/*
+ * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.3", where 2
+ * is the image's version.
+ */
 const char *dj_aot_compiler_id(void);
 
 /*

@@ -194,6 +194,8 @@ dj_status unit_compile(const struct job *job, const struct part *part,
 LLVMTypeRef type_of(const struct unit *u, uint32_t wasm);
 LLVMValueRef func_ref(struct unit *u, uint32_t index);
 void add_attributes(struct unit *u, LLVMValueRef f);
+/* Room in front of a function that is defined, for link.c to put its mark. */
+void add_mark(struct unit *u, LLVMValueRef f);
 void add_enum(struct unit *u, LLVMValueRef f, const char *name);
 void add_string(struct unit *u, LLVMValueRef f, const char *key,
 	const char *value);

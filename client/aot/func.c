@@ -931,6 +931,7 @@ static void begin_function(struct fn *f)
 	LLVMBasicBlockRef first;
 
 	f->f = func_ref(u, f->index);
+	add_mark(u, f->f);
 	f->scope = LLVMDIBuilderCreateFunction(u->di, u->file, "f", 1, "", 0,
 		u->file, f->i.at, u->sub_type, false, true, f->i.at,
 		LLVMDIFlagZero, true);

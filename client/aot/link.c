@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/crypto/sha256.h"
+
 /*
  * From relocatable objects to one flat image: sections are laid out, what is
  * relative to the code itself is resolved, and nothing else may be left. The
@@ -236,7 +238,7 @@ static void define_symbols(struct linker *l, struct elf *e, uint32_t *sizes)
 			uint32_t *size = &sizes[slot - l->funcs];
 
 			if (*slot != NOWHERE)
-				bury(l, *slot, *slot + *size);
+				bury(l, *slot - DJ_NATIVE_MARK, *slot + *size);
 			*size = (uint32_t)s.st_size;
 			if (l->job->opt.isa == DJ_ISA_PPC64LE)
 				l->local[slot - l->funcs] =
@@ -249,13 +251,15 @@ static void define_symbols(struct linker *l, struct elf *e, uint32_t *sizes)
 static void all_defined(struct linker *l)
 {
 	for (uint32_t i = 0; i < l->own; i++)
-		if (l->funcs[i] == NOWHERE)
+		if (l->funcs[i] == NOWHERE || l->funcs[i] < DJ_NATIVE_MARK)
 			link_fail(l, "function %u has no code",
 				l->job->m->imported_funcs + i);
 	for (uint32_t i = 0; i < 2 * l->job->m->types.count; i++)
-		if (l->entries[i] == NOWHERE &&
-			(l->job->ways[i / 2] &
-				(i % 2 == 0 ? WAY_ENTER : WAY_LEAVE)) != 0)
+		if (l->entries[i] < DJ_NATIVE_MARK ||
+			(l->entries[i] == NOWHERE &&
+				(l->job->ways[i / 2] &
+					(i % 2 == 0 ? WAY_ENTER : WAY_LEAVE)) !=
+					0))
 			link_fail(l, "type %u has no entry", i / 2);
 }
 
@@ -630,10 +634,23 @@ static uint32_t owner_of(const struct linker *l, uint32_t at)
 	return owner;
 }
 
+/* Marks are not there yet, so what looks like one is not. */
+static bool find_like_marks(const struct linker *l, uint8_t *bad)
+{
+	bool any = false;
+
+	for (size_t at = 0; at + DJ_NATIVE_MARK <= l->code_len; at++)
+		if (dj_native_like_mark(l->body + at)) {
+			bad[owner_of(l, (uint32_t)at)] = 1;
+			any = true;
+		}
+	return any;
+}
+
 static bool find_forbidden(const struct linker *l, uint8_t *bad)
 {
 	size_t at = 0;
-	bool any = false;
+	bool any = find_like_marks(l, bad);
 
 	for (;;) {
 		size_t k = dj_native_forbidden(l->job->opt.isa, l->body + at,
@@ -656,6 +673,22 @@ static void be32(uint8_t *p, const uint32_t *v, uint32_t n)
 		p[2] = (uint8_t)(v[i] >> 8);
 		p[3] = (uint8_t)v[i];
 	}
+}
+
+/* There is room in front of each entry: add_mark(). */
+static void put_marks(struct linker *l, const struct dj_native *n)
+{
+	uint32_t sum = dj_native_sum(n);
+
+	for (uint32_t i = 0; i < l->own; i++)
+		dj_native_mark(sum, DJ_NATIVE_FUNC, i,
+			l->body + l->funcs[i] - DJ_NATIVE_MARK);
+	for (uint32_t i = 0; i < 2 * n->type_count; i++)
+		if (l->entries[i] != 0)
+			dj_native_mark(sum,
+				i % 2 == 0 ? DJ_NATIVE_ENTER : DJ_NATIVE_LEAVE,
+				i / 2,
+				l->body + l->entries[i] - DJ_NATIVE_MARK);
 }
 
 static dj_status write_image(struct linker *l, uint8_t **ret, size_t *ret_len)
@@ -687,6 +720,8 @@ static dj_status write_image(struct linker *l, uint8_t **ret, size_t *ret_len)
 	n.funcs = funcs;
 	n.types = entries;
 	n.sites = sites;
+	dj_sha256(l->job->m->bytes, l->job->m->len, n.module);
+	put_marks(l, &n);
 	*ret_len = dj_native_size(&n);
 	p = malloc(*ret_len);
 	if (p != NULL)

@@ -78,6 +78,11 @@ void add_attributes(struct unit *u, LLVMValueRef f)
 		add_string(u, f, "tune-cpu", m->tunes[u->variant % tunes]);
 }
 
+void add_mark(struct unit *u, LLVMValueRef f)
+{
+	LLVMSetPrefixData(f, LLVMConstInt(u->i64, 0, false));
+}
+
 LLVMValueRef func_ref(struct unit *u, uint32_t index)
 {
 	char name[MAX_NAME];
@@ -186,11 +191,20 @@ LLVMValueRef opaque(struct unit *u, LLVMValueRef v)
 	return v;
 }
 
+/* May it be most of what looks like a mark? */
+static bool is_like_mark(uint64_t v)
+{
+	return ((v ^ 0x505050) & 0xf0f0f0) == 0 ||
+		((v >> 32 ^ 0x505050) & 0xf0f0f0) == 0;
+}
+
 /* May the constant's bytes, or what is around them, be forbidden ones? */
 static bool is_risky(const struct unit *u, uint64_t v)
 {
 	if (u->job->opt.isa != DJ_ISA_X86_64)
 		return true; /* part of an instruction, and who knows how */
+	if (is_like_mark(v) || is_like_mark(v >> 8))
+		return true;
 	for (; v != 0; v >>= 8) {
 		uint8_t b = (uint8_t)v;
 
@@ -232,6 +246,7 @@ static LLVMValueRef add_entry(struct unit *u, char kind, uint32_t type,
 	f = LLVMAddFunction(u->mod, name, sig);
 	LLVMSetFunctionCallConv(f, cc);
 	add_attributes(u, f);
+	add_mark(u, f);
 	LLVMPositionBuilderAtEnd(u->b,
 		LLVMAppendBasicBlockInContext(u->c, f, ""));
 	LLVMSetCurrentDebugLocation2(u->b, NULL);

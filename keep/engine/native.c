@@ -696,6 +696,19 @@ void dj_native_link(struct dj_instance *inst, struct dj_native_code *code)
 	}
 }
 
+/* Is there a way into each of the module's functions, and to its imports? */
+static bool has_ways(const struct dj_wasm_module *m, const struct dj_native *n)
+{
+	for (uint32_t i = 0; i < m->func_count; i++) {
+		uint32_t type = m->funcs[i].type;
+
+		if ((i < m->imported_funcs ? dj_native_leave_at(n, type)
+					   : dj_native_enter_at(n, type)) == 0)
+			return false;
+	}
+	return true;
+}
+
 static const char *misfit(const struct dj_store *s,
 	const struct dj_wasm_module *m, const struct dj_native *n,
 	const struct dj_native_target *target)
@@ -710,7 +723,7 @@ static const char *misfit(const struct dj_store *s,
 		return "native code without bounds checks, which this Keep "
 		       "needs";
 	if (n->func_count != m->func_count - m->imported_funcs ||
-		n->type_count != m->types.count)
+		n->type_count != m->types.count || !has_ways(m, n))
 		return "native code of another module";
 	if (dj_native_forbidden(n->isa, n->body, n->code_len) != SIZE_MAX)
 		return "native code with an instruction that is forbidden";

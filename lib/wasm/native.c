@@ -6,7 +6,7 @@
 #include "lib/base/rd.h"
 #include "lib/base/wr.h"
 
-/* Invariant of a parsed image: every entry is inside the code. */
+/* Invariant of a parsed image: every entry is in the code, behind its mark. */
 static const char magic[4] = { 'D', 'J', 'N', 'I' };
 
 #define ALIGN 16u
@@ -55,13 +55,16 @@ static bool leb(const uint8_t **p, const uint8_t *end, uint32_t *ret)
 	return false;
 }
 
-/* One site further; the module's step is zigzag: 0, -1, 1, -2, ... */
+/*
+ * One site further; the module's step is zigzag: 0, -1, 1, -2, ... None is 0,
+ * so that zeros that follow the table cannot be taken for more of it.
+ */
 static bool next_site(const uint8_t **p, const uint8_t *end, uint32_t *at,
 	uint32_t *offset)
 {
 	uint32_t code, wasm;
 
-	if (!leb(p, end, &code) || !leb(p, end, &wasm))
+	if (!leb(p, end, &code) || !leb(p, end, &wasm) || wasm == 0)
 		return false;
 	if (__builtin_add_overflow(*at, code, at))
 		return false;
@@ -84,16 +87,84 @@ bool dj_native_site(const struct dj_native *n, uint32_t pc, uint32_t *ret)
 	return any;
 }
 
+static size_t step_of(enum dj_isa isa)
+{
+	return isa == DJ_ISA_X86_64 ? 1 : isa == DJ_ISA_RISCV64 ? 2 : 4;
+}
+
+/* ---- marks ---- */
+
+#define PRIME 0x01000193u
+
+/*
+ * Of every field but the magic. Words go in one by one, by a sum and a product
+ * with an odd number: a change of one of them is always a change of the sum.
+ */
+uint32_t dj_native_sum(const struct dj_native *n)
+{
+	uint32_t words[] = { DJ_NATIVE_VERSION << 16 | DJ_NATIVE_ABI,
+		(uint32_t)n->isa << 24 | (uint32_t)n->bounds << 16 |
+			(uint32_t)n->cpu_level << 8 | n->flags,
+		n->code_len, n->rodata_len, n->func_count, n->type_count,
+		n->sites_len };
+	uint32_t h = 0x811c9dc5;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		h = (h ^ words[i]) * PRIME;
+	for (uint32_t i = 0; i < sizeof(n->module) / 4; i++)
+		h = (h ^ u32_at(n->module, i)) * PRIME;
+	return h;
+}
+
+/* A module has fewer than 2^30 of each: no two words are the same. */
+void dj_native_mark(uint32_t sum, enum dj_native_entry kind, uint32_t i,
+	uint8_t ret[DJ_NATIVE_MARK])
+{
+	uint32_t v = (i << 2 | (uint32_t)kind) * PRIME ^ sum;
+
+	for (unsigned k = 0; k < DJ_NATIVE_MARK; k++, v >>= 4)
+		ret[k] = (uint8_t)((k == 0 ? 0x60 : 0x50) | (v & 0x0f));
+}
+
+bool dj_native_like_mark(const uint8_t *p)
+{
+	for (unsigned k = 0; k < DJ_NATIVE_MARK; k++)
+		if (p[k] >> 4 != (k == 0 ? 6 : 5))
+			return false;
+	return true;
+}
+
+static bool is_entry(const struct dj_native *n, uint32_t sum,
+	enum dj_native_entry kind, uint32_t i, uint32_t at)
+{
+	uint8_t mark[DJ_NATIVE_MARK];
+
+	if (at < DJ_NATIVE_MARK || at >= n->code_len ||
+		at % step_of(n->isa) != 0)
+		return false;
+	dj_native_mark(sum, kind, i, mark);
+	return memcmp(n->body + at - DJ_NATIVE_MARK, mark, sizeof(mark)) == 0;
+}
+
 static const char *check_entries(const struct dj_native *n)
 {
-	for (uint32_t i = 0; i < n->func_count; i++) {
-		if (dj_native_func(n, i) >= n->code_len)
-			return "a function's entry is outside the native code";
+	uint32_t sum = dj_native_sum(n);
+
+	for (uint32_t i = 0; i < n->func_count; i++)
+		if (!is_entry(n, sum, DJ_NATIVE_FUNC, i, dj_native_func(n, i)))
+			return "a function's entry in the native code is not "
+			       "marked as that";
+	for (uint32_t i = 0; i < n->type_count; i++) {
+		uint32_t enter = dj_native_enter_at(n, i);
+		uint32_t leave = dj_native_leave_at(n, i);
+
+		if ((enter != 0 &&
+			    !is_entry(n, sum, DJ_NATIVE_ENTER, i, enter)) ||
+			(leave != 0 &&
+				!is_entry(n, sum, DJ_NATIVE_LEAVE, i, leave)))
+			return "a type's entry in the native code is not "
+			       "marked as that";
 	}
-	for (uint32_t i = 0; i < 2 * n->type_count; i++)
-		if (u32_at(n->types, i) >= n->code_len &&
-			u32_at(n->types, i) != 0)
-			return "a type's entry is outside the native code";
 	return NULL;
 }
 
@@ -124,6 +195,7 @@ static dj_status read_head(struct dj_rd *r, struct dj_native *n,
 	n->func_count = dj_rd_u32be(r);
 	n->type_count = dj_rd_u32be(r);
 	n->sites_len = dj_rd_u32be(r);
+	dj_rd_copy(r, n->module, sizeof(n->module));
 	*why = "the native code is cut off";
 	if (r->err != DJ_OK)
 		return r->err;
@@ -195,6 +267,11 @@ dj_status dj_native_parse(const uint8_t *buf, size_t len, struct dj_native *ret,
 	return DJ_OK;
 }
 
+bool dj_native_is_of(const uint8_t *image, size_t len, const uint8_t module[32])
+{
+	return len >= DJ_NATIVE_HEAD && memcmp(image + 32, module, 32) == 0;
+}
+
 static size_t body_at(const struct dj_native *n)
 {
 	size_t at = DJ_NATIVE_HEAD + (size_t)n->func_count * 4 +
@@ -225,6 +302,7 @@ dj_status dj_native_write(const struct dj_native *n, uint8_t *dst, size_t cap)
 	dj_wr_u32be(&w, n->func_count);
 	dj_wr_u32be(&w, n->type_count);
 	dj_wr_u32be(&w, n->sites_len);
+	dj_wr_bytes(&w, n->module, sizeof(n->module));
 	dj_wr_bytes(&w, n->funcs, (size_t)n->func_count * 4);
 	dj_wr_bytes(&w, n->types, (size_t)n->type_count * 8);
 	dj_wr_bytes(&w, n->sites, n->sites_len);
@@ -322,9 +400,7 @@ static bool is_forbidden_ppc(const uint8_t *p, size_t left)
 
 size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len)
 {
-	size_t step = isa == DJ_ISA_X86_64 ? 1 : isa == DJ_ISA_RISCV64 ? 2 : 4;
-
-	for (size_t i = 0; i < len; i += step) {
+	for (size_t i = 0; i < len; i += step_of(isa)) {
 		bool bad = false;
 
 		switch (isa) {

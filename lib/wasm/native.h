@@ -16,7 +16,7 @@
  *
  *   offset  size  field
  *        0     4  magic, "DJNI"
- *        4     2  version, big-endian like all of this; this code speaks 1
+ *        4     2  version, big-endian like all of this; this code speaks 2
  *        6     1  instruction set, as in an OFFER: 1 x86-64, 2 riscv64,
  *                 3 ppc64le
  *        7     1  bounds: 0 explicit checks, 1 guard pages
@@ -28,7 +28,8 @@
  *       20     4  functions with a body in the module
  *       24     4  types in the module, as lib/wasm/types.h numbers them
  *       28     4  length of the sites
- *       32    4n  per function with a body: its entry in the code
+ *       32    32  SHA-256 of the module
+ *       64    4n  per function with a body: its entry in the code
  *             8n  per type: entry from the engine, entry to the engine;
  *                 0 for one that no function of the module's own, or no
  *                 import, has
@@ -36,12 +37,17 @@
  *                 zeros up to a multiple of 16
  *                 code, constants
  *
- * Nothing of it is trusted: dj_native_parse() bounds every number, so that
- * what is left to trust is that the code does what the compiler meant.
+ * In the code, right before each entry, is its mark: DJ_NATIVE_MARK bytes that
+ * say of what it is the entry, and that all of the header is as it was then.
+ *
+ * Nothing of it is trusted: dj_native_parse() bounds every number and asks for
+ * the mark of every entry, so that what is left to trust is that the code does
+ * what the compiler meant.
  */
-#define DJ_NATIVE_VERSION  1
+#define DJ_NATIVE_VERSION  2
 #define DJ_NATIVE_ABI      3
-#define DJ_NATIVE_HEAD     32
+#define DJ_NATIVE_HEAD     64
+#define DJ_NATIVE_MARK     8
 #define DJ_NATIVE_PAGE     4096u
 #define DJ_NATIVE_MAX_CODE (1u << 30)
 /* What addresses of 32 bits, offsets of 32 and a vector can reach. */
@@ -54,13 +60,14 @@ struct dj_native {
 	uint8_t cpu_level, flags;
 	uint32_t func_count, type_count;
 	uint32_t code_len, rodata_len, sites_len;
+	uint8_t module[32];
 	const uint8_t *funcs, *types, *sites; /* borrowed */
 	const uint8_t *body;                  /* code_len + rodata_len bytes */
 };
 
 /*
  * Reads an image; all of it borrows from buf. DJ_E_INPUT: malformed, an entry
- * outside the code or a site table that is not in order. DJ_E_UNSUPPORTED:
+ * without its mark or a site table that is not in order. DJ_E_UNSUPPORTED:
  * another version, ABI or instruction set. DJ_E_LIMIT: more code than
  * DJ_NATIVE_MAX_CODE. *ret_why says which field, and is constant; it is set
  * on failure only, *ret on success only.
@@ -71,6 +78,28 @@ dj_status dj_native_parse(const uint8_t *buf, size_t len, struct dj_native *ret,
 size_t dj_native_size(const struct dj_native *n);
 dj_status dj_native_write(const struct dj_native *n, uint8_t *dst, size_t cap);
 
+/* Was the image made of the module of this digest? It need not be whole. */
+bool dj_native_is_of(const uint8_t *image, size_t len,
+	const uint8_t module[32]);
+
+/*
+ * Marks. A byte of 0x60 to 0x6f and seven of 0x50 to 0x5f: with whatever comes
+ * before or behind, none of it is an instruction that is forbidden, and no mark
+ * begins inside another. Half of each byte is of a word that has the index, the
+ * kind and a sum of the header, so that every entry has a mark of its own, and
+ * another one under another header. Nothing else in compiled code looks like a
+ * mark: whoever links it asks dj_native_like_mark().
+ */
+enum dj_native_entry {
+	DJ_NATIVE_FUNC,
+	DJ_NATIVE_ENTER,
+	DJ_NATIVE_LEAVE
+};
+uint32_t dj_native_sum(const struct dj_native *n);
+void dj_native_mark(uint32_t sum, enum dj_native_entry kind, uint32_t i,
+	uint8_t ret[DJ_NATIVE_MARK]);
+bool dj_native_like_mark(const uint8_t *p);
+
 uint32_t dj_native_func(const struct dj_native *n, uint32_t i);
 /* Takes (context, base, code, slots): loads parameters, calls, stores. */
 uint32_t dj_native_enter_at(const struct dj_native *n, uint32_t type);
@@ -80,7 +109,7 @@ uint32_t dj_native_leave_at(const struct dj_native *n, uint32_t type);
 /*
  * Sites: places in the code that can trap or call, and the offsets in the
  * module's bytes of their instructions. Each is a step in the code (unsigned)
- * and one in the module (signed), from those before. The place of pc is the
+ * and one in the module (signed, not 0), from those before. The place of pc is the
  * last one that is not behind it; false if there is none.
  */
 bool dj_native_site(const struct dj_native *n, uint32_t pc, uint32_t *ret);

@@ -132,6 +132,9 @@ def pack(image, wasm=None, target=None):
             struct.pack(">Q", len(image)) + hashlib.sha256(image).digest() + wasm + image)
 
 
+HEAD = 64  # bytes of an image's header
+
+
 def judged(what, data, names=(b"module.refused", b"module.invalid", b"native.unfit", b"native.invalid")):
     r = donjon("run", "--tee", lib.TEE, save("t.knc", data))
     return r.returncode == 126 and any(n in r.stderr for n in names) or "%s: %d %r" % (what, r.returncode, r.stderr)
@@ -144,12 +147,15 @@ bad = [x for x in (judged("byte %d" % i, good[:i] + bytes([good[i] ^ 1]) + good[
                    for i in (list(range(0, 12, 2)) + list(range(at, at + 80, 7)) + list(range(at + 80 + wasm_len, len(good), 97 * 5)))[::every]) if x is not True]
 t.eq(bad, [], "a changed byte anywhere but in the compiler's name is refused")
 bad = [x for x in (judged("header byte %d" % i, pack(image[:i] + bytes([image[i] ^ 0x40]) + image[i + 1:]))
-                   for i in range(0, 32, every)) if x is not True]
+                   for i in range(0, HEAD, every)) if x is not True]
 t.eq(bad, [], "each byte of the image's header, with digests that hold, is refused by the Keep by name")
 t.ok(judged("target", pack(image, target=bytes([2, 1, 2, 0]))) is True, "another target is refused")
-r = donjon("run", "--tee", lib.TEE, save("t.knc", pack(image, wasm=module(b"\x01\x01") + b"\0\3\1xy")))
-t.ok(r.returncode in (0, 126), "code with another module is refused, or runs; the Keep stays", r.stderr)
-bad = [x for x in (judged("cut %d" % n, pack(image[:n])) for n in (0, 1, 31, 32, 40, len(image) - 1)) if x is not True]
+r = donjon("run", "--tee", lib.TEE, save("t.knc", pack(image, wasm=module(b"\x01") + b"\0\3\1xy")))
+t.ok(r.returncode == 126 and b"native code of another module" in r.stderr,
+     "code with another module, be it the same but for a custom section, is refused by name", r.stderr)
+r = donjon("run", "--tee", lib.TEE, save("t.knc", pack(image[:5] + b"\1" + image[6:])))
+t.ok(r.returncode == 126 and b"another version of the format" in r.stderr, "so is an image of an older format", r.stderr)
+bad = [x for x in (judged("cut %d" % n, pack(image[:n])) for n in (0, 1, 63, 64, 72, len(image) - 1)) if x is not True]
 t.eq(bad, [], "an image cut short is refused")
 
 
@@ -174,9 +180,51 @@ def many(n):
             section(10, leb(n + 1) + b"".join(leb(len(c)) + c for c in codes)))
 
 
-# Tables whose digests hold. An entry elsewhere in the code is code of the tenant's own that begins elsewhere, and what it
-# does is fenced in: it runs as before, the program fails or its Keep ends. Not a run that says it is good and is not.
+# Tables whose digests hold. An entry that is not the compiler's own lacks its mark in the code, so it is refused, wherever it
+# leads; sites say where a trap was and no more.
 whole = (good, at, wasm_len, image)
+
+
+def tables(image):
+    funcs, types, sites = struct.unpack(">III", image[20:32])
+    types_at = HEAD + 4 * funcs
+    return range(HEAD, types_at), range(types_at, types_at + 8 * types), range(types_at + 8 * types, types_at + 8 * types + sites)
+
+
+def ends(image):
+    """How a run of this image ends, in a word or two."""
+    r = donjon("run", "--tee", lib.TEE, "--time", "20s", save("t.knc", pack(image)))
+    if r.returncode == 126 and b"module.refused" in r.stderr:
+        return "refused by name"
+    return {0: "ran as before", 134: "trap"}.get(r.returncode, "%d %r" % (r.returncode, r.stderr))
+
+
+def each(images, *fine):
+    """Counts of their ends, in words; and those that are not fine."""
+    count, bad = {}, []
+    for what, image in images:
+        e = ends(image)
+        count[e] = count.get(e, 0) + 1
+        if e not in fine:
+            bad.append("%s: %s" % (what, e))
+    return ", ".join("%s %d" % (k, v) for k, v in sorted(count.items())), bad
+
+
+def changed(image, where):
+    return [("byte %d" % i, image[:i] + bytes([image[i] ^ 0x40]) + image[i + 1:]) for i in where]
+
+
+f_at, t_at, s_at = tables(image)
+entries = [struct.unpack(">I", image[i:i + 4])[0] for i in list(f_at)[::4] + list(t_at)[::4]]
+code_len, rodata_len = struct.unpack(">II", image[12:20])
+wrong = []
+for i in list(f_at)[::4] + list(t_at)[::4]:
+    own = struct.unpack(">I", image[i:i + 4])[0]
+    values = set(entries) | {0, own - 1, own + 1, own + 4, own + 16, own - 8, code_len - 4, code_len, code_len + rodata_len, 0xffffffff}
+    wrong += [("entry at %d: %d" % (i, v), image[:i] + struct.pack(">I", v) + image[i + 4:]) for v in sorted(values - {own}) if v >= 0]
+words, bad = each(wrong[::every], "refused by name")
+t.eq(bad, [], "each entry of a small image at %d wrong values, with digests that hold: %s" % (len(wrong[::every]), words))
+
 knc = os.path.join(tmp.name, "many.knc")
 r = donjon("build", "--tee", lib.TEE, "-o", knc, save("p.wasm", many(300)))
 t.ok(r.returncode == 0 and donjon("run", "--tee", lib.TEE, knc).returncode == 0, "300 functions are run through a table", r.stderr)
@@ -184,43 +232,23 @@ with open(knc, "rb") as f:
     good = f.read()
 wasm_len = struct.unpack(">Q", good[at:at + 8])[0]
 image = good[at + 80 + wasm_len:]
-funcs, types, sites = struct.unpack(">III", image[20:32])
-parts = {"entries of functions": range(32, 32 + 4 * funcs),
-         "entries of types": range(32 + 4 * funcs, 32 + 4 * funcs + 8 * types),
-         "sites": range(32 + 4 * funcs + 8 * types, 32 + 4 * funcs + 8 * types + sites)}
-for what, where in parts.items():
-    ends, bad = {}, []
-    for i in list(where)[::97 * every] if len(where) > 97 else where:
-        r = donjon("run", "--tee", lib.TEE, "--time", "20s",
-                   save("t.knc", pack(image[:i] + bytes([image[i] ^ 0x40]) + image[i + 1:])))
-        if r.returncode == 126 and b"module.refused" in r.stderr:
-            end = "refused by name"
-        elif r.returncode == 0:
-            end = "ran as before"
-        elif r.returncode == 134:
-            end = "trap"
-        elif r.returncode > 0 and b"error[" in r.stderr:
-            end = "the Keep ended: " + r.stderr.split(b"error[")[1].split(b"]")[0].decode()
-        else:
-            end = "unknown"
-            bad.append("byte %d: %d %r" % (i, r.returncode, r.stderr))
-        ends[end] = ends.get(end, 0) + 1
-    t.eq(bad, [], "%s, a changed byte with digests that hold: %s" % (
-        what, ", ".join("%s %d" % (k, v) for k, v in sorted(ends.items()))))
+for what, where, fine in zip(("entries of functions", "entries of types", "sites"), tables(image),
+                             (["refused by name"], ["refused by name"], ["refused by name", "ran as before"])):
+    words, bad = each(changed(image, list(where)[::97 * every] if len(where) > 97 else where), *fine)
+    t.eq(bad, [], "%s, a changed byte with digests that hold: %s" % (what, words))
 t.eq(donjon("run", "--tee", lib.TEE, knc).returncode, 0, "and what nobody changed runs")
 good, at, wasm_len, image = whole
 
 # ------------------------------------------------------------------ faults
-funcs = struct.unpack(">I", image[20:24])[0]
-types, sites = struct.unpack(">II", image[24:32])
-body = (32 + 4 * funcs + 8 * types + sites + 15) // 16 * 16
+f_at, _, s_at = tables(image)
+body = (s_at.stop + 15) // 16 * 16
 
 
 def begins_with(code):
     """Runs the module with this machine code in front of each function's."""
     b = bytearray(image)
-    for i in range(funcs):
-        at = body + struct.unpack(">I", image[32 + 4 * i:36 + 4 * i])[0]
+    for i in f_at[::4]:
+        at = body + struct.unpack(">I", image[i:i + 4])[0]
         b[at:at + len(code)] = code
     return run("aot", save("t.knc", pack(bytes(b))))
 

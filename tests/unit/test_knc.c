@@ -6,7 +6,7 @@
 #include "lib/proto/offer.h"
 #include "tests/tap.h"
 
-static const char id[] = "donjon 0.9 llvm 19.1.7 abi 1";
+static const char id[] = "donjon 0.9 llvm 19.1.7 abi 2.3";
 static const uint8_t wasm[] = "\0asm\1\0\0", image[] = "DJNI and more";
 static uint8_t buf[512];
 static size_t len;

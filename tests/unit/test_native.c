@@ -5,17 +5,21 @@
 #include "lib/wasm/native.h"
 #include "tests/tap.h"
 
-/* Two functions, one type, three sites: written and read again. */
+/* Two functions, two types, one of them a function's, three sites. */
 static uint8_t body[DJ_NATIVE_PAGE + 8];
-static const uint8_t funcs[] = { 0, 0, 0, 0, 0, 0, 0, 32 };
-static const uint8_t types[] = { 0, 0, 0, 0, 0, 0, 0, 8 };
+static const uint8_t funcs[] = { 0, 0, 0, 16, 0, 0, 0, 32 };
+static const uint8_t types[] = { 0, 0, 0, 48, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0,
+	0 };
 static const uint8_t sites[] = { 16, 80, 4, 2, 12, 1 };
-static const struct dj_native whole = {
+#define FUNCS DJ_NATIVE_HEAD
+#define TYPES (FUNCS + sizeof(funcs))
+#define SITES (TYPES + sizeof(types))
+static struct dj_native whole = {
 	.isa = DJ_ISA_X86_64,
 	.bounds = DJ_BOUNDS_GUARD,
 	.cpu_level = 2,
 	.func_count = 2,
-	.type_count = 1,
+	.type_count = 2,
 	.code_len = DJ_NATIVE_PAGE,
 	.rodata_len = 8,
 	.sites_len = sizeof(sites),
@@ -27,8 +31,19 @@ static const struct dj_native whole = {
 static uint8_t image[2 * DJ_NATIVE_PAGE];
 static size_t len;
 
+static void mark(enum dj_native_entry kind, uint32_t i, uint32_t at)
+{
+	dj_native_mark(dj_native_sum(&whole), kind, i,
+		body + at - DJ_NATIVE_MARK);
+}
+
 static void make(void)
 {
+	memset(whole.module, 'm', sizeof(whole.module));
+	mark(DJ_NATIVE_FUNC, 0, 16);
+	mark(DJ_NATIVE_FUNC, 1, 32);
+	mark(DJ_NATIVE_ENTER, 0, 48);
+	mark(DJ_NATIVE_LEAVE, 0, 64);
 	len = dj_native_size(&whole);
 	eq_u64(dj_native_write(&whole, image, sizeof(image)), DJ_OK);
 }
@@ -53,7 +68,10 @@ static void what_is_written_is_read(void)
 	eq_u64(dj_native_parse(image, len, &got, &why), DJ_OK);
 	eq_u64(got.func_count, 2);
 	eq_u64(dj_native_func(&got, 1), 32);
-	eq_u64(dj_native_leave_at(&got, 0), 8);
+	eq_u64(dj_native_leave_at(&got, 0), 64);
+	ok(dj_native_is_of(image, len, whole.module));
+	ok(!dj_native_is_of(image, len, body));
+	ok(!dj_native_is_of(image, DJ_NATIVE_HEAD - 1, whole.module));
 	ok(!dj_native_site(&got, 15, &at));
 	ok(dj_native_site(&got, 16, &at) && at == 40);
 	ok(dj_native_site(&got, 21, &at) && at == 41);
@@ -95,21 +113,17 @@ static void every_field_is_checked(void)
 		{ "functions", 20, 0xff, DJ_E_INPUT },
 		{ "types", 24, 0xff, DJ_E_INPUT },
 		{ "sites' length", 28, 0xff, DJ_E_INPUT },
-		{ "a function's entry", 32, 1, DJ_E_INPUT },
-		{ "a function's entry right behind the code", 34,
-			DJ_NATIVE_PAGE >> 8, DJ_E_INPUT },
-		{ "a type's entry", 40, 1, DJ_E_INPUT },
-		{ "a type's entry right behind the code", 42,
-			DJ_NATIVE_PAGE >> 8, DJ_E_INPUT },
-		{ "a site", 48, 0x80, DJ_E_INPUT },
-		{ "padding", 54, 1, DJ_E_INPUT },
+		{ "module", 40, 0, DJ_E_INPUT },
+		{ "a site", SITES, 0x80, DJ_E_INPUT },
+		{ "a site that goes nowhere", SITES + 3, 0, DJ_E_INPUT },
+		{ "padding", SITES + sizeof(sites), 1, DJ_E_INPUT },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		make();
 		image[cases[i].at] = cases[i].value;
-		if (cases[i].at == 48)
-			memset(image + 48, 0x80, sizeof(sites));
+		if (cases[i].at == SITES)
+			memset(image + SITES, 0x80, sizeof(sites));
 		eq_u64(parse(len), cases[i].st);
 	}
 }
@@ -121,10 +135,110 @@ static void a_site_is_in_the_code(void)
 	static const uint8_t behind[] = { 0x80, 0xa0, 0, 2, 0, 1 };
 
 	make();
-	memcpy(image + 48, last, sizeof(last));
+	memcpy(image + SITES, last, sizeof(last));
 	eq_u64(parse(len), DJ_OK);
-	memcpy(image + 48, behind, sizeof(behind));
+	memcpy(image + SITES, behind, sizeof(behind));
 	eq_u64(parse(len), DJ_E_INPUT);
+}
+
+static void no_bit_of_the_header_is_for_nothing(void)
+{
+	for (size_t i = 0; i < (size_t)DJ_NATIVE_HEAD * 8; i++) {
+		make();
+		image[i / 8] ^= (uint8_t)(1u << (i % 8));
+		if (parse(len) == DJ_OK)
+			eq_u64(i, SIZE_MAX);
+	}
+	/* And sites may not take the zeros behind them, or leave some. */
+	for (unsigned n = 0; n <= sizeof(sites) + 10; n++) {
+		make();
+		image[31] = (uint8_t)n;
+		if (n != sizeof(sites) && parse(len) == DJ_OK)
+			eq_u64(n, sizeof(sites));
+	}
+}
+
+static void an_entry_is_where_its_own_mark_is_and_nowhere_else(void)
+{
+	for (size_t at = FUNCS; at < SITES; at += 4) {
+		uint32_t was;
+
+		make();
+		was = image[at + 3];
+		image[at] = 0x40; /* far outside */
+		eq_u64(parse(len), DJ_E_INPUT);
+		image[at] = 0;
+		for (uint32_t to = 0; to <= DJ_NATIVE_PAGE + 16; to++) {
+			image[at + 2] = (uint8_t)(to >> 8);
+			image[at + 3] = (uint8_t)to;
+			/* A type may have none. */
+			if ((parse(len) == DJ_OK) !=
+				(to == was || (to == 0 && at >= TYPES)))
+				eq_u64(to, was);
+		}
+	}
+}
+
+static void a_mark_at_an_odd_place_is_none(void)
+{
+	struct dj_native n;
+	const char *why;
+
+	whole.isa = DJ_ISA_PPC64LE;
+	for (uint32_t at = 16; at < 24; at++) {
+		make();
+		memset(body, 0, 24);
+		mark(DJ_NATIVE_FUNC, 0, at);
+		eq_u64(dj_native_write(&whole, image, sizeof(image)), DJ_OK);
+		image[FUNCS + 3] = (uint8_t)at;
+		eq_u64(dj_native_parse(image, len, &n, &why),
+			at % 4 == 0 ? DJ_OK : DJ_E_INPUT);
+	}
+	whole.isa = DJ_ISA_X86_64;
+	make();
+	eq_u64(parse(len), DJ_OK);
+}
+
+/* Is an instruction forbidden that has bytes of the mark at 4? */
+static bool mark_is_run(enum dj_isa isa, const uint8_t *code, size_t n)
+{
+	size_t step = isa == DJ_ISA_X86_64 ? 1 : isa == DJ_ISA_RISCV64 ? 2 : 4;
+
+	for (size_t at = 0; at < 4 + DJ_NATIVE_MARK; at += step)
+		if (dj_native_forbidden(isa, code + at, n - at) == 0 &&
+			(at >= 4 ||
+				dj_native_forbidden(isa, code + at, 4 - at) !=
+					0))
+			return true;
+	return false;
+}
+
+/* Whatever stands before and behind. */
+static void a_mark_has_no_forbidden_instruction_and_no_other_mark(void)
+{
+	static const enum dj_isa isas[] = { DJ_ISA_X86_64, DJ_ISA_RISCV64,
+		DJ_ISA_PPC64LE };
+	static const uint8_t around[] = { 0x00, 0x01, 0x05, 0x0f, 0x34, 0x44,
+		0x50, 0x55, 0x62, 0x73, 0x80, 0xc1, 0xcd, 0xef };
+	const size_t n = sizeof(around);
+	uint8_t code[DJ_NATIVE_MARK + 8];
+	uint32_t sum = 0x12345678;
+
+	for (size_t i = 0; i < n * n * n; i++, sum *= 0x9e3779b1) {
+		memset(code, 0x90, sizeof(code));
+		for (unsigned k = 0; k < 4; k++) {
+			code[k] = around[(i / (k < 2 ? 1 : n)) % n];
+			code[sizeof(code) - 1 - k] = around[(i / n / n) % n];
+		}
+		code[3] = around[i % n];
+		dj_native_mark(sum, DJ_NATIVE_FUNC, (uint32_t)i, code + 4);
+		for (size_t k = 0; k <= sizeof(code) - DJ_NATIVE_MARK; k++)
+			if (dj_native_like_mark(code + k) != (k == 4))
+				eq_u64(k, 4);
+		for (size_t k = 0; k < 3; k++)
+			if (mark_is_run(isas[k], code, sizeof(code)))
+				eq_u64(i, SIZE_MAX);
+	}
 }
 
 static void forbidden_instructions_are_found_at_any_offset(void)
@@ -232,6 +346,10 @@ int main(void)
 	RUN(every_truncation_is_refused);
 	RUN(every_field_is_checked);
 	RUN(a_site_is_in_the_code);
+	RUN(no_bit_of_the_header_is_for_nothing);
+	RUN(an_entry_is_where_its_own_mark_is_and_nowhere_else);
+	RUN(a_mark_at_an_odd_place_is_none);
+	RUN(a_mark_has_no_forbidden_instruction_and_no_other_mark);
 	RUN(forbidden_instructions_are_found_at_any_offset);
 	RUN(forbidden_riscv_instructions_are_found);
 	RUN(forbidden_power_instructions_are_found);
