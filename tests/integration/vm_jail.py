@@ -42,12 +42,15 @@ MEMORY = ["reading address 0", "writing code", "writing constants", "running dat
           "a stack overflow", "a stack underflow", "reading past the shared region", "running the shared region",
           "touching what is only reserved", "touching the page after what is committed", "touching what was released",
           "running committed memory", "touching large pages that were released",
-          "touching a frame that the host does not have", "an address that is not canonical"]
+          "touching a frame that the host does not have", "an address that is not canonical", "writing what became code",
+          "writing what became code in a large page", "running what is beside it", "running what was code"]
 CALLS = ["number 0", "number 1", "the number after the last", "map over the image", "map below the window",
          "map at its end", "map at the end of everything", "map at half an address", "map half a frame", "map the image",
          "map page tables", "map the shared region", "map the page before the frames", "map the page after them",
          "map nothing", "map 513 pages", "map very many pages", "map across a large page", "map across one of frames",
-         "unmap the image", "unmap the stack", "unmap nothing", "unmap the window's end"]
+         "unmap the image", "unmap the stack", "unmap nothing", "unmap the window's end", "the number after all of them",
+         "make the image code", "make the stack code", "make code of what is not there", "make code of nothing",
+         "make code of the window's end"]
 
 
 class Keep:

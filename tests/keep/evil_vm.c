@@ -125,6 +125,19 @@ static void instruction(uint64_t which)
 	}
 }
 
+/* Committed memory with a function that does nothing; it is run once. */
+static uint8_t *new_code(size_t len)
+{
+	uint8_t *p = dj_shim_reserve(len);
+
+	(void)!dj_shim_commit(p, len);
+	*p = 0xc3;
+	if (dj_shim_exec(p, DJ_SHIM_PAGE) != DJ_OK)
+		dj_shim_halt(DJ_HALT_BUG);
+	jump_to(address(p));
+	return p;
+}
+
 static void memory(uint64_t which)
 {
 	static const char constant = 1;
@@ -209,6 +222,26 @@ static void memory(uint64_t which)
 	case 19: /* not a canonical address */
 		(void)read_from(UINT64_C(1) << 60);
 		break;
+	case 20:
+		p = new_code(DJ_SHIM_PAGE);
+		write_to(address(p));
+		break;
+	case 21: /* a page of a large one, which its neighbours stay */
+		p = new_code(2 * DJ_VM_LARGE);
+		write_to(address(p) + DJ_SHIM_PAGE);
+		write_to(address(p));
+		break;
+	case 22:
+		p = new_code(2 * DJ_VM_LARGE);
+		p[DJ_SHIM_PAGE] = 0xc3;
+		jump_to(address(p) + DJ_SHIM_PAGE);
+		break;
+	case 23:
+		p = new_code(DJ_SHIM_PAGE);
+		dj_shim_unexec(p, DJ_SHIM_PAGE);
+		*(volatile uint8_t *)p = 0xc3;
+		jump_to(address(p));
+		break;
 	default:
 		break;
 	}
@@ -243,6 +276,12 @@ static void calls(uint64_t which)
 		{ DJ_GATE_UNMAP, DJ_VM_STACK, 0, 512 },
 		{ DJ_GATE_UNMAP, WINDOW, 0, 0 },
 		{ DJ_GATE_UNMAP, WINDOW_END, 0, 1 },
+		{ DJ_GATE_EXEC + 1, 0, 0, 0 },
+		{ DJ_GATE_EXEC, DJ_VM_IMAGE, 1, 1 },
+		{ DJ_GATE_EXEC, DJ_VM_STACK, 1, 1 },
+		{ DJ_GATE_EXEC, WINDOW, 1, 1 },
+		{ DJ_GATE_EXEC, WINDOW, 1, 0 },
+		{ DJ_GATE_EXEC, WINDOW_END, 1, 1 },
 	};
 
 	if (which < sizeof(table) / sizeof(table[0]))
