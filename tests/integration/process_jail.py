@@ -212,8 +212,14 @@ def outside():
          "nothing is mapped but image, region and our stacks", maps)
     t.ok(not any("w" in m.split()[1] and "x" in m.split()[1] for m in maps.splitlines()),
          "no page is writable and executable", maps)
-    lim = open("/proc/%d/limits" % k.pid).read()
-    t.ok("Max core file size        0                    0 " in lim, "it leaves no core", lim)
+    lim = {x[:26].strip(): x[26:].split()[:2] for x in open("/proc/%d/limits" % k.pid).read().splitlines()}
+    t.eq([lim[x] for x in ("Max core file size", "Max file size", "Max processes", "Max locked memory", "Max msgqueue size")],
+         [["0", "0"]] * 5, "it leaves no core, writes no file, makes no process, locks and queues nothing")
+    t.eq(lim["Max open files"], ["7", "7"], "it can have no descriptor but those")
+    if open("/proc/self/uid_map").read().split() == ["0", "0", "4294967295"]:
+        t.eq(os.stat("/proc/%d/mem" % k.pid).st_uid, 0, "nobody of its own kind can look into it")
+    else:
+        t.skip("nobody of its own kind can look into it", "in a user namespace, where root shows as nobody")
     rss = int(s["VmRSS"].split()[0])
     t.ok(rss < 600, "an idle Keep is below 600 KiB", "%d KiB" % rss)
     ls = status(k.proc.pid)
@@ -262,6 +268,13 @@ def inside():
         k.command(OLD, nr)
         t.ok(k.ended() in (int(signal.SIGSYS), 6 << 8), "%s of the 32-bit machine ends the Keep" % name)
         k.close()
+    k = Keep()
+    last = REGION_SIZE - IN - 64 - 16
+    k.command(ECHO, 16, last)
+    t.eq(k.answer(16), (0, bytes(16)), "the last bytes of the region can be read")
+    k.command(ECHO, 17, last)
+    t.eq(k.ended(), 5 << 8, "one more halts it as a bug of its own")
+    k.close()
     for i, name in enumerate(FAULTS):
         k = Keep()
         k.command(FAULT, i)
