@@ -26,6 +26,7 @@
  *   vanish     exits at a RECORD       mute     reports fail
  *   badline    an impossible out_head  badop    an unknown call
  *   badframe   sends EVIDENCE itself   again    a report at a RECORD
+ *   busy       a call while its report is being made
  *   halt       three RECORDs, then releases itself at a RECORD
  *   tick       a RECORD each time a WAIT of 20 ms has passed
  */
@@ -186,6 +187,15 @@ static void end(const char *how)
 		k->out_head = line.out_head + DJ_HC_RING + 1;
 	if (strcmp(how, "badop") == 0)
 		post(9, 0);
+	if (strcmp(how, "busy") == 0) {
+		uint8_t asked[256];
+
+		post(DJ_HC_REPORT, 0);
+		/* Once the agent has passed it on, which stays unanswered. */
+		if (recv(DJ_LAUNCH_FD_CONTROL, asked, sizeof(asked), 0) <= 0)
+			exit(1);
+		post(DJ_HC_CLOCK, 0);
+	}
 	if (strcmp(how, "halt") == 0) {
 		k->out_head = line.out_head;
 		k->arg = DJ_HALT_RELEASED;

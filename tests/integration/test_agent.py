@@ -3,6 +3,7 @@
 """The host agent from outside: every answer of its API, the relay, and how
 Keeps end. The Keeps are played by tests/agent/fake_launch.c."""
 import base64
+import hashlib
 import json
 import os
 import re
@@ -230,11 +231,21 @@ for q in ("limit=0", "limit=x", "limit=1&limit=1", "labl=a", "state=%zz"):
     t.eq(req("GET", "/v1/keeps?" + q)[0], 400, "?%s is 400" % q)
 t.ok(problem(req("GET", "/v1/keeps/k-000000000000"), 404, "keep.unknown"), "no such Keep is 404")
 if os.getuid() == 0:
-    other = subprocess.run(["curl", "-sS", "--unix-socket", SOCK, "-o", "/dev/null", "-w", "%{http_code}",
-                            "http://x/v1/keeps/" + k1], stdout=subprocess.PIPE,
-                           preexec_fn=lambda: (os.chmod(DIR, 0o755), os.chmod(SOCK, 0o666), os.setgid(65534),
-                                               os.setuid(65534)))
-    t.eq(other.stdout, b"404", "another user's Keep is 404")
+    def other(where, *more):
+        r = subprocess.run(["curl", "-sS", "--unix-socket", SOCK, "-w", "\n%{http_code}", *more, "http://x/v1/keeps" + where],
+                           stdout=subprocess.PIPE, preexec_fn=lambda: (os.setgid(65534), os.setuid(65534)))
+        body, status = r.stdout.rsplit(b"\n", 1)
+        return int(status), json.loads(body or "null")
+    os.chmod(DIR, 0o755)
+    os.chmod(SOCK, 0o666)
+    t.eq(other("/" + k1)[0], 404, "another user's Keep is 404")
+    t.eq(other("")[1]["keeps"], [], "nor is it in his list")
+    r = other("", "-H", "Content-Type: application/json", "-H", "Idempotency-Key: one", "-d",
+              json.dumps(ask(labels={"job": "a"}, ttl=600)))
+    t.ok(r[0] == 201 and r[1]["id"] not in (k1, k2), "his key is not ours: he gets a Keep of his own", r)
+    t.eq([k["id"] for k in req("GET", "/v1/keeps")[2]["keeps"]], [k2, k1], "which is not in our list")
+    t.eq(other("/%s?force=1" % r[1]["id"], "-X", "DELETE")[0], 204, "he can delete it")
+    t.eq(other("/%s?force=1" % k1, "-X", "DELETE")[0], 404, "and not ours")
     os.chmod(SOCK, 0o660)
 else:
     t.skip("another user's Keep is 404", "not root")
@@ -359,6 +370,7 @@ ending("sigsys", "died", "killed by SIGSYS: tried a system call that it may not 
 ending("vanish", "died", "its launcher is gone|exited with 7")
 ending("badline", "caught", "out_head outside of the ring")
 ending("badop", "caught", "number of a call")
+ending("busy", "caught", "call during a report")
 ending("badframe", "caught", "impossible frame")
 ending("fail", "failed", "did not start: no memory for the image")
 fr = ending("halt", "released", "released by its client", "exited")
@@ -417,7 +429,7 @@ t.ok(r[0] == 200 and r[2]["items"][0]["pem"].encode() == chain, "collateral has 
 t.eq(req("GET", "/v1/collateral/process", If_None_Match=r[1]["etag"])[0], 304, "its ETag gives 304")
 t.eq(req("GET", "/v1/collateral/sgx")[0], 404, "there is none for another TEE")
 metrics = req("GET", "/metrics")[2].decode()
-t.ok('donjon_keeps_ended_total{how="caught"} 3' in metrics, "metrics count", metrics)
+t.ok('donjon_keeps_ended_total{how="caught"} 4' in metrics, "metrics count", metrics)
 if shutil.which("promtool"):
     p = subprocess.run(["promtool", "check", "metrics"], input=metrics.encode(), stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT)
@@ -589,6 +601,10 @@ agent = start(*TLS, "--client-ca", path("ca.pem"), "--token-file", path("tokens"
 wait_port()
 t.eq(tls_status(Authorization="Bearer " + TOKEN), 200, "a bearer token comes in")
 t.eq(tls_status(Authorization="Bearer " + TOKEN[:-1] + "0"), 401, "a wrong one is 401")
+# Tokens are compared by digest: one that agrees in the beginning of that.
+near = next(x for x in ("%032x" % i for i in range(1 << 16))
+            if hashlib.sha256(x.encode()).digest()[:1] == hashlib.sha256(TOKEN.encode()).digest()[:1])
+t.eq(tls_status(Authorization="Bearer " + near), 401, "so is one whose digest begins as the good one's")
 t.eq(tls_status(), 401, "none is 401")
 t.eq(tls_status(where="/healthz"), 200, "/healthz needs none")
 t.eq(tls_status("alice"), 200, "a certificate does as well")
