@@ -101,9 +101,9 @@ static const struct {
 	uint8_t percent;                                 /* of modules */
 	uint8_t funcs[2], locals[2], stmts[2], nodes[2]; /* least, and below */
 } sizes[SIZES] = {
-	[SIZE_SMALL] = { 60, { 1, 3 }, { 1, 4 }, { 1, 4 }, { 6, 24 } },
-	[SIZE_MIDDLE] = { 29, { 2, 4 }, { 2, 6 }, { 2, 6 }, { 12, 45 } },
-	[SIZE_LARGE] = { 10, { 2, 6 }, { 2, 7 }, { 2, 8 }, { 15, 75 } },
+	[SIZE_SMALL] = { 70, { 1, 3 }, { 1, 4 }, { 1, 4 }, { 5, 18 } },
+	[SIZE_MIDDLE] = { 23, { 1, 4 }, { 2, 6 }, { 2, 6 }, { 10, 40 } },
+	[SIZE_LARGE] = { 6, { 2, 6 }, { 2, 7 }, { 2, 8 }, { 15, 75 } },
 	[SIZE_HUGE] = { 1, { 4, 9 }, { 4, 24 }, { 6, 14 }, { 70, 150 } },
 };
 
@@ -620,7 +620,9 @@ void wasmgen_make(const struct wasmgen_options *options,
 	for (uint32_t i = g.import_count; i < g.func_count; i++)
 		body(&g, i, &code);
 	for (uint32_t i = g.import_count; i < g.func_count; i++)
-		for (uint32_t n = 1 + gen_draw(&g, 2); n > 0; n--)
+		for (uint32_t n = g.size == SIZE_SMALL ? 1
+						       : 1 + gen_draw(&g, 2);
+			n > 0; n--)
 			types[callers++] = caller(&g, i, &code);
 	write_module(&g, &module, &code, callers, types);
 	free(code.p);
