@@ -159,6 +159,8 @@ TEST_TOOLS += $(PROBE)
 
 # A program's calls to WASI, without a program.
 $(filter $(P)/tests/unit/test_wasi_%,$(UNIT)): $(call obj,tests/wasi/program.c)
+# insn.c is what of the compiler has nothing of LLVM.
+$(P)/tests/unit/test_wasmgen: $(call obj,$(wildcard tests/wasmgen/*.c) client/aot/insn.c)
 
 # What a guest's exits ask for; the launcher is in no archive.
 $(P)/tests/unit/test_vmm $(P)/tests/unit/test_vmm_snp: $(B)/host/vmm/exit.c.o \

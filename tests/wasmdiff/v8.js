@@ -261,7 +261,11 @@ function run(plan, bytes)
 			continue;
 		// A trap is the end of an instance.
 		out += state(lines, inst, "~");
-		inst = new WebAssembly.Instance(module, imports(lines)).exports;
+		try {
+			inst = new WebAssembly.Instance(module, imports(lines)).exports;
+		} catch (e) {
+			return out + "start" + trap(e);
+		}
 		out += "start\n";
 	}
 	return out + state(lines, inst, "") + "host " +

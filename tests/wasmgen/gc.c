@@ -248,7 +248,9 @@ bool expr_gc(struct gen *g, uint32_t type)
 		return false;
 	if (gen_chance(g, 6)) {
 		expr(g, DJ_WASM_ANYREF);
-		put_op(&g->out, DJ_OP_REF_CAST_NULL);
+		put_op(&g->out,
+			gen_chance(g, 60) ? DJ_OP_REF_CAST_NULL
+					  : DJ_OP_REF_CAST);
 		put_heap(&g->out, type);
 	} else if (index + 1 < g->gc_count &&
 		g->types[index + 1].super == index && gen_chance(g, 30)) {
@@ -369,7 +371,8 @@ static void branch_on_cast(struct gen *g)
 	push_label(g, 1, out);
 	expr(g, DJ_WASM_ANYREF);
 	put_op(&g->out, fails ? DJ_OP_BR_ON_CAST_FAIL : DJ_OP_BR_ON_CAST);
-	put(&g->out, 3); /* both may be null */
+	/* What is cast may be null; so may that to which, or not. */
+	put(&g->out, gen_chance(g, 60) ? 3 : 1);
 	put_u(&g->out, 0);
 	put_heap(&g->out, DJ_WASM_ANYREF);
 	put_heap(&g->out, type);

@@ -558,9 +558,21 @@ static void datas_section(struct gen *g, struct bytes *b)
 }
 
 /* All of them; code has the bodies already. */
+/* One that a module may start with, or UINT32_MAX: mostly. */
+static uint32_t start_of(struct gen *g, uint32_t callers,
+	const uint32_t *caller_types)
+{
+	for (uint32_t i = 0; i < callers; i++)
+		if (g->types[caller_types[i]].result_count == 0 &&
+			gen_chance(g, 15))
+			return g->func_count + i;
+	return UINT32_MAX;
+}
+
 static void write_module(struct gen *g, struct bytes *b, struct bytes *code,
 	uint32_t callers, const uint32_t *caller_types)
 {
+	uint32_t start = start_of(g, callers, caller_types);
 	uint32_t own = g->func_count - g->import_count;
 	struct bytes s = { 0 };
 
@@ -587,6 +599,10 @@ static void write_module(struct gen *g, struct bytes *b, struct bytes *code,
 	section(b, 6, &s);
 	exports_section(g, callers, &s);
 	section(b, 7, &s);
+	if (start != UINT32_MAX) {
+		put_u(&s, start);
+		section(b, 8, &s);
+	}
 	elems_section(g, &s);
 	section(b, 9, &s);
 	if (g->data_count != 0) {

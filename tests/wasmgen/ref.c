@@ -148,7 +148,7 @@ static void bulk(struct gen *g, uint32_t to)
 		index64(g, false, 3);
 		put_op_u(&g->out, DJ_OP_TABLE_INIT, elem);
 		put_u(&g->out, to);
-		if (gen_chance(g, 10))
+		if (gen_chance(g, 30))
 			put_op_u(&g->out, DJ_OP_ELEM_DROP, elem);
 	}
 }

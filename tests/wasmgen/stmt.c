@@ -407,6 +407,18 @@ static void body_that_throws(struct gen *g)
 		throw_it(g);
 }
 
+static void rethrow(struct gen *g)
+{
+	for (uint32_t i = g->label_count; i-- > 0;)
+		if (g->labels[i].is_catch && gen_chance(g, 70)) {
+			expr(g, DJ_WASM_I32);
+			open_block(g, DJ_OP_IF);
+			put_op_u(&g->out, DJ_OP_RETHROW, depth_of(g, i));
+			close_block(g);
+			return;
+		}
+}
+
 static void legacy_try(struct gen *g)
 {
 	uint32_t n = gen_draw(g, 3), tag;
@@ -425,6 +437,8 @@ static void legacy_try(struct gen *g)
 		put_op_u(&g->out, DJ_OP_CATCH, tag);
 		keep_one(g, g->types[g->tags[tag]].param_count,
 			g->types[g->tags[tag]].params, 0);
+		if (gen_chance(g, 30))
+			rethrow(g);
 		stmts(g, 1);
 	}
 	if (n == 0 || gen_chance(g, 50)) {
@@ -432,18 +446,6 @@ static void legacy_try(struct gen *g)
 		stmts(g, 1);
 	}
 	close_block(g);
-}
-
-static void rethrow(struct gen *g)
-{
-	for (uint32_t i = g->label_count; i-- > 0;)
-		if (g->labels[i].is_catch && gen_chance(g, 70)) {
-			expr(g, DJ_WASM_I32);
-			open_block(g, DJ_OP_IF);
-			put_op_u(&g->out, DJ_OP_RETHROW, depth_of(g, i));
-			close_block(g);
-			return;
-		}
 }
 
 /*
@@ -588,6 +590,8 @@ static void one(struct gen *g)
 		wide(g);
 	} else if (n < 94 && gen_has(g, DJ_WASM_F_REF_TYPES)) {
 		stmt_ref(g);
+	} else if (n < 95) {
+		put_op(&g->out, DJ_OP_NOP);
 	} else {
 		expr(g, gen_any_type(g));
 		put_op(&g->out, DJ_OP_DROP);
