@@ -131,7 +131,16 @@ static _Noreturn void leave(struct dj_vm *vm, enum dj_trap trap)
 	dj_native_leave(vm->native.sp, trap);
 }
 
-/* For helpers: where they return to, and the frame of who called them. */
+/*
+ * For helpers: where they return to, and the frame of who called them. GCC may
+ * make a function of the rare half of a small one, whose caller is the other
+ * half: WHOLE says not to.
+ */
+#if defined(__clang__)
+#define WHOLE
+#else
+#define WHOLE __attribute__((noclone))
+#endif
 #define HERE(vm)                                                             \
 	record((vm), (uintptr_t)__builtin_return_address(0) - 1,             \
 		*(const uintptr_t *)((uintptr_t)__builtin_frame_address(0) + \
@@ -349,7 +358,7 @@ static void help_data_drop(struct dj_native_ctx *ctx, uint32_t data)
 	ctx->inst->data_dropped[data] = 1;
 }
 
-static void *help_table_get(struct dj_native_ctx *ctx, uint32_t table,
+static WHOLE void *help_table_get(struct dj_native_ctx *ctx, uint32_t table,
 	uint32_t i)
 {
 	const struct dj_table *t = ctx->tables[table];
@@ -359,7 +368,7 @@ static void *help_table_get(struct dj_native_ctx *ctx, uint32_t table,
 	return t->elems[i];
 }
 
-static void help_table_set(struct dj_native_ctx *ctx, uint32_t table,
+static WHOLE void help_table_set(struct dj_native_ctx *ctx, uint32_t table,
 	uint32_t i, void *ref)
 {
 	const struct dj_table *t = ctx->tables[table];

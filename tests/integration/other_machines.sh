@@ -3,7 +3,8 @@
 #
 # The W3C's scripts on our engine's builds for riscv64 and ppc64le, under
 # qemu-user, interpreted and as native code that build/spectest makes for them
-# here. A sample, for an emulated machine is slow; all with DONJON_LONG=1.
+# here. A sample, for an emulated machine is slow; all with DONJON_LONG=1. And
+# the frames of a trap (tests/support/backtrace_script.py), in all three ways.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 suite=${DONJON_SHARED:-../shared}/wasm-spec
@@ -13,7 +14,7 @@ suite=${DONJON_SHARED:-../shared}/wasm-spec
 }
 out=$(mktemp)
 images=$(mktemp -d)
-trap 'rm -rf "$out" "$images" "$images.list"' EXIT
+trap 'rm -rf "$out" "$images" "$images.list" "$images.own"' EXIT
 n=0
 bad=0
 groups="2.0/simd 3.0/relaxed-simd 3.0/multi-memory 3.0/exceptions
@@ -86,7 +87,13 @@ guarded()
 
 tree=$PWD
 suite=$(cd "$suite" && pwd)
+mkdir "$images.own"
+tests/support/backtrace_script.py "$images.own"
 for arch in riscv64 ppc64le; do
+	for bounds in checks guard; do
+		native "$arch" "$bounds" backtraces --wasm 3.0 \
+			"$images.own/backtrace.json"
+	done
 	if [ -n "${DONJON_LONG:-}" ]; then
 		for group in $native_groups; do
 			native "$arch" checks "$group" "$group"
@@ -113,6 +120,9 @@ for arch in riscv64 ppc64le; do
 			"$suite/$group" >"$out" 2>&1
 		result $? "$arch $group"
 	done
+	qemu-$arch-static build/cross/$arch/spectest --wasm 3.0 --pages 1024 \
+		"$images.own/backtrace.json" >"$out" 2>&1
+	result $? "$arch backtraces"
 	[ -z "$scalar" ] && continue
 	# shellcheck disable=SC2086  # a list of names
 	(cd "$suite" && qemu-$arch-static "$OLDPWD/build/cross/$arch/spectest" \

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The W3C's scripts on our engine (build/spectest). What the engine does not
-# have is skipped by name in its output; a failure is a failure.
+# have is skipped by name in its output; a failure is a failure. And the frames
+# of a trap, which the suite does not ask for.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 suite=${DONJON_SHARED:-../shared}/wasm-spec
@@ -11,7 +12,8 @@ suite=${DONJON_SHARED:-../shared}/wasm-spec
 	exit 0
 }
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+own=$(mktemp -d)
+trap 'rm -rf "$out" "$own"' EXIT
 n=0
 bad=0
 
@@ -46,6 +48,13 @@ done
 for group in $groups; do
 	build/spectest --native checks "$suite/$group" >"$out" 2>&1
 	result $? "$group, native, explicit checks"
+done
+
+tests/support/backtrace_script.py "$own"
+for engine in "" "--native guard" "--native checks" "--native guard,O2"; do
+	# shellcheck disable=SC2086  # two words or none
+	build/spectest $engine --wasm 3.0 "$own/backtrace.json" >"$out" 2>&1
+	result $? "backtraces, ${engine:-interpreted}"
 done
 
 echo "1..$n"

@@ -432,10 +432,41 @@ static bool same_trap(enum dj_trap trap, const char *text)
 	return false;
 }
 
+/*
+ * "frames", of our own scripts: [name, offset] of each, innermost first, and
+ * there is none besides.
+ */
+static enum outcome on_frames(struct script *s, const json_t *frames)
+{
+	struct dj_frame got[64];
+	size_t n = dj_store_backtrace(s->store, got, 64);
+
+	if (n != json_array_size(frames))
+		return because(s, "%zu frames, not %zu", n,
+			json_array_size(frames));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *want = json_array_get(frames, i);
+		const char *name = json_string_value(json_array_get(want, 0));
+		json_int_t at = json_integer_value(json_array_get(want, 1));
+		struct dj_wasm_name ours;
+
+		if (!dj_wasm_func_name(s->current->module, got[i].func, &ours))
+			return because(s, "frame %zu has no name", i);
+		if (name == NULL || ours.len != strlen(name) ||
+			memcmp(ours.p, name, ours.len) != 0 ||
+			got[i].offset != (uint64_t)at)
+			return because(s, "frame %zu is %.*s at %u", i,
+				(int)ours.len, (const char *)ours.p,
+				(unsigned)got[i].offset);
+	}
+	return PASSED;
+}
+
 static enum outcome on_trap(struct script *s, const json_t *cmd)
 {
 	static struct result r;
 	const char *text = text_at(cmd, "text");
+	const json_t *frames = json_object_get(cmd, "frames");
 	enum outcome o = act(s, cmd, &r);
 
 	if (o != PASSED)
@@ -445,7 +476,7 @@ static enum outcome on_trap(struct script *s, const json_t *cmd)
 	if (!same_trap(r.trap, text))
 		return because(s, "trap \"%s\", not \"%s\"",
 			dj_trap_text(r.trap), text);
-	return PASSED;
+	return frames == NULL ? PASSED : on_frames(s, frames);
 }
 
 static enum outcome on_exception(struct script *s, const json_t *cmd)
