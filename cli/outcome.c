@@ -180,6 +180,7 @@ static json_t *outcome_json(const struct dj_visit *v,
 	for (int i = 0; i < DJ_VISIT_COUNT; i++)
 		(void)json_object_set_new(part, dj_visit_phases[i],
 			json_integer(v->ms[i]));
+	(void)json_object_set_new(part, "first", json_integer(o->first_ms));
 	(void)json_object_set_new(j, "ms", part);
 	part = json_object();
 	(void)json_object_set_new(part, "in", json_integer((json_int_t)o->in));

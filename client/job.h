@@ -126,6 +126,8 @@ struct dj_outcome {
 	size_t receipt_len;
 	int64_t sent_ms; /* from the call to RUN */
 	int64_t run_ms;  /* from RUN to EXIT */
+	/* To the program's first output, by which it has begun; or to EXIT. */
+	int64_t first_ms;
 };
 
 /*

@@ -92,6 +92,7 @@ struct run {
 	bool time_asked; /* the Keep wants the time, not before time_at */
 	uint64_t time_at;
 	int64_t start, began, tick, again_at, deadline;
+	int64_t first; /* when output first came; 0: not yet */
 };
 
 static inline size_t job_least(size_t a, uint64_t b)

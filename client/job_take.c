@@ -113,6 +113,8 @@ static bool on_data(struct run *r, const struct dj_inner *in)
 		return job_bad(r, "data is missing before this");
 	if (in->stream == DJ_STREAM_RETURNED && end > r->job->returned_max)
 		return job_bad(r, "more comes back than its memory could hold");
+	if (r->first == 0 && in->len != 0 && in->stream != STREAM_DIAG)
+		r->first = job_now();
 	/* What we have already is cut off (session.md 6.3). */
 	old = job_least(in->len, k->next - in->off);
 	return dj_sink_put(k, in->data + old, in->len - old, r->err);
@@ -251,6 +253,7 @@ static bool on_exit_record(struct run *r, const struct dj_inner *in)
 			"comparing the module with what the Keep says it ran: they differ");
 	r->out->exit = e;
 	r->out->run_ms = job_now() - r->began;
+	r->out->first_ms = r->first == 0 ? r->out->run_ms : r->first - r->began;
 	if (!r->job->receipts)
 		return job_record_result(r);
 	r->stage = STAGE_RECEIPT;

@@ -389,6 +389,7 @@ static bool cache_get(const char *path, const uint8_t *wasm, size_t len,
 			memcmp(ret->packed.wasm, wasm, len) == 0) {
 			ret->bytes = (uint8_t *)bytes;
 			ret->len = n - HASH;
+			memcpy(ret->hash, hash, HASH);
 			(void)utimensat(AT_FDCWD, path, NULL, 0);
 			return true;
 		}
@@ -518,7 +519,8 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 	if (dj_knc_parse(ret->bytes, ret->len, &ret->packed, &why) != DJ_OK)
 		return dj_err_set(err, "native.failed", "compiling %s: %s",
 			name, why);
-	dj_sha256(ret->bytes, ret->len, ret->hash);
+	if (!ret->is_cached)
+		dj_sha256(ret->bytes, ret->len, ret->hash);
 	if (keeps && !ret->is_cached)
 		cache_put(path, ret);
 	ret->ms = dj_now_ms() - began;

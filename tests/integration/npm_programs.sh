@@ -116,6 +116,18 @@ if [ -n "${DONJON_LONG:-}" ] && fetch @yowasp/yosys@0.55.944 \
 		check "$(sha 16 <"$work/v/o.txt")" 1ac9278bf075fc43 \
 			"and its figures come back as they are elsewhere"
 	done
+	# The first output is as early as a client can see that it has begun.
+	engine=interp
+	for tee in process kvm; do
+		[ $tee = kvm ] && [ ! -w /dev/kvm ] && {
+			echo "# no /dev/kvm: the start of yosys in process alone"
+			continue
+		}
+		keep --tee $tee --exit-file "$work/exit.json" \
+			"$package/gen/yosys.core.wasm" -V >"$work/out" 2>"$work/err"
+		check "$?" 0 "yosys says its version $(sed -n \
+			's/.*"first": \([0-9]*\).*/\1/p' "$work/exit.json") ms after RUN ($tee, interpreted)"
+	done
 fi
 
 # Haskell's compiler wants the legacy exceptions.
@@ -132,6 +144,11 @@ if [ -n "${DONJON_LONG:-}" ] && fetch pandoc-wasm@1.1.0 \
 		check "$?" 0 "pandoc converts ($engine)"
 		check "$(sha 16 <"$work/out")" dd8ca13240886d38 \
 			"and prints what it prints elsewhere"
+		[ "$engine" = interp ] && continue
+		keep -v "$package/src/pandoc.wasm" --version >"$work/out" 2>"$work/err"
+		again=$(sed -n 's/^native .*made before *//p' "$work/err")
+		check "${again:+made before}" "made before" \
+			"its native code comes from the cache the second time, in $again"
 	done
 fi
 echo "1..$n"
