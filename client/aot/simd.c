@@ -186,12 +186,14 @@ static uint64_t bytes_le(const uint8_t *p, unsigned n)
 static void do_const(struct fn *f)
 {
 	struct unit *u = f->u;
-	LLVMValueRef v[4];
+	LLVMValueRef v[4], c;
 
 	for (unsigned i = 0; i < 4; i++)
 		v[i] = int_const(u, u->i32,
 			bytes_le(f->i.bytes + (size_t)4 * i, 4));
-	push(f, LLVMConstVector(v, 4), DJ_WASM_V128);
+	/* What is taken out of a vector that LLVM knows is in the code. */
+	c = LLVMConstVector(v, 4);
+	push(f, u->variant == 0 ? c : opaque(u, c), DJ_WASM_V128);
 }
 
 static void shuffle(struct fn *f)

@@ -3,6 +3,7 @@
 
 #include "client/aot/aot.h"
 #include "keep/engine/engine.h"
+#include "lib/wasm/layout.h"
 #include "tests/support/hostmem.h"
 #include "tests/support/hostnative.h"
 #include "tests/tap.h"
@@ -63,7 +64,7 @@ ONE dj_status one_no_import(void *ctx, const struct dj_wasm_import *import,
 	return DJ_E_INPUT;
 }
 
-/* Native code is made once for an engine. */
+/* Native code is made once for an engine, and again for other bytes. */
 ONE dj_status one_native(const struct dj_wasm_module *m,
 	struct dj_link_error *link)
 {
@@ -74,11 +75,17 @@ ONE dj_status one_native(const struct dj_wasm_module *m,
 		.threads = 1,
 	};
 	static struct {
+		const uint8_t *of;
 		uint8_t *p;
 		size_t len;
 	} images[ONE_ENGINES];
 	char why[256] = "";
 
+	if (images[one_engine].of != m->bytes) {
+		free(images[one_engine].p);
+		images[one_engine].p = NULL;
+		images[one_engine].of = m->bytes;
+	}
 	if (images[one_engine].p == NULL &&
 		dj_aot_compile(m, &options, &images[one_engine].p,
 			&images[one_engine].len, why, sizeof(why)) != DJ_OK)

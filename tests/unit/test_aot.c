@@ -39,7 +39,41 @@ static void it_does_the_same(void)
 	one_stop();
 }
 
-static void a_constant_is_no_system_call(void)
+/*
+ * The same, out of a vector that is known: $v is (v128.const i64x2
+ * 0x050f7348a83c57cf 0x80cd112233445566).
+ *
+ * (module
+ *   (memory 1)
+ *   (func (export "f") (param i64) (result i64)
+ *     (i64.store (i32.const 16) (i64x2.extract_lane 0 $v))
+ *     (i64.store (i32.const 24) (i64x2.extract_lane 1 $v))
+ *     (i64.add (i64.load (i32.const 16)) (i64.load (i32.const 24)))))
+ */
+/* clang-format off */
+static const uint8_t vector[] = {
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60,
+  0x01, 0x7e, 0x01, 0x7e, 0x03, 0x02, 0x01, 0x00, 0x05, 0x03, 0x01, 0x00,
+  0x01, 0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00, 0x0a, 0x43, 0x01, 0x41,
+  0x00, 0x41, 0x10, 0xfd, 0x0c, 0xcf, 0x57, 0x3c, 0xa8, 0x48, 0x73, 0x0f,
+  0x05, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0xcd, 0x80, 0xfd, 0x1d, 0x00,
+  0x37, 0x03, 0x00, 0x41, 0x18, 0xfd, 0x0c, 0xcf, 0x57, 0x3c, 0xa8, 0x48,
+  0x73, 0x0f, 0x05, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0xcd, 0x80, 0xfd,
+  0x1d, 0x01, 0x37, 0x03, 0x00, 0x41, 0x10, 0x29, 0x03, 0x00, 0x41, 0x18,
+  0x29, 0x03, 0x00, 0x7c, 0x0b
+};
+/* clang-format on */
+
+static void it_does_the_same_with_a_vector(void)
+{
+	one_start(vector, sizeof(vector),
+		(struct dj_store_config){ .max_memory_pages = 1 });
+	eq_u64(one_value("f", 1),
+		UINT64_C(0x050f7348a83c57cf) + UINT64_C(0x80cd112233445566));
+	one_stop();
+}
+
+static void no_system_call_in(const uint8_t *wasm, size_t wasm_len)
 {
 	for (unsigned i = 0; dj_aot_compile != NULL && i < 8; i++) {
 		const struct dj_aot_options options = {
@@ -60,8 +94,7 @@ static void a_constant_is_no_system_call(void)
 
 		if (!hostmem_arena(&arena, (size_t)1 << 20))
 			abort();
-		eq_u64(dj_wasm_load(module, sizeof(module), &arena, &m, &err),
-			DJ_OK);
+		eq_u64(dj_wasm_load(wasm, wasm_len, &arena, &m, &err), DJ_OK);
 		eq_u64(dj_aot_compile(m, &options, &image, &len, text,
 			       sizeof(text)),
 			DJ_OK);
@@ -74,6 +107,12 @@ static void a_constant_is_no_system_call(void)
 		free(image);
 		hostmem_arena_done(&arena);
 	}
+}
+
+static void a_constant_is_no_system_call(void)
+{
+	no_system_call_in(module, sizeof(module));
+	no_system_call_in(vector, sizeof(vector));
 	if (dj_aot_compile == NULL)
 		skip("no compiler in a build with sanitizers");
 }
@@ -83,6 +122,7 @@ int main(void)
 	IN_EACH_ENGINE
 	{
 		RUN(it_does_the_same);
+		RUN(it_does_the_same_with_a_vector);
 	}
 	RUN(a_constant_is_no_system_call);
 	return done();
