@@ -186,7 +186,8 @@ static void try(const struct trial *t, const bool *drop, size_t drop_count,
 	check(m.bytes, m.len, &how, verbose, ret);
 	if (drop == NULL)
 		p->n[BYTES] += m.len;
-	if (ret->differs && verbose && drop == NULL && opt.file == NULL)
+	if ((ret->differs || ret->lacking) && verbose && drop == NULL &&
+		opt.file == NULL)
 		save(t, &m);
 }
 
@@ -220,6 +221,10 @@ bool trial_fails(const struct trial *t, const bool *drop, size_t drop_count,
 
 static void count(const struct verdict *v, const struct trial *t)
 {
+	if (v->lacking)
+		printf("seed %llu, features %llx, O%u, level %u: no code\n",
+			(unsigned long long)t->seed,
+			(unsigned long long)t->features, t->optimise, t->level);
 	p->n[v->lacking ? LACKING : v->with_v8 ? THREE : TWO]++;
 	p->n[DIFFER] += v->differs;
 	p->n[BY_GUARD] += t->which >> GUARD & 1;
