@@ -89,6 +89,6 @@ bool dj_cli_make_native(const struct dj_cli *cli, const struct dj_settings *s,
 	if (!dj_cli_compile(cli, "the module", p->module, p->module_len, &want,
 		    &made, err))
 		return false;
-	dj_program_replace(p, made.bytes, made.len, made.hash);
+	dj_program_replace(p, &made);
 	return true;
 }

@@ -29,6 +29,7 @@
 #define ENTRY_MAX   ((size_t)3 << 30)
 #define CACHE_MAX   (UINT64_C(1) << 30)
 #define HASH        32
+#define TAIL        (HASH + 8) /* of a file of the cache: H(module), a sum */
 #define HEAD_MAX    (12 + DJ_KNC_ID_MAX + 2 * 40)
 
 /* ---- the compiler ---- */
@@ -136,20 +137,26 @@ static ssize_t read_some(int fd, char *dst, size_t cap)
 	return n;
 }
 
-static bool ask_id(char program[static DJ_PATH_MAX],
+/* The answer takes a while, in which there is something else to do. */
+static bool ask_id(char program[static DJ_PATH_MAX], struct child *c)
+{
+	char word[] = "--id";
+	char *argv[] = { program, word, NULL };
+
+	return start(c, argv, -1, -1);
+}
+
+static bool hear_id(const char *program, struct child *c, bool good,
 	char id[static DJ_KNC_ID_MAX + 1], struct dj_err *err)
 {
-	char word[] = "--id", why[300];
-	char *argv[] = { program, word, NULL };
-	struct child c;
+	char why[300];
 	size_t len = 0;
 	ssize_t n = 0;
-	bool good = start(&c, argv, -1, -1);
 
 	while (good && len < DJ_KNC_ID_MAX &&
-		(n = read_some(c.said, id + len, DJ_KNC_ID_MAX - len)) > 0)
+		(n = read_some(c->said, id + len, DJ_KNC_ID_MAX - len)) > 0)
 		len += (size_t)n;
-	good = finish(&c, why, sizeof(why)) == 0 && good && n >= 0;
+	good = finish(c, why, sizeof(why)) == 0 && good && n >= 0;
 	while (len > 0 && id[len - 1] == '\n')
 		len--;
 	id[len] = '\0';
@@ -245,7 +252,7 @@ static bool compile(char program[static DJ_PATH_MAX], const char *name,
 			why[0] == '\0' ? COMPILER " failed" : why);
 }
 
-/* With room behind for a digest. */
+/* With room behind for the cache's. */
 static bool pack(struct dj_knc *p, struct dj_native_made *ret)
 {
 	size_t wasm = (size_t)p->wasm_len, image = (size_t)p->image_len;
@@ -253,7 +260,7 @@ static bool pack(struct dj_knc *p, struct dj_native_made *ret)
 
 	dj_sha256(p->wasm, wasm, p->wasm_hash);
 	dj_sha256(p->image, image, p->image_hash);
-	ret->bytes = malloc(HEAD_MAX + wasm + image + HASH);
+	ret->bytes = malloc(HEAD_MAX + wasm + image + TAIL);
 	if (ret->bytes == NULL ||
 		dj_knc_write_head(p, ret->bytes, HEAD_MAX, &head) != DJ_OK)
 		return false;
@@ -324,10 +331,10 @@ static void add_number(struct dj_sha256 *h, uint64_t v)
 
 /* The compiler's file too: while it is worked on, its id stays the same. */
 static bool cache_path(char ret[static DJ_PATH_MAX], const char *program,
-	const char *id, const uint8_t *wasm, size_t len,
+	const char *id, const uint8_t wasm_hash[static HASH],
 	const struct dj_native_want *w)
 {
-	static const char what[] = "donjon native code 1";
+	static const char what[] = "donjon native code 2";
 	uint8_t sum[HASH];
 	char name[16 + 2 * HASH];
 	struct dj_sha256 h;
@@ -335,7 +342,6 @@ static bool cache_path(char ret[static DJ_PATH_MAX], const char *program,
 
 	if (w->no_cache || stat(program, &st) < 0)
 		return false;
-	dj_sha256(wasm, len, sum);
 	dj_sha256_init(&h);
 	dj_sha256_update(&h, (const uint8_t *)what, sizeof(what));
 	dj_sha256_update(&h, (const uint8_t *)id, strlen(id) + 1);
@@ -345,7 +351,7 @@ static bool cache_path(char ret[static DJ_PATH_MAX], const char *program,
 	add_number(&h,
 		(uint64_t)w->isa << 24 | (uint64_t)w->bounds << 16 |
 			(uint64_t)w->cpu_level << 8 | w->optimise);
-	dj_sha256_update(&h, sum, sizeof(sum));
+	dj_sha256_update(&h, wasm_hash, HASH);
 	dj_sha256_final(&h, sum);
 	(void)snprintf(name, sizeof(name), "native/");
 	for (size_t i = 0; i < HASH; i++)
@@ -368,33 +374,78 @@ static bool make_folders(const char *file)
 	return true;
 }
 
+/*
+ * Against damage alone, many times faster than a digest: whoever can write to
+ * the cache could mend a digest too, and the Keep has those of the envelope.
+ * Each step can be undone, so one changed word is always seen.
+ */
+static uint64_t damage_sum(const uint8_t *p, size_t len)
+{
+	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h[4] = { len, 1, 2, 3 }, w[4];
+
+	while (len > 0) {
+		size_t n = len < sizeof(w) ? len : sizeof(w);
+
+		if (n < sizeof(w))
+			memset(w, 0, sizeof(w));
+		memcpy(w, p, n);
+		for (int i = 0; i < 4; i++) {
+			h[i] ^= w[i];
+			h[i] = (h[i] << 29 | h[i] >> 35) * factor;
+		}
+		p += n;
+		len -= n;
+	}
+	for (int i = 1; i < 4; i++)
+		h[0] = ((h[0] << 29 | h[0] >> 35) ^ h[i]) * factor;
+	return h[0];
+}
+
+/* The file as it is, mapped: it is large, and nothing of it is changed. */
+static uint8_t *map_file(const char *path, size_t *ret_len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *p = MAP_FAILED;
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+		(uint64_t)st.st_size <= ENTRY_MAX) {
+		*ret_len = (size_t)st.st_size;
+		p = mmap(NULL, *ret_len, PROT_READ, MAP_PRIVATE | MAP_POPULATE,
+			fd, 0);
+	}
+	close(fd);
+	return p == MAP_FAILED ? NULL : p;
+}
+
 /* One that does not hold is removed: it is made anew. */
-static bool cache_get(const char *path, const uint8_t *wasm, size_t len,
+static bool cache_get(const char *path, const uint8_t wasm_hash[static HASH],
 	struct dj_native_made *ret)
 {
 	const char *why;
-	uint8_t hash[HASH];
-	char *bytes;
-	size_t n;
+	size_t n = 0;
+	uint8_t *p = map_file(path, &n);
+	uint64_t sum;
 
-	if (access(path, R_OK) < 0 ||
-		dj_file_read(path, ENTRY_MAX, &bytes, &n) != DJ_OK)
-		return false;
-	if (n > HASH) {
-		dj_sha256((uint8_t *)bytes, n - HASH, hash);
-		if (memcmp(hash, bytes + n - HASH, HASH) == 0 &&
-			dj_knc_parse((uint8_t *)bytes, n - HASH, &ret->packed,
-				&why) == DJ_OK &&
-			ret->packed.wasm_len == len &&
-			memcmp(ret->packed.wasm, wasm, len) == 0) {
-			ret->bytes = (uint8_t *)bytes;
-			ret->len = n - HASH;
-			memcpy(ret->hash, hash, HASH);
+	if (p != NULL && n > TAIL) {
+		memcpy(&sum, p + n - sizeof(sum), sizeof(sum));
+		if (damage_sum(p, n - sizeof(sum)) == sum &&
+			dj_knc_parse(p, n - TAIL, &ret->packed, &why) ==
+				DJ_OK &&
+			memcmp(ret->packed.wasm_hash, wasm_hash, HASH) == 0) {
+			ret->bytes = p;
+			ret->len = n - TAIL;
+			ret->mapped = n;
+			memcpy(ret->hash, p + n - TAIL, HASH);
 			(void)utimensat(AT_FDCWD, path, NULL, 0);
 			return true;
 		}
 	}
-	free(bytes);
+	if (p != NULL)
+		(void)munmap(p, n);
 	(void)unlink(path);
 	return false;
 }
@@ -461,7 +512,8 @@ static void cache_put(const char *path, struct dj_native_made *m)
 {
 	char temp[DJ_PATH_MAX + 16];
 	uint64_t max = cache_max();
-	size_t at = 0, n = m->len + HASH;
+	size_t at = 0, n = m->len + TAIL;
+	uint64_t sum;
 	int fd;
 
 	if (n > max || !make_folders(path))
@@ -472,6 +524,8 @@ static void cache_put(const char *path, struct dj_native_made *m)
 		return;
 	/* There is room for it: make() saw to that. */
 	memcpy(m->bytes + m->len, m->hash, HASH);
+	sum = damage_sum(m->bytes, m->len + HASH);
+	memcpy(m->bytes + m->len + HASH, &sum, sizeof(sum));
 	while (at < n) {
 		ssize_t w = write(fd, m->bytes + at, n - at);
 
@@ -496,7 +550,9 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 	struct dj_native_want want = *asked;
 	char program[DJ_PATH_MAX], path[DJ_PATH_MAX];
 	char id[DJ_KNC_ID_MAX + 1], shown[300];
+	uint8_t wasm_hash[HASH];
 	int64_t began = dj_now_ms();
+	struct child compiler;
 	const char *why;
 	bool keeps;
 
@@ -509,10 +565,12 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 			"compiling %s: there is no " COMPILER
 			" beside this program, in libexec or on PATH",
 			name);
-	if (!ask_id(program, id, err))
+	keeps = ask_id(program, &compiler);
+	dj_sha256(wasm, len, wasm_hash);
+	if (!hear_id(program, &compiler, keeps, id, err))
 		return false;
-	keeps = cache_path(path, program, id, wasm, len, &want);
-	ret->is_cached = keeps && cache_get(path, wasm, len, ret);
+	keeps = cache_path(path, program, id, wasm_hash, &want);
+	ret->is_cached = keeps && cache_get(path, wasm_hash, ret);
 	if (!ret->is_cached &&
 		!make(program, id, name, wasm, len, &want, ret, err))
 		return false;
@@ -529,7 +587,10 @@ bool dj_native_make(const char *name, const uint8_t *wasm, size_t len,
 
 void dj_native_done(struct dj_native_made *m)
 {
-	free(m->bytes);
+	if (m->mapped != 0)
+		(void)munmap(m->bytes, m->mapped);
+	else
+		free(m->bytes);
 	m->bytes = NULL;
 }
 

@@ -39,8 +39,9 @@ struct dj_native_want {
 };
 
 struct dj_native_made {
-	uint8_t *bytes; /* KNC1, owned */
+	uint8_t *bytes; /* KNC1, owned; read-only if it is mapped */
 	size_t len;
+	size_t mapped;    /* bytes begins a mapping of so many; 0: malloc()ed */
 	uint8_t hash[32]; /* of all of it: H(module) */
 	struct dj_knc packed;
 	bool is_cached; /* was there before */

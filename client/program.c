@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "client/apply.h"
@@ -366,14 +367,25 @@ bool dj_program_load(struct dj_program *p, const struct dj_program_options *o,
 	return good;
 }
 
+static void forget_module(struct dj_program *p)
+{
+	if (p->module_mapped != 0) {
+		(void)munmap(p->module, p->module_mapped);
+	} else {
+		if (p->module != NULL)
+			dj_wipe(p->module, p->module_len);
+		free(p->module);
+	}
+	p->module = NULL;
+	p->module_mapped = 0;
+}
+
 void dj_program_done(struct dj_program *p)
 {
 	if (p->begin != NULL)
 		dj_wipe(p->begin, DJ_BEGIN_MAX);
 	free(p->begin);
-	if (p->module != NULL)
-		dj_wipe(p->module, p->module_len);
-	free(p->module);
+	forget_module(p);
 	for (size_t i = 0; i < p->tree_count; i++)
 		dj_tar_free(p->trees[i]);
 	for (size_t i = 0; i < p->returned_count; i++)
@@ -389,18 +401,17 @@ void dj_program_done(struct dj_program *p)
 	*p = (struct dj_program){ .returned_fd = -1 };
 }
 
-void dj_program_replace(struct dj_program *p, uint8_t *bytes, size_t len,
-	const uint8_t hash[static 32])
+void dj_program_replace(struct dj_program *p, const struct dj_native_made *m)
 {
 	struct dj_wr w = dj_wr_of(p->begin, DJ_BEGIN_HEAD);
 
-	dj_wipe(p->module, p->module_len);
-	free(p->module);
-	p->module = bytes;
-	p->module_len = len;
+	forget_module(p);
+	p->module = m->bytes;
+	p->module_len = m->len;
+	p->module_mapped = m->mapped;
 	p->is_native = true;
-	memcpy(p->module_hash, hash, sizeof(p->module_hash));
-	dj_begin_write_head(&w, len, hash, DJ_MODULE_NATIVE);
+	memcpy(p->module_hash, m->hash, sizeof(p->module_hash));
+	dj_begin_write_head(&w, m->len, m->hash, DJ_MODULE_NATIVE);
 }
 
 void dj_program_job(const struct dj_program *p, struct dj_job *ret)

@@ -39,6 +39,7 @@ struct dj_program {
 	uint8_t *module; /* Wasm, or KNC1 if is_native */
 	bool is_native;
 	size_t module_len;
+	size_t module_mapped; /* as of struct dj_native_made */
 	uint8_t module_hash[32];
 	uint8_t *begin;
 	size_t begin_len;
@@ -60,11 +61,11 @@ DJ_NODISCARD bool dj_program_load(struct dj_program *p,
 void dj_program_done(struct dj_program *p);
 
 /*
- * What is sent becomes native code of the module: takes the bytes, as
- * dj_native_make() made them. hash is of all of them.
+ * What is sent becomes native code of the module: takes m's bytes, as
+ * dj_native_make() made them.
  */
-void dj_program_replace(struct dj_program *p, uint8_t *bytes, size_t len,
-	const uint8_t hash[static 32]);
+struct dj_native_made;
+void dj_program_replace(struct dj_program *p, const struct dj_native_made *m);
 
 /* Copies what a job needs; the program must outlive it. */
 void dj_program_job(const struct dj_program *p, struct dj_job *ret);
