@@ -398,6 +398,33 @@ static void struct_set(struct gen *g)
 	put_u(&g->out, field);
 }
 
+static void i32_const(struct gen *g, int32_t v)
+{
+	put_op(&g->out, DJ_OP_I32_CONST);
+	put_s(&g->out, v);
+}
+
+/*
+ * Out of the array's bounds or out of the segment's, not both: the
+ * specification looks at the array first, V8 at the segment.
+ */
+static void init_elem(struct gen *g, uint32_t index)
+{
+	if (gen_chance(g, 30)) {
+		object(g, index);
+		place(g);
+		i32_const(g, 0);
+		i32_const(g, 0);
+	} else {
+		i32_const(g, 8);
+		put_op_u(&g->out, DJ_OP_ARRAY_NEW_DEFAULT, index);
+		for (unsigned i = 0; i < 3; i++)
+			index64(g, false, 3);
+	}
+	put_op_u(&g->out, DJ_OP_ARRAY_INIT_ELEM, index);
+	put_u(&g->out, gen_draw(g, g->elem_count));
+}
+
 static void array_bulk(struct gen *g, uint32_t index)
 {
 	uint32_t elem = g->types[index].params[0];
@@ -407,6 +434,10 @@ static void array_bulk(struct gen *g, uint32_t index)
 	if (op == DJ_OP_ARRAY_INIT_DATA &&
 		(g->data_count == 0 || dj_wasm_is_ref(elem)))
 		op = funcs ? DJ_OP_ARRAY_INIT_ELEM : DJ_OP_ARRAY_FILL;
+	if (op == DJ_OP_ARRAY_INIT_ELEM) {
+		init_elem(g, index);
+		return;
+	}
 	object(g, index);
 	place(g);
 	if (op == DJ_OP_ARRAY_FILL)
@@ -425,8 +456,6 @@ static void array_bulk(struct gen *g, uint32_t index)
 		put_u(&g->out, index);
 	else if (op == DJ_OP_ARRAY_INIT_DATA)
 		put_u(&g->out, gen_draw(g, g->data_count));
-	else if (op == DJ_OP_ARRAY_INIT_ELEM)
-		put_u(&g->out, gen_draw(g, g->elem_count));
 }
 
 void stmt_gc(struct gen *g)
