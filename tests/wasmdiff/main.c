@@ -225,8 +225,10 @@ static void count(const struct verdict *v, const struct trial *t)
 		printf("seed %llu, features %llx, O%u, level %u: no code\n",
 			(unsigned long long)t->seed,
 			(unsigned long long)t->features, t->optimise, t->level);
-	p->n[v->lacking ? LACKING : v->with_v8 ? THREE : TWO]++;
-	p->n[DIFFER] += v->differs;
+	p->n[v->differs              ? DIFFER
+			: v->lacking ? LACKING
+			: v->with_v8 ? THREE
+				     : TWO]++;
 	p->n[BY_GUARD] += t->which >> GUARD & 1;
 	p->n[BY_CHECKS] += t->which >> CHECKS & 1;
 	p->n[SOME] += t->optimise == 1;
