@@ -2,6 +2,7 @@
 #include "tests/support/evidence.h"
 
 #include <assert.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -27,6 +28,9 @@ static EVP_PKEY *key(enum ev_key_name name)
 				: name == EV_KEY_K256       ? "secp256k1"
 							    : "P-256");
 	MUST(keys[name] != NULL);
+	if (name == EV_KEY_EXPLICIT)
+		MUST(EVP_PKEY_set_utf8_string_param(keys[name],
+			     OSSL_PKEY_PARAM_EC_ENCODING, "explicit") == 1);
 	return keys[name];
 }
 

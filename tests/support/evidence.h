@@ -26,7 +26,8 @@ enum ev_key_name {
 	EV_KEY_OTHER_ROOT,
 	EV_KEY_OTHER_LEAF,
 	EV_KEY_P384,
-	EV_KEY_K256, /* secp256k1: 32-byte numbers too */
+	EV_KEY_K256,     /* secp256k1: 32-byte numbers too */
+	EV_KEY_EXPLICIT, /* P-256 by its numbers, not by its name */
 	EV_KEYS
 };
 

@@ -196,6 +196,13 @@ static size_t crl_of(const struct sn_crl *c, uint8_t *dst)
 	}
 	MUST(ASN1_TIME_set(t, c->to) != NULL);
 	MUST(X509_CRL_set1_nextUpdate(crl, t) == 1);
+	if (c->delta) {
+		ASN1_INTEGER *n = ASN1_INTEGER_new();
+
+		MUST(ASN1_INTEGER_set(n, 1) == 1);
+		MUST(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, n, 0, 0) == 1);
+		ASN1_INTEGER_free(n);
+	}
 	MUST(X509_CRL_sign_ctx(crl, ctx) > 0);
 	MUST(i2d_X509_CRL(crl, &p) > 0);
 	EVP_MD_CTX_free(ctx);
@@ -391,7 +398,8 @@ size_t sn_build(struct sn *s, uint8_t *dst, size_t cap)
 
 		dj_wr_u32be(&w, (uint32_t)n);
 		e.item[DJ_EVIDENCE_CRLS].p = crl;
-		e.item[DJ_EVIDENCE_CRLS].len = 4 + n;
+		e.item[DJ_EVIDENCE_CRLS].len = 4 + n + s->crl.tail;
+		crl[4 + n] = 0;
 	}
 	MUST(dj_evidence_write(&e, dst, cap, &len) == DJ_OK);
 	BIO_free(bio);

@@ -41,7 +41,9 @@ struct sn_crl {
 	const char *issuer;
 	long serial; /* revoked; 0: none */
 	int64_t from, to;
-	bool junk; /* a byte too many */
+	bool junk;  /* a byte too many */
+	bool tail;  /* the same behind the list */
+	bool delta; /* only what is new, and the extension not critical */
 };
 
 struct sn {

@@ -175,6 +175,10 @@ static void leaf_on_secp256k1(struct trial *t)
 {
 	t->ev.leaf.key = t->ev.report_key = EV_KEY_K256;
 }
+static void leaf_with_its_own_curve(struct trial *t)
+{
+	t->ev.leaf.key = t->ev.report_key = EV_KEY_EXPLICIT;
+}
 static void swapped_certificates(struct trial *t)
 {
 	t->ev.swapped = true;
@@ -382,6 +386,7 @@ static const struct fault {
 	FAULT(leaf_signed_with_sha384, "evidence.chain"),
 	FAULT(leaf_on_p384, "evidence.chain"),
 	FAULT(leaf_on_secp256k1, "evidence.chain"),
+	FAULT(leaf_with_its_own_curve, "evidence.chain"),
 	FAULT(swapped_certificates, "evidence.chain"),
 	FAULT(only_one_certificate, "evidence.chain"),
 	FAULT(a_third_certificate, "evidence.chain"),

@@ -628,6 +628,16 @@ static void a_client_that_dies_after_READY_has_a_ticket_that_works(void)
 	ok(ksp_offered(c, DJ_MODE_REATTACH));
 	ok(ksp_make_open(c, DJ_MODE_REATTACH));
 	eq_u64(answer(c->open, c->open_len), DJ_ERROR_NO_TICKET);
+
+	/* One that never said a word after READY: what it used is confirmed. */
+	start();
+	ok(ksp_connect(c, DJ_MODE_NEW));
+	first = c->ticket;
+	for (unsigned n = 2; n < 5; n++) {
+		c->ticket = first;
+		ok(ksp_connect(c, DJ_MODE_REATTACH));
+		eq_u64(c->ready.attach_no, n);
+	}
 }
 
 static void a_wrong_ticket_is_found_at_the_first_record(void)

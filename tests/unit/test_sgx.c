@@ -23,6 +23,7 @@ static uint8_t evidence[CAP];
 static struct dj_policy policy;
 static struct dj_toml_error err;
 static struct dj_verdict verdict;
+static const uint8_t *config_hash; /* of the judge's input */
 
 static const char *judge_bytes(const uint8_t *p, size_t len, int64_t time)
 {
@@ -30,6 +31,7 @@ static const char *judge_bytes(const uint8_t *p, size_t len, int64_t time)
 		.evidence = p,
 		.evidence_len = len,
 		.policy = &policy,
+		.config_hash = config_hash,
 		.time = time };
 	dj_status st;
 
@@ -342,6 +344,31 @@ static void bounds_and_lists_hold_from_both_sides(void)
 	eq_str(judge(&s, "debug = true\nprovision-key = true"), "good");
 }
 
+static void CONFIGID_is_nothing_or_the_configurations_hash(void)
+{
+	static const struct {
+		size_t at; /* the byte that differs; 64: none */
+		const char *want;
+	} rows[] = { { 64, "good" }, { 0, "evidence.config" },
+		{ 31, "evidence.config" }, { 32, "evidence.config" },
+		{ 63, "evidence.config" } };
+	uint8_t hash[32];
+	struct sx s;
+
+	memset(hash, 0x6b, sizeof(hash));
+	sx_good(&s);
+	config_hash = hash;
+	eq_str(judge(&s, ""), "good");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(s.body.configid, 0, 64);
+		memcpy(s.body.configid, hash, 32);
+		if (rows[i].at < 64)
+			s.body.configid[rows[i].at] ^= 1;
+		eq_str(judge(&s, ""), rows[i].want);
+	}
+	config_hash = NULL;
+}
+
 static void a_signer_stands_for_his_enclaves(void)
 {
 	static const struct {
@@ -531,6 +558,19 @@ static void every_flipped_bit_of_genuine_quotes_is_refused(void)
 	}
 }
 
+static void genuine_evidence_is_not_taken_for_emulated(void)
+{
+	size_t len = 0, quote;
+
+	if (!load("s01-icelake-uptodate-2022-06", &len, &quote)) {
+		skip("no genuine evidence here (DONJON_SHARED)");
+		return;
+	}
+	evidence[0] |= 0x80;
+	ok(strcmp(judge_bytes(evidence, len, 1656633600), "good") != 0);
+	ok(fails("evidence.chain"));
+}
+
 int main(void)
 {
 	RUN(what_the_emulator_makes_is_good);
@@ -542,9 +582,11 @@ int main(void)
 	RUN(a_policy_with_a_mistake_says_where);
 	RUN(bounds_and_lists_hold_from_both_sides);
 	RUN(a_signer_stands_for_his_enclaves);
+	RUN(CONFIGID_is_nothing_or_the_configurations_hash);
 	RUN(every_flipped_bit_of_emulated_evidence_is_refused);
 	RUN(chains_are_read_as_quotes_carry_them);
 	RUN(every_flipped_bit_of_genuine_quotes_is_refused);
+	RUN(genuine_evidence_is_not_taken_for_emulated);
 	dj_verdict_done(&verdict);
 	return done();
 }

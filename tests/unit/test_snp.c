@@ -19,6 +19,7 @@ static uint8_t evidence[CAP];
 static struct dj_policy policy;
 static struct dj_toml_error err;
 static struct dj_verdict verdict;
+static const uint8_t *config_hash; /* of the judge's input */
 
 static void accept(const struct sn *s, const char *snp)
 {
@@ -40,6 +41,7 @@ static const char *judge_bytes(const uint8_t *p, size_t len, int64_t time)
 		.evidence = p,
 		.evidence_len = len,
 		.policy = &policy,
+		.config_hash = config_hash,
 		.time = time };
 	dj_status st;
 
@@ -783,6 +785,29 @@ static void identities_are_compared_where_the_policy_has_them(void)
 	}
 }
 
+static void HOST_DATA_is_nothing_or_the_configurations_hash(void)
+{
+	static const struct {
+		size_t at; /* the byte that differs; 32: none */
+		const char *want;
+	} rows[] = { { 32, "good" }, { 0, "evidence.config" },
+		{ 15, "evidence.config" }, { 31, "evidence.config" } };
+	uint8_t hash[32];
+	struct sn s;
+
+	memset(hash, 0x6b, sizeof(hash));
+	sn_good(&s);
+	accept(&s, "");
+	config_hash = hash;
+	eq_str(judge(&s), "good");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memcpy(s.report + 0xc0, hash, 32);
+		s.report[0xc0 + rows[i].at] ^= rows[i].at < 32;
+		eq_str(judge(&s), rows[i].want);
+	}
+	config_hash = NULL;
+}
+
 static void revocation_lists_are_believed_only_from_the_root(void)
 {
 	struct sn s;
@@ -800,6 +825,22 @@ static void revocation_lists_are_believed_only_from_the_root(void)
 	s.crl.junk = true;
 	eq_str(judge(&s), "evidence.revocation");
 	s.crl.junk = false;
+	s.crl.tail = true;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.tail = false;
+	s.crl.delta = true;
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.delta = false;
+	s.ark.usage = "critical,keyCertSign";
+	accept(&s, "max-crl-age = \"2h\"");
+	eq_str(judge(&s), "evidence.revocation");
+	s.crl.there = false;
+	accept(&s, "");
+	eq_str(judge(&s), "good");
+	sn_good(&s);
+	accept(&s, "max-crl-age = \"2h\"");
+	s.crl.there = true;
+	s.crl.serial = 9;
 	s.crl.signer = SN_OTHER;
 	eq_str(judge(&s), "evidence.revocation");
 	s.crl.signer = SN_ARK;
@@ -1160,6 +1201,7 @@ int main(void)
 	RUN(a_vleks_provider_can_be_asked_for);
 	RUN(smt_and_the_like_need_both_policy_and_platform);
 	RUN(identities_are_compared_where_the_policy_has_them);
+	RUN(HOST_DATA_is_nothing_or_the_configurations_hash);
 	RUN(revocation_lists_are_believed_only_from_the_root);
 	RUN(numbers_of_a_signature_are_within_the_order);
 	RUN(reports_of_another_length_are_refused);

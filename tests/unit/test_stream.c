@@ -197,6 +197,38 @@ static void an_ACK_of_what_was_not_sent_is_BAD_ORDER(void)
 	}
 }
 
+/* Made and kept, but the host has no room for it: not sent. */
+static void an_ACK_of_what_waits_to_be_sent_is_BAD_ORDER(void)
+{
+	start(pour);
+	c.auto_ack = false;
+	ok(ksp_connect(&c, DJ_MODE_NEW));
+	send_limit(1, MIB, 2 * MIB);
+	eq_u64(c.error, DJ_ERROR_BAD_ORDER);
+	ok(c.was_fail);
+	ok(c.out_len[1] < MIB);
+}
+
+static void a_RESUME_below_what_was_ACKed_is_BAD_ORDER(void)
+{
+	struct dj_resume_stream s = { 1, MIB };
+
+	for (unsigned i = 0; i < 2; i++) {
+		start(pour);
+		c.auto_ack = false;
+		ok(ksp_connect(&c, DJ_MODE_NEW));
+		ksp_drain(&c);
+		send_limit(1, MIB, 2 * MIB);
+		ok(ksp_keyed(&c, DJ_MODE_REATTACH));
+		/* Its place in the ring has other bytes by now. */
+		s.next = MIB - i;
+		ksp_make_first(&c, DJ_MODE_REATTACH, NULL, &s, 1);
+		ksp_send_frame(&c, c.record, c.record_len);
+		ok(ksp_take_ready(&c) == (i == 0));
+		eq_u64(c.error, i == 0 ? 0 : DJ_ERROR_BAD_ORDER);
+	}
+}
+
 static uint8_t *got;
 static size_t got_len;
 
@@ -774,6 +806,8 @@ int main(void)
 	RUN(output_without_ACK_stops_at_the_window);
 	RUN(the_clients_limit_is_kept_to_the_byte);
 	RUN(an_ACK_of_what_was_not_sent_is_BAD_ORDER);
+	RUN(an_ACK_of_what_waits_to_be_sent_is_BAD_ORDER);
+	RUN(a_RESUME_below_what_was_ACKed_is_BAD_ORDER);
 	RUN(input_comes_in_whole_through_the_window);
 	RUN(DATA_below_is_cut_and_DATA_above_is_BAD_ORDER);
 	RUN(DATA_beyond_the_window_is_TOO_BIG);
