@@ -87,6 +87,29 @@ with Agent() as a:
     t.eq(c.exit["how"], 2, "a for(;;); program is stopped by SIGNAL")
     c.release()
 
+    # native code that its own envelope gainsays: our client would not send it
+    def envelope(isa=1, bounds=1, level=2, wasm=mod, image=b"x" * 100, hwasm=None, himage=None):
+        return (b"KNC1" + bytes([isa, bounds, level, 0]) + (2).to_bytes(4, "big") + b"me" +
+                len(wasm).to_bytes(8, "big") + (hwasm or H(wasm)) + len(image).to_bytes(8, "big") + (himage or H(image)) +
+                wasm + image)
+
+    def near(d):
+        return d[:-1] + bytes([d[-1] ^ 1])
+
+    for knc, says in ((envelope(isa=2), b"another instruction set"), (envelope(level=3), b"a later processor"),
+                      (envelope(bounds=2), b"bounds"), (envelope(hwasm=near(H(mod))), b"the digest of the module"),
+                      (envelope(himage=near(H(b"x" * 100))), b"the digest of the native code"),
+                      (envelope(), b"native code of another module")):
+        c = RefClient(ref, a.session(a.create()), root)
+        c.handshake()
+        c.claim()
+        c.begin(knc, ["native"], form=1)
+        c.module(knc)
+        c.run()
+        c.finish()
+        t.ok(c.exit["how"] == 5 and says in c.out[3], "the Keep says of native code: %s" % says.decode(), (c.exit, c.out[3]))
+        c.release()
+
     # an owner
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, utils

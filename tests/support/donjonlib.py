@@ -556,9 +556,9 @@ class RefClient:
             assert t == self.ref.T_RECORD, t
             return self.sess.k2c.open(h + p)
 
-    def begin(self, module, args=(), env=(), items=b""):
+    def begin(self, module, args=(), env=(), items=b"", form=0):
         be = self.ref.be
-        body = be(len(module), 8) + self.ref.H(module) + bytes(8)
+        body = be(len(module), 8) + self.ref.H(module) + bytes([form]) + bytes(7)
         for tag, vals in ((1, args), (2, env)):
             for v in vals:
                 v = v if isinstance(v, bytes) else v.encode()
