@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/link.h"
+#include "client/aot/swap.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -651,6 +652,7 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 {
 	size_t at = 0;
 	bool any = find_like_marks(l, bad);
+	uint32_t owner;
 
 	for (;;) {
 		size_t k = dj_native_forbidden(l->job->opt.isa, l->body + at,
@@ -659,8 +661,14 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 		if (k == SIZE_MAX)
 			return any;
 		at += k;
-		bad[owner_of(l, (uint32_t)at)] = 1;
-		any = true;
+		owner = owner_of(l, (uint32_t)at);
+		if (l->job->opt.isa != DJ_ISA_X86_64 ||
+			!swap_registers(l->body, l->code_len,
+				owner == l->own ? 0 : l->funcs[owner],
+				(uint32_t)at)) {
+			bad[owner] = 1;
+			any = true;
+		}
 		at++;
 	}
 }

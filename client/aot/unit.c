@@ -492,55 +492,66 @@ static unsigned effort(const struct unit *u)
 					  : u->variant % 3;
 }
 
-static const char *passes(unsigned effort)
-{
-	static const char all[] =
-		"function(adce,early-cse<memssa>,simplifycfg,"
-		"instcombine<no-verify-fixpoint>,loop-mssa(licm),"
-		"loop-vectorize,slp-vectorizer,"
-		"instcombine<no-verify-fixpoint>,simplifycfg)";
-	static const char least[] = "function(adce,early-cse,simplifycfg,"
-				    "instcombine<no-verify-fixpoint>)";
+/* For all, and what vectors give on top of it. */
+static const char most[] = "function(adce,early-cse<memssa>,simplifycfg,"
+			   "instcombine<no-verify-fixpoint>,"
+			   "loop-mssa(licm),simplifycfg)";
+static const char least[] = "function(adce,early-cse,simplifycfg,"
+			    "instcombine<no-verify-fixpoint>)";
+static const char vectors[] =
+	"function(loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg)";
 
-	if (effort == 0)
-		return "";
-	return effort == 1 ? least : all;
+static bool has_fast(LLVMValueRef f)
+{
+	return LLVMGetStringAttributeAtIndex(f, LLVMAttributeFunctionIndex,
+		       HAS_FAST, (unsigned)strlen(HAS_FAST)) != NULL;
 }
 
-/* The vectorisers leave functions alone that have it. */
-static void without_vectors(struct unit *u, bool add)
+/* Passes leave functions alone that have it. Returns how many have not. */
+static unsigned leave_alone(struct unit *u, bool add)
 {
-	static const char name[] = "noimplicitfloat";
+	static const char name[] = "optnone";
 	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
-	LLVMAttributeRef a = LLVMCreateEnumAttribute(u->c, kind, 0);
 	LLVMValueRef f = LLVMGetFirstFunction(u->mod);
+	unsigned n = 0;
 
 	for (; f != NULL; f = LLVMGetNextFunction(f)) {
-		if (!add)
+		if (has_fast(f))
+			n++;
+		else if (LLVMIsDeclaration(f))
+			continue;
+		else if (add)
+			add_enum(u, f, name);
+		else
 			LLVMRemoveEnumAttributeAtIndex(f,
 				LLVMAttributeFunctionIndex, kind);
-		else if (LLVMGetStringAttributeAtIndex(f,
-				 LLVMAttributeFunctionIndex, HAS_FAST,
-				 (unsigned)strlen(HAS_FAST)) == NULL)
-			LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
-				a);
 	}
+	return n;
+}
+
+static void run_passes(struct unit *u, LLVMTargetMachineRef tm,
+	const char *passes)
+{
+	LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+	LLVMErrorRef e = LLVMRunPasses(u->mod, passes, tm, o);
+
+	if (e != NULL)
+		fail_with(u, "passes", e);
+	LLVMDisposePassBuilderOptions(o);
 }
 
 static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 {
-	LLVMPassBuilderOptionsRef o;
-	LLVMErrorRef e;
+	unsigned how = effort(u);
 
-	if (passes(effort(u))[0] == '\0')
+	if (how == 0)
 		return;
-	o = LLVMCreatePassBuilderOptions();
-	without_vectors(u, true);
-	e = LLVMRunPasses(u->mod, passes(effort(u)), tm, o);
-	if (e != NULL)
-		fail_with(u, "passes", e);
-	without_vectors(u, false);
-	LLVMDisposePassBuilderOptions(o);
+	run_passes(u, tm, how == 1 ? least : most);
+	if (how == 1)
+		return;
+	if (leave_alone(u, true) != 0)
+		run_passes(u, tm, vectors);
+	(void)leave_alone(u, false);
 }
 
 static void emit(struct unit *u, LLVMTargetMachineRef tm, struct object *ret)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "client/aot/swap.h"
 #include "lib/wasm/native.h"
 #include "tests/support/one_module.h"
+
+#pragma weak swap_registers
 
 /* The native compiler's images; what they do is in test_engine_*.c. */
 
@@ -117,6 +120,83 @@ static void a_constant_is_no_system_call(void)
 		skip("no compiler in a build with sanitizers");
 }
 
+/* Addresses whose registers change places, in bytes of code. */
+static const struct {
+	const char *what;
+	uint8_t before[12], after[12];
+	uint8_t len, at;
+	bool done;
+} cases[] = {
+	{ "lea ecx, [rdi + rcx + 5]", { 0x8d, 0x4c, 0x0f, 0x05 },
+		{ 0x8d, 0x4c, 0x39, 0x05 }, 4, 2, true },
+	{ "movzx esi, byte [r15 + rcx + 5]: a bit of the prefix goes along",
+		{ 0x41, 0x0f, 0xb6, 0x74, 0x0f, 0x05 },
+		{ 0x42, 0x0f, 0xb6, 0x74, 0x39, 0x05 }, 6, 4, true },
+	{ "mov eax, [rdi + r9 + 0x34]: and back",
+		{ 0x42, 0x8b, 0x44, 0x0f, 0x34 },
+		{ 0x41, 0x8b, 0x44, 0x39, 0x34 }, 5, 3, true },
+	{ "mov [r15 + r9 + 5], cl: both bits stay",
+		{ 0x43, 0x88, 0x4c, 0x0f, 0x05 },
+		{ 0x43, 0x88, 0x4c, 0x39, 0x05 }, 5, 3, true },
+	{ "mov word [r15 + rcx + 5], si, behind another instruction",
+		{ 0x31, 0xc0, 0x66, 0x41, 0x89, 0x74, 0x0f, 0x05 },
+		{ 0x31, 0xc0, 0x66, 0x42, 0x89, 0x74, 0x39, 0x05 }, 8, 6,
+		true },
+	{ "vmovss xmm0, [r15 + rcx + 5]",
+		{ 0xc4, 0xc1, 0x7a, 0x10, 0x44, 0x0f, 0x05 },
+		{ 0xc4, 0xa1, 0x7a, 0x10, 0x44, 0x39, 0x05 }, 7, 5, true },
+	{ "pshufb xmm1, [r15 + rcx + 0x34]",
+		{ 0x66, 0x41, 0x0f, 0x38, 0x00, 0x4c, 0x0f, 0x34 },
+		{ 0x66, 0x42, 0x0f, 0x38, 0x00, 0x4c, 0x39, 0x34 }, 8, 6,
+		true },
+	{ "mov eax, 0x00050f04: a constant stays",
+		{ 0xb8, 0x04, 0x0f, 0x05, 0x00 },
+		{ 0xb8, 0x04, 0x0f, 0x05, 0x00 }, 5, 2, false },
+	{ "a call whose distance it is", { 0xe8, 0x0f, 0x05, 0x00, 0x00 },
+		{ 0xe8, 0x0f, 0x05, 0x00, 0x00 }, 5, 1, false },
+	{ "mov ecx, [rip + 0x050f]", { 0x8b, 0x0d, 0x0f, 0x05, 0x00, 0x00 },
+		{ 0x8b, 0x0d, 0x0f, 0x05, 0x00, 0x00 }, 6, 2, false },
+	{ "mov eax, [rdi + 4 * rcx], whose displacement it is",
+		{ 0x8b, 0x84, 0x8f, 0x0f, 0x05, 0x00, 0x00 },
+		{ 0x8b, 0x84, 0x8f, 0x0f, 0x05, 0x00, 0x00 }, 7, 3, false },
+	{ "a jump over nothing, then SYSCALL itself",
+		{ 0xeb, 0x00, 0x0f, 0x05 }, { 0xeb, 0x00, 0x0f, 0x05 }, 4, 2,
+		false },
+	{ "no instruction at all", { 0x06, 0x0f, 0x05 }, { 0x06, 0x0f, 0x05 },
+		3, 1, false },
+};
+
+static void registers_change_places_where_they_can(void)
+{
+	uint8_t code[12];
+
+	if (swap_registers == NULL) {
+		skip("no compiler in a build with sanitizers");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		memcpy(code, cases[i].before, sizeof(code));
+		if (!ok(swap_registers(code, cases[i].len, 0, cases[i].at) ==
+			    cases[i].done) ||
+			!eq_mem(code, cases[i].after, sizeof(code)))
+			printf("# %s\n", cases[i].what);
+	}
+}
+
+static void an_instruction_that_is_cut_off_stays(void)
+{
+	uint8_t code[12];
+
+	if (swap_registers == NULL) {
+		skip("no compiler in a build with sanitizers");
+		return;
+	}
+	memcpy(code, cases[1].before, sizeof(code));
+	ok(!swap_registers(code, 5, 0, 4));
+	ok(!swap_registers(code, 4, 0, 4));
+	eq_mem(code, cases[1].before, sizeof(code));
+}
+
 int main(void)
 {
 	IN_EACH_ENGINE
@@ -125,5 +205,7 @@ int main(void)
 		RUN(it_does_the_same_with_a_vector);
 	}
 	RUN(a_constant_is_no_system_call);
+	RUN(registers_change_places_where_they_can);
+	RUN(an_instruction_that_is_cut_off_stays);
 	return done();
 }
