@@ -662,9 +662,9 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 			return any;
 		at += k;
 		owner = owner_of(l, (uint32_t)at);
-		if (l->job->opt.isa != DJ_ISA_X86_64 ||
-			!swap_registers(l->body, l->code_len,
-				owner == l->own ? 0 : l->funcs[owner],
+		/* Entries are no one function; they are soon made again. */
+		if (l->job->opt.isa != DJ_ISA_X86_64 || owner == l->own ||
+			!swap_registers(l->body, l->code_len, l->funcs[owner],
 				(uint32_t)at)) {
 			bad[owner] = 1;
 			any = true;
