@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -13,10 +14,14 @@
  * happens to have forbidden bytes, it is made again with other choices, and
  * the linker takes the later one.
  */
-#define PART_BYTES   24576u
-#define MAX_VARIANTS 24u
+#define PART_BYTES           24576u
+#define MAX_VARIANTS         24u
+#define MAX_THREADS          64
+/* Of processor time, for a part: far more than code takes that has an end. */
+#define PATIENCE_MS          60000u
+#define PATIENCE_MS_PER_BYTE 1u
 /* A ppc64le call reaches 32 MiB of code; of bodies, what is surely less. */
-#define NEAR_BYTES   (2u << 20)
+#define NEAR_BYTES           (2u << 20)
 
 const char *dj_aot_compiler_id(void)
 {
@@ -32,6 +37,15 @@ const char *dj_aot_compiler_id(void)
 
 /* ---- parts ---- */
 
+struct worker {
+	struct work *w;
+	pthread_t thread;
+	clockid_t clock; /* its processor time */
+	uint64_t since;  /* by it, when the part at hand was taken */
+	uint32_t part;
+	bool busy;
+};
+
 struct work {
 	const struct job *job;
 	struct part *parts;
@@ -39,7 +53,10 @@ struct work {
 	uint32_t *funcs; /* 0, 1, 2, ... */
 	uint32_t count, cap, next, done;
 	uint64_t bytes_done, bytes_total;
-	pthread_mutex_t lock;
+	bool over;            /* nobody has a part, nobody takes one */
+	pthread_mutex_t lock; /* of what follows, and of workers */
+	pthread_cond_t ended; /* over is set */
+	struct worker workers[MAX_THREADS];
 	dj_status st;
 	char *err;
 	size_t err_cap;
@@ -119,30 +136,123 @@ static void part_done(struct work *w, const struct part *p, dj_status st,
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
-static bool take_part(struct work *w, uint32_t *ret)
+static uint64_t milliseconds(clockid_t clock)
 {
-	bool more;
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool take_part(struct worker *k)
+{
+	struct work *w = k->w;
 
 	(void)pthread_mutex_lock(&w->lock);
-	more = w->st == DJ_OK && w->next < w->count;
-	if (more)
-		*ret = w->next++;
+	k->busy = w->st == DJ_OK && w->next < w->count;
+	if (k->busy) {
+		k->part = w->next++;
+		k->since = milliseconds(k->clock);
+	}
 	(void)pthread_mutex_unlock(&w->lock);
-	return more;
+	return k->busy;
 }
 
 static void *run(void *arg)
 {
-	struct work *w = arg;
-	uint32_t i;
+	struct worker *k = arg;
+	struct work *w = k->w;
 
-	while (take_part(w, &i)) {
+	if (pthread_getcpuclockid(pthread_self(), &k->clock) != 0)
+		k->clock = CLOCK_MONOTONIC;
+	while (take_part(k)) {
 		char why[200] = "out of memory";
-		dj_status st = unit_compile(w->job, &w->parts[i],
-			&w->objects[i], why, sizeof(why));
+		const struct part *p = &w->parts[k->part];
+		dj_status st = unit_compile(w->job, p, &w->objects[k->part],
+			why, sizeof(why));
 
-		part_done(w, &w->parts[i], st, why);
+		part_done(w, p, st, why);
 	}
+	return NULL;
+}
+
+/* ---- parts that come to no end ---- */
+
+static uint64_t patience(const struct work *w, const struct part *p)
+{
+	uint32_t fixed = w->job->opt.patience_ms;
+
+	return fixed != 0
+		? fixed
+		: PATIENCE_MS + part_size(w, p) * PATIENCE_MS_PER_BYTE;
+}
+
+/* A part that has had more than its time; locked. */
+static const struct worker *overdue(const struct work *w)
+{
+	for (unsigned i = 0; i < MAX_THREADS; i++) {
+		const struct worker *k = &w->workers[i];
+
+		if (k->busy &&
+			milliseconds(k->clock) - k->since >
+				patience(w, &w->parts[k->part]))
+			return k;
+	}
+	return NULL;
+}
+
+/* When to look next: in a second, or as soon as somebody is that impatient. */
+static struct timespec next_look(const struct work *w)
+{
+	uint32_t ms = w->job->opt.patience_ms;
+	struct timespec t;
+
+	if (ms == 0 || ms > 1000)
+		ms = 1000;
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += (long)ms * 1000000;
+	t.tv_sec += t.tv_nsec / 1000000000;
+	t.tv_nsec %= 1000000000;
+	return t;
+}
+
+static void say_overdue(const struct work *w, const struct worker *k, char *why,
+	size_t cap)
+{
+	const struct part *p = &w->parts[k->part];
+	unsigned s = (unsigned)((milliseconds(k->clock) - k->since) / 1000);
+
+	if (p->n == 0)
+		snprintf(why, cap,
+			"LLVM comes to no end with the entries of types (%u s "
+			"so far); use --engine interp",
+			s);
+	else
+		snprintf(why, cap,
+			"LLVM comes to no end with functions %u to %u (%u s so "
+			"far); use --engine interp",
+			p->funcs[0], p->funcs[0] + p->n - 1, s);
+}
+
+static void *watch(void *arg)
+{
+	struct work *w = arg;
+	const struct dj_aot_options *o = &w->job->opt;
+	const struct worker *k = NULL;
+	struct timespec until;
+	char why[200];
+
+	(void)pthread_mutex_lock(&w->lock);
+	while (!w->over && k == NULL) {
+		until = next_look(w);
+		(void)pthread_cond_timedwait(&w->ended, &w->lock, &until);
+		k = w->over ? NULL : overdue(w);
+	}
+	if (k != NULL)
+		say_overdue(w, k, why, sizeof(why));
+	(void)pthread_mutex_unlock(&w->lock);
+	if (k != NULL)
+		o->stuck(o->progress_ctx, why);
 	return NULL;
 }
 
@@ -153,23 +263,36 @@ static unsigned thread_count(const struct dj_aot_options *o, uint32_t parts)
 
 	if (n < 1)
 		n = 1;
-	if (n > 64)
-		n = 64;
+	if (n > MAX_THREADS)
+		n = MAX_THREADS;
 	return n > (long)parts ? (unsigned)parts : (unsigned)n;
 }
 
 static dj_status run_all(struct work *w)
 {
-	pthread_t threads[64];
 	unsigned n = thread_count(&w->job->opt, w->count - w->next), started;
+	pthread_t watcher;
+	bool watched = false;
 
+	for (unsigned i = 0; i < MAX_THREADS; i++)
+		w->workers[i] = (struct worker){ .w = w };
+	w->over = false;
+	if (w->job->opt.stuck != NULL)
+		watched = pthread_create(&watcher, NULL, watch, w) == 0;
 	/* This thread is one of them; a start that fails is one less. */
 	for (started = 0; started + 1 < n; started++)
-		if (pthread_create(&threads[started], NULL, run, w) != 0)
+		if (pthread_create(&w->workers[started + 1].thread, NULL, run,
+			    &w->workers[started + 1]) != 0)
 			break;
-	(void)run(w);
+	(void)run(&w->workers[0]);
 	for (unsigned i = 0; i < started; i++)
-		(void)pthread_join(threads[i], NULL);
+		(void)pthread_join(w->workers[i + 1].thread, NULL);
+	(void)pthread_mutex_lock(&w->lock);
+	w->over = true;
+	(void)pthread_cond_signal(&w->ended);
+	(void)pthread_mutex_unlock(&w->lock);
+	if (watched)
+		(void)pthread_join(watcher, NULL);
 	return w->st;
 }
 
@@ -288,6 +411,10 @@ dj_status dj_aot_compile(const struct dj_wasm_module *module,
 		return st;
 	if (pthread_mutex_init(&w.lock, NULL) != 0)
 		return DJ_E_SYS;
+	if (pthread_cond_init(&w.ended, NULL) != 0) {
+		(void)pthread_mutex_destroy(&w.lock);
+		return DJ_E_SYS;
+	}
 	snprintf(err, cap, "out of memory");
 	st = DJ_E_NOMEM;
 	if (find_ways(&j) && cut(&w)) {
@@ -297,6 +424,7 @@ dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	}
 	if (st == DJ_OK)
 		st = link_until_clean(&w, ret, ret_len);
+	(void)pthread_cond_destroy(&w.ended);
 	(void)pthread_mutex_destroy(&w.lock);
 	for (uint32_t i = 0; i < w.count; i++)
 		free(w.objects[i].bytes);

@@ -27,6 +27,16 @@ struct dj_aot_options {
 	 */
 	bool (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *progress_ctx;
+	/*
+	 * Called with progress_ctx, from a thread of its own and at most once a
+	 * run of the parts, if one takes processor time out of all proportion:
+	 * there is code on which LLVM comes to no end, and no way to stop it
+	 * but to end the process, which is what this is to do. why is a line.
+	 * NULL: nobody looks. patience_ms is what a part has; 0: a minute and
+	 * 1 ms a byte.
+	 */
+	void (*stuck)(void *ctx, const char *why);
+	uint32_t patience_ms;
 };
 
 /*

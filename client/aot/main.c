@@ -26,6 +26,8 @@ static const char usage[] =
 	"  --optimise 0..3                default: 2\n"
 	"  --threads N                    0: as many as there are processors\n"
 	"  --progress-fd FD               lines \"DONE TOTAL\"\n"
+	"  --patience MS                  of processor time, for a part of the\n"
+	"                                 module; 0: a minute and 1 ms a byte\n"
 	"MODULE - is standard input. Prints nothing but errors.\n";
 
 struct request {
@@ -44,6 +46,13 @@ static bool progress(void *ctx, uint64_t done, uint64_t total)
 
 	/* Nobody listens any more: nobody wants the code either. */
 	return write(r->progress_fd, line, (size_t)n) == n;
+}
+
+static _Noreturn void stuck(void *ctx, const char *why)
+{
+	(void)ctx;
+	fprintf(stderr, "%s: %s\n", dj_status_name(DJ_E_LIMIT), why);
+	_exit(1);
 }
 
 static bool number(const char *text, unsigned long max, unsigned long *ret)
@@ -107,6 +116,11 @@ static bool option(struct request *r, int c, const char *arg)
 			return false;
 		r->options.threads = (unsigned)v;
 		return true;
+	case 'w':
+		if (!number(arg, UINT32_MAX, &v))
+			return false;
+		r->options.patience_ms = (uint32_t)v;
+		return true;
 	case 'p':
 		if (!number(arg, 1023, &v))
 			return false;
@@ -124,10 +138,13 @@ static bool parse(int argc, char **argv, struct request *r)
 		{ "isa", 1, NULL, 'm' }, { "bounds", 1, NULL, 'b' },
 		{ "cpu-level", 1, NULL, 'c' }, { "optimise", 1, NULL, 'O' },
 		{ "threads", 1, NULL, 'j' }, { "progress-fd", 1, NULL, 'p' },
-		{ NULL, 0, NULL, 0 } };
+		{ "patience", 1, NULL, 'w' }, { NULL, 0, NULL, 0 } };
 	int c;
 
-	*r = (struct request){ .options.optimise = 2 };
+	*r = (struct request){
+		.options.optimise = 2,
+		.options.stuck = stuck,
+	};
 	r->options.progress_ctx = r;
 	while ((c = getopt_long(argc, argv, "o:O:j:", names, NULL)) >= 0) {
 		if (!option(r, c, optarg))

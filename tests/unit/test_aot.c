@@ -197,6 +197,86 @@ static void an_instruction_that_is_cut_off_stays(void)
 	eq_mem(code, cases[1].before, sizeof(code));
 }
 
+/* What was said, by whom: the compiler goes on here, and ends. */
+static char said[200];
+static int times;
+
+static void on_stuck(void *ctx, const char *why)
+{
+	times++;
+	snprintf(said, sizeof(said), "%s", why);
+	ok(ctx == said);
+}
+
+/* A function that takes LLVM more than a millisecond: 2,000 times x * x + x. */
+static size_t long_module(uint8_t *dst)
+{
+	static const uint8_t head[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00,
+		0x00, 0x00, 0x01, 0x06, 0x01, 0x60, 0x01, 0x7f, 0x01, 0x7f,
+		0x03, 0x02, 0x01, 0x00, 0x0a };
+	static const uint8_t turn[] = { 0x20, 0x00, 0x20, 0x00, 0x6c, 0x20,
+		0x00, 0x6a, 0x21, 0x00 };
+	uint32_t len = 4 + 2000 * sizeof(turn);
+	uint32_t sizes[] = { len + 4, len };
+	size_t n = sizeof(head);
+
+	memcpy(dst, head, n);
+	for (unsigned i = 0; i < 2; i++) {
+		dst[n++] = (uint8_t)(sizes[i] | 0x80);
+		dst[n++] = (uint8_t)(sizes[i] >> 7 | 0x80);
+		dst[n++] = (uint8_t)(sizes[i] >> 14);
+		if (i == 0)
+			dst[n++] = 1;
+	}
+	dst[n++] = 0;
+	for (unsigned i = 0; i < 2000; i++, n += sizeof(turn))
+		memcpy(dst + n, turn, sizeof(turn));
+	dst[n++] = 0x20;
+	dst[n++] = 0x00;
+	dst[n++] = 0x0b;
+	return n;
+}
+
+static void a_part_that_takes_too_long_is_named(void)
+{
+	static uint8_t bytes[32768];
+	struct dj_aot_options o = {
+		.optimise = 2,
+		.threads = 1,
+		.progress_ctx = said,
+		.stuck = on_stuck,
+		.patience_ms = 1,
+	};
+	struct dj_wasm_error err = { .text = "" };
+	struct dj_wasm_module *m;
+	struct dj_arena arena;
+	uint8_t *image = NULL;
+	char why[160] = "";
+	size_t len;
+
+	if (dj_aot_compile == NULL) {
+		skip("no compiler in a build with sanitizers");
+		return;
+	}
+	if (!ok(hostmem_arena(&arena, 64 << 20)))
+		return;
+	if (eq_u64(dj_wasm_load(bytes, long_module(bytes), &arena, &m, &err),
+		    DJ_OK)) {
+		eq_u64(dj_aot_compile(m, &o, &image, &len, why, sizeof(why)),
+			DJ_OK);
+		eq_u64(times, 1);
+		ok(strncmp(said, "LLVM comes to no end with ", 26) == 0);
+		ok(strstr(said, "use --engine interp") != NULL);
+		free(image);
+		o.patience_ms = 0;
+		eq_u64(dj_aot_compile(m, &o, &image, &len, why, sizeof(why)),
+			DJ_OK);
+		eq_u64(times, 1);
+		free(image);
+	}
+	hostmem_arena_done(&arena);
+}
+
 int main(void)
 {
 	IN_EACH_ENGINE
@@ -207,5 +287,6 @@ int main(void)
 	RUN(a_constant_is_no_system_call);
 	RUN(registers_change_places_where_they_can);
 	RUN(an_instruction_that_is_cut_off_stays);
+	RUN(a_part_that_takes_too_long_is_named);
 	return done();
 }
