@@ -357,11 +357,26 @@ static void forget(struct range *list, size_t *count, const uint8_t *p,
 	}
 }
 
+/* What is given back may be another's next: it is wiped before. */
+static bool is_wiped(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < committed_count; i++) {
+		const struct range *r = &committed[i];
+
+		if (r->p >= p && r->p < p + len &&
+			(r->p[0] != 0 ||
+				memcmp(r->p, r->p + 1, r->len - 1) != 0))
+			return false;
+	}
+	return true;
+}
+
 void dj_shim_release(void *p, size_t len)
 {
 	uint64_t gone = 0, back = 0;
 
 	must(len % DJ_SHIM_PAGE == 0, "release of a broken page");
+	must(is_wiped(p, len), "release of what was not wiped");
 	forget(committed, &committed_count, p, len, &gone);
 	forget(reserved, &reserved_count, p, len, &back);
 	must(back == len, "release of what was not reserved");

@@ -791,21 +791,52 @@ static void a_load_that_was_cut_goes_on_where_it_was(void)
 	eq_mem(c->out[1], "abc", 3);
 }
 
+/* echo between two custom sections of bytes that are nowhere else. */
+#define MARK 20000
+
+static size_t marked(uint8_t *dst)
+{
+	uint8_t *p = dst;
+	uint64_t x = 1;
+
+	memcpy(p, echo, 8);
+	p += 8;
+	for (unsigned i = 0; i < 2; i++) {
+		memcpy(p, "\0\242\234\1\1x", 6); /* 20002 bytes, its name */
+		p += 6;
+		for (size_t k = 0; k < MARK; k++) {
+			x = x * 6364136223846793005 + 1442695040888963407;
+			*p++ = (uint8_t)(x >> 56);
+		}
+		if (i == 0)
+			memcpy(p, echo + 8, sizeof(echo) - 8);
+		p += i == 0 ? sizeof(echo) - 8 : 0;
+	}
+	return (size_t)(p - dst);
+}
+
 static void after_the_run_the_module_is_gone_after_RELEASE_all_is(void)
 {
-	uint8_t *data = malloc(256);
+	uint8_t *data = malloc(256), *module = malloc(2 * MARK + 1024);
+	size_t len = marked(module);
 
 	for (int i = 0; i < 256; i++)
 		data[i] = (uint8_t)(i * 167 + 13);
 	start();
-	ksp_load(c, echo, sizeof(echo), NULL);
+	ksp_load(c, module, len, NULL);
+	ok(fake_memory_has(module + 14, 512));
 	ksp_run(c);
 	(void)ksp_send_stream(c, 0, 0, data, 256, true);
 	check_exit(DJ_EXIT_EXIT, 0, 42);
+	/* But for what came in the last record, and what of it was hashed. */
+	ok(!fake_memory_has(module + 14, 512));
 	ok(!fake_region_has(data, 256));
 	ksp_send(c, DJ_KIND_RELEASE, 0, 0, NULL, 0);
 	eq_u64(fake.halt, DJ_HALT_RELEASED);
 	ok(!fake_memory_has(data, 256));
+	ok(!fake_memory_has(module + 14, 512));
+	ok(!fake_memory_has(module + len - 512, 512));
+	free(module);
 	free(data);
 }
 
