@@ -651,7 +651,7 @@ static bool find_like_marks(const struct linker *l, uint8_t *bad)
 static bool find_forbidden(const struct linker *l, uint8_t *bad)
 {
 	size_t at = 0;
-	bool any = find_like_marks(l, bad);
+	bool any = false;
 	uint32_t owner;
 
 	for (;;) {
@@ -659,7 +659,7 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 			l->code_len - at);
 
 		if (k == SIZE_MAX)
-			return any;
+			break;
 		at += k;
 		owner = owner_of(l, (uint32_t)at);
 		/* Entries are no one function; they are soon made again. */
@@ -671,6 +671,7 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 		}
 		at++;
 	}
+	return find_like_marks(l, bad) || any;
 }
 
 static void be32(uint8_t *p, const uint32_t *v, uint32_t n)
