@@ -379,27 +379,32 @@ static bool make_folders(const char *file)
  * the cache could mend a digest too, and the Keep has those of the envelope.
  * Each step can be undone, so one changed word is always seen.
  */
+static void add_words(uint64_t h[static 4], const uint8_t p[static 32])
+{
+	uint64_t w[4];
+
+	memcpy(w, p, sizeof(w));
+	for (int i = 0; i < 4; i++) {
+		h[i] ^= w[i];
+		h[i] = (h[i] << 29 | h[i] >> 35) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+}
+
 static uint64_t damage_sum(const uint8_t *p, size_t len)
 {
-	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t h[4] = { len, 1, 2, 3 }, w[4];
+	uint64_t h[4] = { len, 1, 2, 3 };
+	uint8_t rest[32] = { 0 };
+	size_t at = 0;
 
-	while (len > 0) {
-		size_t n = len < sizeof(w) ? len : sizeof(w);
-
-		if (n < sizeof(w))
-			memset(w, 0, sizeof(w));
-		memcpy(w, p, n);
-		for (int i = 0; i < 4; i++) {
-			h[i] ^= w[i];
-			h[i] = (h[i] << 29 | h[i] >> 35) * factor;
-		}
-		p += n;
-		len -= n;
-	}
-	for (int i = 1; i < 4; i++)
-		h[0] = ((h[0] << 29 | h[0] >> 35) ^ h[i]) * factor;
-	return h[0];
+	for (; len - at >= sizeof(rest); at += sizeof(rest))
+		add_words(h, p + at);
+	memcpy(rest, p + at, len - at);
+	add_words(h, rest);
+	memcpy(rest, h, sizeof(rest));
+	h[0] = 0;
+	for (int i = 0; i < 4; i++)
+		add_words(h, rest);
+	return h[0] ^ h[1] ^ h[2] ^ h[3];
 }
 
 /* The file as it is, mapped: it is large, and nothing of it is changed. */
