@@ -27,8 +27,7 @@ native_groups="1.0 2.0/core 2.0/simd 3.0/core 3.0/bulk-memory 3.0/multi-memory
 	proposals-debian proposals"
 [ -n "${DONJON_LONG:-}" ] && {
 	groups="$groups 1.0 2.0/core 3.0/core 3.0/bulk-memory 3.0/memory64
-		3.0/simd proposals-debian/extended-const
-		proposals-debian/exception-handling"
+		3.0/simd 3.0/gc proposals-debian proposals"
 	scalar=
 }
 
