@@ -96,14 +96,17 @@ static void begin_llvm(void)
 	 * function's frame is there from its first instruction on: a fault
 	 * before that would leave its caller out of the backtrace. How far a
 	 * live range's region is looked for ends early: in the largest
-	 * functions that took a tenth of all the time.
+	 * functions that took a tenth of all the time. A load that a conditional
+	 * move has taken in is not to become one behind a branch: that is done
+	 * to volatile ones too, and with guard pages the load is the check.
 	 */
 	static const char *const args[] = { "donjon-aot",
 		"-experimental-debug-variable-locations=false",
 		"-enable-shrink-wrap=false",
-		"-grow-region-complexity-budget=300" };
+		"-grow-region-complexity-budget=300",
+		"-x86-cmov-converter-force-mem-operand=false" };
 
-	LLVMParseCommandLineOptions(4, args, "");
+	LLVMParseCommandLineOptions(5, args, "");
 	LLVMInitializeX86TargetInfo();
 	LLVMInitializeX86Target();
 	LLVMInitializeX86TargetMC();

@@ -76,6 +76,34 @@ static void it_does_the_same_with_a_vector(void)
 	one_stop();
 }
 
+/*
+ * What is read and may not be used traps all the same: in no memory at all,
+ *
+ * (module
+ *   (memory 0)
+ *   (func (export "f") (param i64) (result i64)
+ *     (select (i64.load offset=7529 (i32.const 0)) (i64.const 0)
+ *       (i32.wrap_i64 (local.get 0)))))
+ */
+/* clang-format off */
+static const uint8_t unused[] = {
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60,
+  0x01, 0x7e, 0x01, 0x7e, 0x03, 0x02, 0x01, 0x00, 0x05, 0x03, 0x01, 0x00,
+  0x00, 0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00, 0x0a, 0x10, 0x01, 0x0e,
+  0x00, 0x41, 0x00, 0x29, 0x03, 0xe9, 0x3a, 0x42, 0x00, 0x20, 0x00, 0xa7,
+  0x1b, 0x0b
+};
+/* clang-format on */
+
+static void a_load_traps_that_a_select_leaves(void)
+{
+	one_start(unused, sizeof(unused),
+		(struct dj_store_config){ .max_memory_pages = 1 });
+	one_traps("f", 0, DJ_TRAP_MEMORY);
+	one_traps("f", 1, DJ_TRAP_MEMORY);
+	one_stop();
+}
+
 static void no_system_call_in(const uint8_t *wasm, size_t wasm_len)
 {
 	for (unsigned i = 0; dj_aot_compile != NULL && i < 8; i++) {
@@ -283,6 +311,7 @@ int main(void)
 	{
 		RUN(it_does_the_same);
 		RUN(it_does_the_same_with_a_vector);
+		RUN(a_load_traps_that_a_select_leaves);
 	}
 	RUN(a_constant_is_no_system_call);
 	RUN(registers_change_places_where_they_can);
