@@ -301,28 +301,29 @@ static bool judge_answer(const struct dj_host *h, const char *what, long status,
 }
 
 /* A request that was sent twice makes one Keep. */
-static void idempotency_key(char dst[static KEY_SIZE])
+static bool idempotency_key(char dst[static KEY_SIZE], struct dj_err *err)
 {
 	uint8_t random[16];
 
-	(void)strcpy(dst, "Idempotency-Key: ");
 	if (RAND_bytes(random, sizeof(random)) != 1)
-		memset(random, 0, sizeof(random));
+		return dj_err_set(err, "internal.bug",
+			"naming a request: OpenSSL has no random bytes");
+	(void)strcpy(dst, "Idempotency-Key: ");
 	for (size_t i = 0; i < sizeof(random); i++)
 		(void)snprintf(dst + strlen(dst), 3, "%02x", random[i]);
+	return true;
 }
 
-static struct curl_slist *headers(const struct dj_host *h, bool has_body)
+/* key: that of a request with a body, or NULL. */
+static struct curl_slist *headers(const struct dj_host *h, const char *key)
 {
 	struct curl_slist *list = h->lib->slist_append(NULL, "Expect:");
-	char key[KEY_SIZE];
 
 	list = h->lib->slist_append(list, "Accept: application/json");
 	if (h->auth != NULL)
 		list = h->lib->slist_append(list, h->auth);
-	if (!has_body)
+	if (key == NULL)
 		return list;
-	idempotency_key(key);
 	list = h->lib->slist_append(list, "Content-Type: application/json");
 	return h->lib->slist_append(list, key);
 }
@@ -624,9 +625,13 @@ static bool request_by_curl(struct dj_host *h, const char *method,
 	long *ret_status, struct dj_err *err)
 {
 	char url[768];
-	struct curl_slist *list = headers(h, text != NULL);
+	char key[KEY_SIZE];
+	struct curl_slist *list;
 	CURLcode code;
 
+	if (!idempotency_key(key, err))
+		return false;
+	list = headers(h, text == NULL ? NULL : key);
 	(void)snprintf(url, sizeof(url), "%s%s", h->base, path);
 	h->lib->reset(h->curl);
 	h->error[0] = '\0';
@@ -689,7 +694,8 @@ static bool request_by_hand(struct dj_host *h, const char *method,
 	char *request = NULL;
 	bool good;
 
-	idempotency_key(key);
+	if (!idempotency_key(key, err))
+		return false;
 	if (asprintf(&request,
 		    "%s %s HTTP/1.1\r\nHost: private\r\n"
 		    "Accept: application/json\r\n%s%s"
