@@ -30,8 +30,8 @@ const char *dj_aot_compiler_id(void)
 
 	LLVMGetVersion(&major, &minor, &patch);
 	snprintf(id, sizeof(id),
-		"donjon " DJ_VERSION " llvm %u.%u.%u abi %d.%d", major, minor,
-		patch, DJ_NATIVE_VERSION, DJ_NATIVE_ABI);
+		"donjon " DJ_VERSION " llvm %u.%u.%u abi %d.%d code %d", major,
+		minor, patch, DJ_NATIVE_VERSION, DJ_NATIVE_ABI, DJ_AOT_CODE);
 	return id;
 }
 
