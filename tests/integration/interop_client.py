@@ -20,6 +20,16 @@ def good(c, module, out):
             and e["hout"] == H(out) and e["hmod"] == H(module))
 
 
+def offered_native(info):
+    """Item 4 of an offer: is native code taken, and with which bounds?"""
+    while info:
+        tag, n = int.from_bytes(info[:2], "big"), int.from_bytes(info[2:4], "big")
+        if tag == 4:
+            return info[6] == 1, info[5]
+        info = info[4 + n:]
+    return False, 0
+
+
 with Agent() as a:
     root = a.root
     want = measurement()
@@ -88,7 +98,9 @@ with Agent() as a:
     c.release()
 
     # native code that its own envelope gainsays: our client would not send it
-    def envelope(isa=1, bounds=1, level=2, wasm=mod, image=b"x" * 100, hwasm=None, himage=None):
+    taken, bounds_here = offered_native(c.o["info"])
+
+    def envelope(isa=1, bounds=bounds_here, level=2, wasm=mod, image=b"x" * 100, hwasm=None, himage=None):
         return (b"KNC1" + bytes([isa, bounds, level, 0]) + (2).to_bytes(4, "big") + b"me" +
                 len(wasm).to_bytes(8, "big") + (hwasm or H(wasm)) + len(image).to_bytes(8, "big") + (himage or H(image)) +
                 wasm + image)
@@ -107,6 +119,8 @@ with Agent() as a:
         c.module(knc)
         c.run()
         c.finish()
+        if not taken:
+            says = b"takes no native code"
         t.ok(c.exit["how"] == 5 and says in c.out[3], "the Keep says of native code: %s" % says.decode(), (c.exit, c.out[3]))
         c.release()
 
