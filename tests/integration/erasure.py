@@ -138,7 +138,7 @@ def whole(suite):
         old = dict(first)
         for ch, n in ((s1.c2k, "c2k 0"), (s1.k2c, "k2c 0")):
             old.update(epoch_keys(ch.secret, n))
-            jump(ref, pid, ch, 65534, False)
+            assert jump(ref, pid, ch, 65534, False)
         mod = echo_module(can["program"])
         item = bytes([1, 0, 16, 0]) + b"/data"
         c.begin(mod, ["echo", can["argument"].decode()], ["C=" + can["environment"].decode()],
@@ -190,7 +190,7 @@ def whole(suite):
         at(name + "after its confirmation", pid, old, {"ticket 2": s2.ticket})
 
         # Near 2^48 a chain ends rather than use a number twice.
-        jump(ref, pid, s2.k2c, (1 << 48) - 2, True)
+        assert jump(ref, pid, s2.k2c, (1 << 48) - 2, True)
         sent = 0
         d.s.settimeout(1)
         try:
