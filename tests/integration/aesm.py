@@ -16,7 +16,8 @@ import time
 
 os.environ["DONJON_TEE"] = "sgx-emu"
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import Agent, Tap, echo_module, leb, program, skip_all  # noqa: E402
+from donjonlib import Agent, Tap, echo_module, program, skip_all  # noqa: E402
+from wasmbytes import leb  # noqa: E402
 
 EMULATOR = program("tests/aesm/emulator")
 if not os.path.exists(EMULATOR):

@@ -14,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import donjonlib as lib  # noqa: E402
+from wasmbytes import leb, name, section, vec  # noqa: E402
 
 RUN, AOT = lib.program("wasirun"), lib.program("benchaot")
 for tool in (RUN, AOT):
@@ -21,16 +22,6 @@ for tool in (RUN, AOT):
         lib.skip_all("no %s: no LLVM 19 here when this was built" % os.path.basename(tool))
 t = lib.Tap()
 tmp = tempfile.TemporaryDirectory(prefix="donjon-loops-")
-
-
-def leb(n, signed=False):
-    out = b""
-    while True:
-        b = n & 0x7f
-        n >>= 7
-        if (n == 0 and not (signed and b & 0x40)) or (signed and n == -1 and b & 0x40):
-            return out + bytes([b])
-        out += bytes([b | 0x80])
 
 
 def const(n):
@@ -61,18 +52,10 @@ def at(op, off=0):
 
 def module(body, sets):
     """_start: f(the set that argc names), then writes its result and a hash of the memory."""
-    def section(k, b):
-        return bytes([k]) + leb(len(b)) + b
-
-    def vec(items):
-        return leb(len(items)) + b"".join(items)
-
-    def name(s):
-        return leb(len(s)) + s.encode()
-
     def code(body, locals_=b"\0"):
         b = locals_ + body + b"\x0b"
         return leb(len(b)) + b
+
     i32, n = b"\x7f", 6
     w = "wasi_snapshot_preview1"
     arg = [const(0) + at(LOAD) + const(4 * n) + MUL + at(LOAD, TABLE + 4 * k) for k in range(n)]

@@ -13,6 +13,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import donjonlib as lib  # noqa: E402
+from wasmbytes import leb, section  # noqa: E402
 
 if not os.path.exists(lib.program("donjon-aot")):
     lib.skip_all("no donjon-aot: no LLVM 19 here when this was built")
@@ -38,19 +39,8 @@ def run(engine, *args):
     return r, out
 
 
-def leb(n):
-    out = b""
-    while True:
-        out += bytes([n & 0x7f | (0x80 if n > 0x7f else 0)])
-        n >>= 7
-        if not n:
-            return out
-
-
 def module(body, extra=b""):
     """_start calls f, whose body this is; one page of memory; names."""
-    def section(k, b):
-        return bytes([k]) + leb(len(b)) + b
     code = b"\0" + body + b"\x0b"
     names = b"\4name" + b"\1" + leb(11) + b"\2\0\5inner\1\1s"
     return (b"\0asm\1\0\0\0" + section(1, b"\1\x60\0\0") + section(3, b"\2\0\0") + section(5, b"\1\0\1") +
@@ -161,19 +151,10 @@ t.eq(bad, [], "an image cut short is refused")
 
 def many(n):
     """n functions, each its number; _start adds them up through a table and traps if that is not the sum."""
-    def section(k, b):
-        return bytes([k]) + leb(len(b)) + b
 
-    def number(v):
-        out = b""
-        while True:
-            out += bytes([v & 0x7f | (0x80 if v > 0x3f else 0)])
-            if v <= 0x3f:
-                return out
-            v >>= 7
-    codes = [b"\0\x41" + number(i) + b"\x0b" for i in range(n)]
-    codes.append(b"\1\2\x7f\3\x40\x20\1\x20\0\x11\1\0\x6a\x21\1\x20\0\x41\1\x6a\x22\0\x41" + number(n) +
-                 b"\x49\x0d\0\x0b\x20\1\x41" + number(n * (n - 1) // 2) + b"\x47\4\x40\0\x0b\x0b")
+    codes = [b"\0\x41" + leb(i, True) + b"\x0b" for i in range(n)]
+    codes.append(b"\1\2\x7f\3\x40\x20\1\x20\0\x11\1\0\x6a\x21\1\x20\0\x41\1\x6a\x22\0\x41" + leb(n, True) +
+                 b"\x49\x0d\0\x0b\x20\1\x41" + leb(n * (n - 1) // 2, True) + b"\x47\4\x40\0\x0b\x0b")
     return (b"\0asm\1\0\0\0" + section(1, b"\2\x60\0\0\x60\0\1\x7f") + section(3, leb(n + 1) + b"\1" * n + b"\0") +
             section(4, b"\1\x70\0" + leb(n)) + section(7, b"\1\6_start\0" + leb(n)) +
             section(9, b"\1\0\x41\0\x0b" + leb(n) + b"".join(leb(i) for i in range(n))) +

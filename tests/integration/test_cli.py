@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from donjonlib import ROOT, Agent, Tap, check_schema, echo_module, load_schema, program  # noqa: E402
+from wasmbytes import leb, name, section, vec  # noqa: E402
 
 t = Tap()
 work = tempfile.mkdtemp(prefix="donjon-cli-")
@@ -33,27 +34,6 @@ def donjon(*args, env=None, cwd=None, stdin=b"", stdout=subprocess.PIPE):
 
 
 # ------------------------------------------------------------- some modules
-def leb(n):
-    out = b""
-    while True:
-        out += bytes([n & 0x7f | (0x80 if n > 0x7f else 0)])
-        n >>= 7
-        if not n:
-            return out
-
-
-def section(i, body):
-    return bytes([i]) + leb(len(body)) + body
-
-
-def vec(items):
-    return leb(len(items)) + b"".join(items)
-
-
-def name(s):
-    return leb(len(s)) + s.encode()
-
-
 def module(body, imports=()):
     return (b"\0asm\1\0\0\0" + section(1, vec([b"\x60\0\0"]))
             + (section(2, vec([name("env") + name(i) + b"\0\0" for i in imports])) if imports else b"")

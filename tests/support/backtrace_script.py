@@ -6,20 +6,9 @@ import json
 import os
 import sys
 
+from wasmbytes import leb, section
+
 CALLS = ["main", "one", "two", "three", "four", "five", "leaf"]  # by index; three calls four through the table
-
-
-def leb(n):
-    out = b""
-    while True:
-        out += bytes([n & 0x7f | (0x80 if n > 0x7f else 0)])
-        n >>= 7
-        if not n:
-            return out
-
-
-def section(k, b):
-    return bytes([k]) + leb(len(b)) + b
 
 
 # What leaf does for argument i: operands, the instruction that traps, its name in the suite. A result is dropped.

@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+from wasmbytes import leb, name, section, vec
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.environ.get("DONJON_SHARED", os.path.join(ROOT, "..", "shared"))
 BUILD = os.environ.get("DONJON_BUILD", os.path.join(ROOT, "build"))
@@ -657,26 +659,9 @@ class RefAgain(RefClient):
 
 
 # ------------------------------------------------------------------ modules
-def leb(n):
-    out = b""
-    while True:
-        out += bytes([n & 0x7f | (0x80 if n > 0x7f else 0)])
-        n >>= 7
-        if not n:
-            return out
-
-
 def wasm(body, imports=("fd_read", "fd_write"), data=b"", pages=1):
     """A module whose _start has this body (locals included); imports are
     preview-1 functions of type (i32 i32 i32 i32) -> i32."""
-    def section(i, b):
-        return bytes([i]) + leb(len(b)) + b
-
-    def vec(items):
-        return leb(len(items)) + b"".join(items)
-
-    def name(s):
-        return leb(len(s)) + s.encode()
     return (b"\0asm\1\0\0\0" + section(1, vec([b"\x60\x04\x7f\x7f\x7f\x7f\x01\x7f", b"\x60\x00\x00"]))
             + section(2, vec([name("wasi_snapshot_preview1") + name(f) + b"\x00\x00" for f in imports]))
             + section(3, vec([b"\x01"])) + section(5, vec([b"\x00" + leb(pages)]))
