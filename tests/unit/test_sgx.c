@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 #include "attest/cert.h"
-#include "attest/judge.h"
 #include "attest/sgx.h"
 #include "client/sgx_file.h"
 #include "tests/support/sgx.h"
+#include "tests/support/verdict.h"
 
 /*
  * The judge of SGX: every fault that no genuine sample has, made by the
@@ -17,42 +17,11 @@
  * (DONJON_SHARED) with every bit flipped. tests/integration/evidence_sgx.py
  * asks the genuine ones through the command line.
  */
-#define CAP 65536
-
-static uint8_t evidence[CAP];
-static struct dj_policy policy;
-static struct dj_toml_error err;
-static struct dj_verdict verdict;
-static const uint8_t *config_hash; /* of the judge's input */
-
-static const char *judge_bytes(const uint8_t *p, size_t len, int64_t time)
-{
-	struct dj_judge_input in = { .purpose = DJ_JUDGE_ALONE,
-		.evidence = p,
-		.evidence_len = len,
-		.policy = &policy,
-		.config_hash = config_hash,
-		.time = time };
-	dj_status st;
-
-	dj_verdict_done(&verdict);
-	st = dj_judge(&in, &verdict);
-	ok((st == DJ_OK) == verdict.good);
-	ok(verdict.good == (verdict.error == NULL));
-	return verdict.error == NULL ? "good" : verdict.error;
-}
-
 static const char *judge_at(const struct sx *s, const char *sgx, int64_t time)
 {
 	size_t len = sx_build(s, evidence, sizeof(evidence));
-	const char *text = sx_policy(sgx);
 
-	if (!ok(dj_policy_parse(text, strlen(text), "p.toml", &policy, &err) ==
-		    DJ_OK))
-		printf("# %u: %s\n", err.line, err.text);
-	eq_u64(dj_policy_set_root(&policy, 0, sx_root(), strlen(sx_root()),
-		       &err),
-		DJ_OK);
+	take_policy(sx_policy(sgx), sx_root());
 	return judge_bytes(evidence, len, time);
 }
 
@@ -513,9 +482,7 @@ static bool load(const char *name, size_t *ret_len, size_t *ret_quote)
 			"\"ConfigurationAndSWHardeningNeeded\"]\n"
 			"advisories = \"any\"\n",
 			hex);
-		eq_u64(dj_policy_parse(text, strlen(text), "p.toml", &policy,
-			       &err),
-			DJ_OK);
+		take_policy(text, NULL);
 	}
 	free(f.packed);
 	for (size_t i = 0; i <= n; i++)
