@@ -162,7 +162,7 @@ struct fn {
 	LLVMMetadataRef scope;
 	bool dead;         /* what comes cannot be reached */
 	uint32_t skipped;  /* blocks opened in there */
-	bool counts;       /* events are counted in a value, for now */
+	bool counts;       /* events are counted in a value: a loop's */
 	struct loop *loop; /* the one at hand */
 	bool shown;        /* the last address() cannot trap */
 	struct check *checks;
