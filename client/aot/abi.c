@@ -24,7 +24,7 @@
  * may have another image's TOC pointer: where tail calls can leave an image,
  * its functions call each other through pointers too (struct job, far_calls).
  */
-static bool is_plain(const struct unit *u)
+bool is_plain(const struct unit *u)
 {
 	return u->job->machine->regs[REG_INT] == 0;
 }

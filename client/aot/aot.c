@@ -365,7 +365,7 @@ static dj_status look_through(struct job *j, char *err, size_t cap)
 	for (uint32_t i = m->imported_funcs; i < m->func_count; i++) {
 		uint32_t at = 0, op = 0;
 		struct plan p;
-		dj_status st = plan_make(m, i, &p, &at, &op);
+		dj_status st = plan_make(m, i, j->dispatched, &p, &at, &op);
 
 		if (st != DJ_OK) {
 			snprintf(err, cap,
@@ -389,7 +389,8 @@ static bool find_ways(struct job *j)
 	const struct dj_wasm_module *m = j->m;
 
 	j->ways = calloc((size_t)m->types.count + 1, 1);
-	if (j->ways == NULL)
+	j->dispatched = calloc((size_t)m->types.count + 1, sizeof(bool));
+	if (j->ways == NULL || j->dispatched == NULL)
 		return false;
 	for (uint32_t i = 0; i < m->func_count; i++)
 		j->ways[m->funcs[i].type] |=
@@ -405,19 +406,22 @@ dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	struct work w = { .job = &j, .err = err, .err_cap = cap };
 	dj_status st = choose_target(&j.opt, &j.machine, &j.target, err, cap);
 
-	if (st == DJ_OK)
-		st = look_through(&j, err, cap);
 	if (st != DJ_OK)
 		return st;
-	if (pthread_mutex_init(&w.lock, NULL) != 0)
-		return DJ_E_SYS;
+	snprintf(err, cap, "out of memory");
+	st = find_ways(&j) ? look_through(&j, err, cap) : DJ_E_NOMEM;
+	if (st != DJ_OK || pthread_mutex_init(&w.lock, NULL) != 0) {
+		st = st != DJ_OK ? st : DJ_E_SYS;
+		goto out;
+	}
 	if (pthread_cond_init(&w.ended, NULL) != 0) {
 		(void)pthread_mutex_destroy(&w.lock);
-		return DJ_E_SYS;
+		st = DJ_E_SYS;
+		goto out;
 	}
 	snprintf(err, cap, "out of memory");
 	st = DJ_E_NOMEM;
-	if (find_ways(&j) && cut(&w)) {
+	if (cut(&w)) {
 		for (uint32_t i = 0; i < w.count; i++)
 			w.bytes_total += part_size(&w, &w.parts[i]);
 		st = run_all(&w);
@@ -431,6 +435,8 @@ dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	free(w.objects);
 	free(w.parts);
 	free(w.funcs);
+out:
 	free(j.ways);
+	free(j.dispatched);
 	return st;
 }

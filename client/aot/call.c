@@ -191,11 +191,11 @@ static LLVMValueRef index32(struct fn *f, LLVMValueRef v)
 		int_const(u, u->i32, UINT32_MAX), low, "");
 }
 
-static struct callee indirect(struct fn *f)
+/* The function at i of a table, if it is of the type that is asked for. */
+static struct callee look_up(struct fn *f, LLVMValueRef i)
 {
 	struct unit *u = f->u;
-	LLVMValueRef i = index32(f, pop(f)), t, count, elems, func, id, ids;
-	LLVMValueRef want, type;
+	LLVMValueRef t, count, elems, func, id, ids, want, type;
 	LLVMBasicBlockRef on;
 
 	at_insn(f, true);
@@ -222,6 +222,67 @@ static struct callee indirect(struct fn *f)
 	LLVMBuildBr(u->b, on);
 	LLVMPositionBuilderAtEnd(u->b, on);
 	return callee_of(f, func);
+}
+
+static LLVMValueRef dispatch_ref(struct unit *u, uint32_t type)
+{
+	char name[MAX_NAME];
+	LLVMValueRef f;
+
+	snprintf(name, sizeof(name), "d%u", type);
+	f = LLVMGetNamedFunction(u->mod, name);
+	if (f != NULL)
+		return f;
+	f = LLVMAddFunction(u->mod, name, sig_of(u, type));
+	LLVMSetFunctionCallConv(f, u->job->machine->cc);
+	add_attributes(u, f);
+	return f;
+}
+
+void compile_dispatch(struct unit *u, uint32_t type)
+{
+	struct fn f = { .u = u, .i = { .a = type } };
+	struct callee c;
+	LLVMValueRef *args, i, call;
+	unsigned n;
+
+	f.f = dispatch_ref(u, type);
+	f.ctx = LLVMGetParam(f.f, 0);
+	go_on_at(&f, new_block(&f, ""));
+	LLVMSetCurrentDebugLocation2(u->b, NULL);
+	f.shared =
+		load_field(u, u->ptr, f.ctx, DJ_CTX_SHARED, TAG_CONTEXT, true);
+	i = LLVMBuildPtrToInt(u->b, LLVMGetParam(f.f, 1), u->i32, "");
+	c = look_up(&f, i);
+	n = LLVMCountParams(f.f);
+	args = calloc(n, sizeof(*args));
+	if (args == NULL)
+		abort();
+	LLVMGetParams(f.f, args);
+	args[0] = c.ctx;
+	args[1] = c.base;
+	call = LLVMBuildCall2(u->b, sig_of(u, type), c.code, args, n, "");
+	free(args);
+	LLVMSetInstructionCallConv(call, u->job->machine->cc);
+	LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
+	if (LLVMTypeOf(call) == u->void_)
+		LLVMBuildRetVoid(u->b);
+	else
+		LLVMBuildRet(u->b, call);
+}
+
+static struct callee indirect(struct fn *f)
+{
+	struct unit *u = f->u;
+	LLVMValueRef i = index32(f, pop(f));
+	struct callee c;
+
+	if (f->i.b != 0 || !is_plain(u))
+		return look_up(f, i);
+	c = (struct callee){ dispatch_ref(u, f->i.a), f->ctx, NULL };
+	i = LLVMBuildZExt(u->b, i, u->i64, "");
+	c.base = LLVMBuildIntToPtr(u->b, i, u->ptr, "");
+	return c;
 }
 
 static void push_results(struct fn *f, const struct dj_wasm_functype *t,

@@ -49,6 +49,8 @@ struct job {
 	LLVMTargetRef target;
 	const struct machine *machine;
 	uint8_t *ways;  /* per type: bits of enum way_between */
+	/* Per type: is it called through table 0? See compile_dispatch(). */
+	bool *dispatched;
 	bool throws;    /* a function may return with an exception pending */
 	bool far_calls; /* ppc64le: functions are called through pointers */
 };
@@ -222,6 +224,11 @@ void compile_leave(struct unit *u, uint32_t type);
 
 /* ---- abi.c ---- */
 LLVMTypeRef sig_of(struct unit *u, uint32_t id);
+/*
+ * Are functions called by a convention that has registers as it likes? Else
+ * all have the same parameters.
+ */
+bool is_plain(const struct unit *u);
 /* Do results go through an array of 16-byte places, and not a register? */
 bool by_area(const struct unit *u, const struct dj_wasm_functype *t);
 /* What to call, and its context and memory. */
@@ -291,6 +298,14 @@ void loop_block(struct fn *f, LLVMBasicBlockRef bb);
 LLVMValueRef loop_address(struct fn *f, LLVMValueRef addr, uint64_t width);
 
 /* ---- call.c ---- */
+/*
+ * What each call of this type through table 0 jumps to, where the convention
+ * is plain: it looks the function up, checks it and goes on there, all
+ * arguments in place; the index comes where a function has its memory's base.
+ * So there is one lookup per type, not one per call, which made every eighth
+ * instruction of SQLite's. It has no frame in a backtrace: entries have none.
+ */
+void compile_dispatch(struct unit *u, uint32_t type);
 void do_call(struct fn *f);
 /* Calls a helper; args without the context. NULL if it gives nothing. */
 LLVMValueRef help(struct fn *f, enum dj_helper h, LLVMTypeRef ret,

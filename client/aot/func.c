@@ -79,7 +79,7 @@ void at_insn(struct fn *f, bool matters)
 {
 	LLVMMetadataRef at = NULL;
 
-	if (matters)
+	if (matters && f->scope != NULL)
 		at = LLVMDIBuilderCreateDebugLocation(f->u->c, f->i.at, 0,
 			f->scope, NULL);
 	LLVMSetCurrentDebugLocation2(f->u->b, at);
@@ -982,7 +982,7 @@ void compile_function(struct unit *u, uint32_t index)
 	struct fn f = { .u = u, .index = index, .type = t };
 	uint32_t at, op;
 
-	if (plan_make(u->m, index, &f.plan, &at, &op) != DJ_OK) {
+	if (plan_make(u->m, index, NULL, &f.plan, &at, &op) != DJ_OK) {
 		unit_fail(u, "function %u: cannot be read", index);
 		return;
 	}

@@ -222,6 +222,7 @@ struct scan {
 	struct plan *p;
 	struct open *opens;
 	uint32_t depth, cap, imported;
+	bool *asked;
 	uint32_t *mark; /* per local: depth + 1 of an open block; 0: none */
 };
 
@@ -342,6 +343,12 @@ static uint32_t count_locals(const struct dj_wasm_module *m, uint32_t func,
 	return n;
 }
 
+static void note_asked(struct scan *s, const struct insn *i)
+{
+	if (s->asked != NULL && i->b == 0)
+		s->asked[i->a] = true;
+}
+
 static bool scan_insn(struct scan *s, const struct insn *i)
 {
 	switch (i->op) {
@@ -373,6 +380,8 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 		s->opens[s->depth - 1].plain = false;
 		return true;
 	case DJ_OP_RETURN_CALL_INDIRECT:
+		note_asked(s, i);
+		__attribute__((fallthrough));
 	case DJ_OP_RETURN_CALL_REF:
 		s->p->jumps_out = true;
 		s->p->has_call = true;
@@ -381,8 +390,10 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 		s->p->jumps_out = s->p->jumps_out || i->a < s->imported;
 		s->p->has_call = true;
 		return true;
-	case DJ_OP_CALL:
 	case DJ_OP_CALL_INDIRECT:
+		note_asked(s, i);
+		__attribute__((fallthrough));
+	case DJ_OP_CALL:
 	case DJ_OP_CALL_REF:
 		s->p->has_call = true;
 		s->opens[s->depth - 1].plain = false;
@@ -400,11 +411,13 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 }
 
 dj_status plan_make(const struct dj_wasm_module *m, uint32_t func,
-	struct plan *ret, uint32_t *ret_at, uint32_t *ret_op)
+	bool *asked, struct plan *ret, uint32_t *ret_at, uint32_t *ret_op)
 {
 	const struct dj_wasm_func *f = &m->funcs[func];
 	struct dj_wasm_rd r = dj_wasm_rd_of(m->bytes, f->body, f->len);
-	struct scan s = { .p = ret, .imported = m->imported_funcs };
+	struct scan s = { .p = ret,
+		.imported = m->imported_funcs,
+		.asked = asked };
 	dj_status st = DJ_E_NOMEM;
 	struct insn i;
 

@@ -42,7 +42,11 @@ struct plan {
 	bool jumps_out; /* has a tail call to what may be another module's */
 };
 
-/* DJ_E_NOMEM; DJ_E_UNSUPPORTED: *ret_at and *ret_op are what is not known. */
+/*
+ * Sets asked[t] for each type t that the function calls through table 0; NULL:
+ * nobody wants to know. DJ_E_NOMEM; DJ_E_UNSUPPORTED: *ret_at and *ret_op are
+ * what is not known.
+ */
 dj_status plan_make(const struct dj_wasm_module *m, uint32_t func,
-	struct plan *ret, uint32_t *ret_at, uint32_t *ret_op);
+	bool *asked, struct plan *ret, uint32_t *ret_at, uint32_t *ret_op);
 void plan_free(struct plan *p);

@@ -186,13 +186,13 @@ static void copy_sections(struct linker *l)
 
 /* ---- symbols ---- */
 
-/* Where a name of ours is kept: f7, e7, l7, h7, t7; NULL: not ours. */
+/* Where a name of ours is kept: f7, e7, l7, d7, h7, t7; NULL: not ours. */
 static uint32_t *slot_of(struct linker *l, const char *name)
 {
 	char *end;
 	unsigned long i;
 
-	if (strchr("felht", name[0]) == NULL || name[0] == '\0' ||
+	if (strchr("feldht", name[0]) == NULL || name[0] == '\0' ||
 		name[1] < '0' || name[1] > '9')
 		return NULL;
 	i = strtoul(name + 1, &end, 10);
@@ -206,6 +206,8 @@ static uint32_t *slot_of(struct linker *l, const char *name)
 		return i < COLD_MAX ? &l->cold[name[0] == 't'][i] : NULL;
 	if (i >= l->job->m->types.count)
 		return NULL;
+	if (name[0] == 'd')
+		return &l->dispatches[i];
 	return &l->entries[2 * i + (name[0] == 'l')];
 }
 
@@ -751,11 +753,13 @@ static void link_all(struct linker *l, const struct object *objects)
 	l->funcs = malloc(((size_t)l->own + 1) * 4);
 	l->local = calloc((size_t)l->own + 1, 1);
 	l->entries = malloc(((size_t)types + 1) * 8);
+	l->dispatches = malloc(((size_t)types + 1) * 4);
 	if (sizes == NULL || l->funcs == NULL || l->local == NULL ||
-		l->entries == NULL)
+		l->entries == NULL || l->dispatches == NULL)
 		abort();
 	memset(l->funcs, 0xff, ((size_t)l->own + 1) * 4);
 	memset(l->entries, 0xff, ((size_t)types + 1) * 8);
+	memset(l->dispatches, 0xff, ((size_t)types + 1) * 4);
 	memset(l->cold, 0xff, sizeof(l->cold));
 	for (size_t i = 0; i < l->count && !l->failed; i++) {
 		l->elves[i].p = objects[i].bytes;
@@ -812,6 +816,7 @@ dj_status link_objects(const struct job *job, const struct object *objects,
 	free(l.funcs);
 	free(l.local);
 	free(l.entries);
+	free(l.dispatches);
 	free(l.rows);
 	free(l.gones);
 	return st;

@@ -43,7 +43,8 @@ struct linker {
 	size_t count;
 	uint8_t *body;
 	uint32_t code_len, rodata_len;
-	uint32_t *funcs, *entries;  /* NOWHERE: not seen yet */
+	/* NOWHERE: not seen yet; dispatches per type, entries two each */
+	uint32_t *funcs, *entries, *dispatches;
 	uint32_t cold[2][COLD_MAX]; /* ways to helpers, and traps */
 	uint8_t *
 		local; /* per function: ppc64le's local entry, from the other */

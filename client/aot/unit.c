@@ -616,6 +616,8 @@ dj_status unit_compile(const struct job *job, const struct part *part,
 			compile_enter(&u, i);
 		if ((job->ways[i] & WAY_LEAVE) != 0)
 			compile_leave(&u, i);
+		if (job->dispatched[i] && is_plain(&u))
+			compile_dispatch(&u, i);
 	}
 	if (!u.failed)
 		finish(&u, ret);
