@@ -46,7 +46,7 @@ struct dj_aot_options {
 #define DJ_AOT_CODE 2
 
 /*
- * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.3 code 2",
+ * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.4 code 2",
  * where the first 2 is the image's version, the last DJ_AOT_CODE.
  */
 const char *dj_aot_compiler_id(void);

@@ -95,6 +95,7 @@ struct label {
 	LLVMBasicBlockRef bb;
 	struct way *ways;
 	uint32_t count, cap;
+	uint32_t checks; /* those of fn's that all the ways have behind them */
 };
 
 struct block {

@@ -125,7 +125,8 @@ void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap)
 static void add_way(struct fn *f, struct label *l, LLVMBasicBlockRef from,
 	LLVMValueRef *values)
 {
-	(void)f;
+	if (l->count == 0 || f->check_count < l->checks)
+		l->checks = f->check_count;
 	l->ways = more(l->ways, &l->cap, l->count, sizeof(*l->ways));
 	l->ways[l->count++] = (struct way){ .from = from, .values = values };
 }
@@ -291,8 +292,13 @@ struct block *open_block(struct fn *f, unsigned kind,
 /* What was found out about addresses since then is not known any more. */
 void forget_checks(struct fn *f, uint32_t mark)
 {
-	while (f->check_count > mark)
-		f->check_count--;
+	if (f->check_count <= mark)
+		return;
+	f->check_count = mark;
+	/* What takes their places is not what the ways so far had. */
+	for (uint32_t i = 0; i < f->depth; i++)
+		if (f->blocks[i].end.checks > mark)
+			f->blocks[i].end.checks = mark;
 }
 
 static void begin_counting(struct fn *f)
@@ -484,7 +490,7 @@ static void do_end(struct fn *f)
 		restore(f, &b);
 		end_arm(f, &b);
 	}
-	forget_checks(f, b.checks);
+	forget_checks(f, b.kind <= IS_ELSE ? b.end.checks : b.checks);
 	f->depth--;
 	if (b.kind == IS_TRY)
 		catch_all(f, &b);

@@ -764,7 +764,7 @@ static void make_fast(struct fn *f, const struct block *plain)
 	f->block_number = l->block_number - 1;
 	f->dead = false;
 	f->height = plain->height;
-	f->check_count = l->checks;
+	forget_checks(f, l->checks);
 	f->counts = true;
 	l->state = LOOP_FAST;
 	begin_fast(f, plain);
@@ -783,7 +783,7 @@ static void make_fast(struct fn *f, const struct block *plain)
 	f->height = plain->height;
 	for (uint32_t k = 0; k < values; k++)
 		push(f, stack[k].v, stack[k].type);
-	f->check_count = l->checks;
+	forget_checks(f, l->checks);
 	for (uint32_t k = 0; k < checks; k++)
 		f->checks[f->check_count++] = known[k];
 	mark(f, l->back, true);

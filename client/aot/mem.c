@@ -68,34 +68,64 @@ LLVMValueRef memory_len(struct fn *f)
 	return load_field(f->u, f->u->i64, m, DJ_MEMORY_LEN, TAG_TABLE, false);
 }
 
+/* A constant address that is in memory as small as it may be. */
+static bool is_always_in(struct fn *f, LLVMValueRef addr, uint64_t past)
+{
+	uint64_t len = f->u->m->memories[f->i.mem].min * DJ_WASM_PAGE;
+	uint64_t at;
+
+	if (LLVMIsAConstantInt(addr) == NULL)
+		return false;
+	at = LLVMConstIntGetZExtValue(addr);
+	return at <= len && past <= len - at;
+}
+
+/* addr + past > len, whatever the sum is. */
+static LLVMValueRef is_past_end(struct fn *f, LLVMValueRef addr, uint64_t past)
+{
+	struct unit *u = f->u;
+	LLVMTypeRef t = u->i64;
+	LLVMValueRef two[2] = { addr, visible_const(u, t, past) };
+	LLVMValueRef end, carry, len, out;
+
+	len = load_field(u, t, memory(f), DJ_MEMORY_LEN, TAG_TABLE, false);
+	if (!u->m->memories[f->i.mem].is64) {
+		end = LLVMBuildNUWAdd(u->b, addr, two[1], "");
+		return LLVMBuildICmp(u->b, LLVMIntUGT, end, len, "");
+	}
+	end = intrinsic(u, "llvm.uadd.with.overflow", &t, 1, two, 2);
+	carry = LLVMBuildExtractValue(u->b, end, 1, "");
+	end = LLVMBuildExtractValue(u->b, end, 0, "");
+	out = LLVMBuildICmp(u->b, LLVMIntUGT, end, len, "");
+	return LLVMBuildOr(u->b, carry, out, "");
+}
+
+/*
+ * What is near an address of memory 0 is checked by one comparison with a
+ * word in front of the context: no sum that needs a register, and nothing
+ * that would have to be read again after a call.
+ */
 static void check(struct fn *f, LLVMValueRef addr, uint64_t width)
 {
 	struct unit *u = f->u;
-	bool is64 = u->m->memories[f->i.mem].is64;
-	LLVMValueRef len, end, carry = NULL, out, args[2];
-	LLVMTypeRef t = u->i64;
+	LLVMValueRef at = addr, out;
 	uint64_t past;
 
 	if (__builtin_add_overflow(f->i.imm, width, &past)) {
 		trap_if(f, LLVMConstInt(u->i1, 1, false), DJ_TRAP_MEMORY);
 		return;
 	}
-	if (is_shown(f, addr, past))
+	if (is_always_in(f, addr, past) || is_shown(f, addr, past))
 		return;
-	len = load_field(u, u->i64, memory(f), DJ_MEMORY_LEN, TAG_TABLE, false);
-	args[1] = visible_const(u, u->i64, past);
-	if (is64) {
-		args[0] = addr;
-		end = intrinsic(u, "llvm.uadd.with.overflow", &t, 1, args, 2);
-		carry = LLVMBuildExtractValue(u->b, end, 1, "");
-		end = LLVMBuildExtractValue(u->b, end, 0, "");
-	} else {
-		end = LLVMBuildZExt(u->b, addr, u->i64, "");
-		end = LLVMBuildNUWAdd(u->b, end, args[1], "");
-	}
-	out = LLVMBuildICmp(u->b, LLVMIntUGT, end, len, "");
-	if (carry != NULL)
-		out = LLVMBuildOr(u->b, carry, out, "");
+	if (LLVMTypeOf(addr) == u->i32)
+		at = LLVMBuildZExt(u->b, addr, u->i64, "");
+	if (f->i.mem == 0 && past <= DJ_NATIVE_LIMITS)
+		out = LLVMBuildICmp(u->b, LLVMIntUGE, at,
+			load_field(u, u->i64, f->ctx, 0 - 8 * past, TAG_TABLE,
+				false),
+			"");
+	else
+		out = is_past_end(f, at, past);
 	trap_if(f, out, DJ_TRAP_MEMORY);
 	note_check(f, addr, past);
 }

@@ -65,6 +65,8 @@ uint32_t dj_memory_grow(struct dj_memory *mem, struct dj_store *s, uint32_t n)
 		return UINT32_MAX;
 	mem->len += more;
 	mem->limits.min = mem->len / DJ_WASM_PAGE;
+	if (n != 0)
+		dj_native_grown(s, mem);
 	return (uint32_t)old;
 }
 

@@ -28,6 +28,12 @@ struct dj_native_ctx {
 	/* own globals, DJ_NATIVE_GLOBAL_SIZE each */
 };
 
+/* What code has a pointer to is the second part. */
+struct context {
+	uint64_t limits[DJ_NATIVE_LIMITS]; /* n from the end: of n bytes */
+	struct dj_native_ctx ctx;
+};
+
 struct dj_native_code {
 	struct dj_native_code *next;
 	struct dj_native n; /* its tables are copies */
@@ -72,6 +78,10 @@ AT(dj_native_shared, target, DJ_SHARED_TARGET);
 AT(dj_native_shared, helpers, DJ_SHARED_HELPERS);
 AT(dj_vm, abi, 0);
 _Static_assert(sizeof(struct dj_native_ctx) == DJ_CTX_OWN_GLOBALS, "ABI");
+AT(context, ctx, (size_t)8 * DJ_NATIVE_LIMITS);
+_Static_assert(sizeof(struct context) ==
+		(size_t)8 * DJ_NATIVE_LIMITS + DJ_CTX_OWN_GLOBALS,
+	"ABI");
 _Static_assert(sizeof(struct dj_global) <= DJ_NATIVE_GLOBAL_SIZE, "ABI");
 _Static_assert(DJ_NATIVE_ARGS / 16 == DJ_WASM_MAX_ARITY, "ABI");
 
@@ -154,9 +164,11 @@ static _Noreturn void leave(struct dj_vm *vm, enum dj_trap trap)
 void dj_native_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
 {
 	struct dj_vm *vm = running;
+	const struct dj_native_code *c;
 	const struct dj_native_vm *n;
 
-	if (vm == NULL || code_at(vm, pc) == NULL)
+	c = vm == NULL ? NULL : code_at(vm, pc);
+	if (c == NULL)
 		return;
 	n = &vm->native;
 	if (addr - (uintptr_t)n->stack < n->stack_low) {
@@ -170,9 +182,11 @@ void dj_native_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
 		/*
 		 * What is there cannot fault: a host that makes up a page fault
 		 * (it can, in a VM) does not make a trap of it. The address is
-		 * the processor's, and no fault was before this one.
+		 * the processor's, and no fault was before this one. Nor is
+		 * there a fault of code that checks before it goes there.
 		 */
-		if (addr - (uintptr_t)m->base < m->len)
+		if (addr - (uintptr_t)m->base < m->len ||
+			c->n.bounds != DJ_BOUNDS_GUARD)
 			return;
 		record(vm, pc, fp);
 		leave(vm, DJ_TRAP_MEMORY);
@@ -660,11 +674,13 @@ dj_status dj_native_context(struct dj_instance *inst)
 {
 	const struct dj_wasm_module *m = inst->module;
 	size_t own = m->global_count - m->imported_globals;
-	struct dj_native_ctx *ctx = dj_arena_array(inst->store->arena, 1,
-		sizeof(*ctx) + own * DJ_NATIVE_GLOBAL_SIZE, 16);
+	struct context *c = dj_arena_array(inst->store->arena, 1,
+		sizeof(*c) + own * DJ_NATIVE_GLOBAL_SIZE, 16);
+	struct dj_native_ctx *ctx;
 
-	if (ctx == NULL)
+	if (c == NULL)
 		return DJ_E_NOMEM;
+	ctx = &c->ctx;
 	ctx->shared = &inst->store->vm.abi;
 	ctx->funcs = inst->funcs;
 	ctx->tables = inst->tables;
@@ -684,6 +700,25 @@ struct dj_global *dj_native_global(struct dj_instance *inst, uint32_t own)
 	return (void *)(p + (size_t)own * DJ_NATIVE_GLOBAL_SIZE);
 }
 
+static void set_limits(struct dj_native_ctx *ctx)
+{
+	struct context *c =
+		(void *)((uint8_t *)ctx - offsetof(struct context, ctx));
+	uint64_t len = ctx->mem->len;
+
+	for (uint64_t n = 1; n <= DJ_NATIVE_LIMITS; n++)
+		c->limits[DJ_NATIVE_LIMITS - n] = len < n ? 0 : len - n + 1;
+}
+
+void dj_native_grown(const struct dj_store *s, const struct dj_memory *mem)
+{
+	const struct dj_instance *i = s->instances;
+
+	for (; i != NULL; i = i->next)
+		if (i->ctx != NULL && i->ctx->mem == mem)
+			set_limits(i->ctx);
+}
+
 void dj_native_link(struct dj_instance *inst, struct dj_native_code *code)
 {
 	const struct dj_wasm_module *m = inst->module;
@@ -691,6 +726,7 @@ void dj_native_link(struct dj_instance *inst, struct dj_native_code *code)
 	code->inst = inst;
 	inst->ctx->mem = inst->mem;
 	inst->ctx->base = inst->mem->base;
+	set_limits(inst->ctx);
 	for (uint32_t i = 0; i < m->func_count; i++) {
 		struct dj_func *f = inst->funcs[i];
 

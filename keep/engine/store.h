@@ -295,6 +295,8 @@ enum dj_trap dj_native_call(struct dj_vm *vm, struct dj_func *f,
 	union dj_value *args);
 size_t dj_native_backtrace(const struct dj_store *s, struct dj_frame *dst,
 	size_t cap);
+/* mem has become longer: so have the limits of those who have it. */
+void dj_native_grown(const struct dj_store *s, const struct dj_memory *mem);
 /* While an instance is made: its context, then its functions' entries. */
 dj_status dj_native_context(struct dj_instance *inst);
 struct dj_global *dj_native_global(struct dj_instance *inst, uint32_t own);

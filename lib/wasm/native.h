@@ -45,7 +45,7 @@
  * what the compiler meant.
  */
 #define DJ_NATIVE_VERSION  2
-#define DJ_NATIVE_ABI      3
+#define DJ_NATIVE_ABI      4
 #define DJ_NATIVE_HEAD     64
 #define DJ_NATIVE_MARK     8
 #define DJ_NATIVE_PAGE     4096u
@@ -151,6 +151,12 @@ enum {
 	DJ_CTX_INSTANCE = 72,
 	DJ_CTX_OWN_GLOBALS = 80, /* the module's own, this far apart: */
 	DJ_NATIVE_GLOBAL_SIZE = 32,
+	/*
+	 * In front of an instance's context, n words before it for each n up to
+	 * this: the first address in memory 0 that has less than n bytes left
+	 * up to the memory's end, 0 if the memory is smaller than n.
+	 */
+	DJ_NATIVE_LIMITS = 256,
 
 	DJ_FUNC_CODE = 16,
 	DJ_FUNC_CTX = 24,
