@@ -3,7 +3,7 @@
 #
 # The W3C's scripts on our engine (build/spectest). What the engine does not
 # have is skipped by name in its output; a failure is a failure. And the frames
-# of a trap, which the suite does not ask for.
+# of a trap, and what is known of a memory's end, which the suite does not ask.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 suite=${DONJON_SHARED:-../shared}/wasm-spec
@@ -55,6 +55,14 @@ for engine in "" "--native guard" "--native checks" "--native guard,O2"; do
 	# shellcheck disable=SC2086  # two words or none
 	build/spectest $engine --wasm 3.0 "$own/backtrace.json" >"$out" 2>&1
 	result $? "backtraces, ${engine:-interpreted}"
+done
+
+tests/support/memory_script.py "$own"
+for engine in "" "--native guard" "--native checks" "--native guard,O2" \
+	"--native checks,O2"; do
+	# shellcheck disable=SC2086
+	build/spectest $engine --wasm 3.0 "$own/memory.json" >"$out" 2>&1
+	result $? "a memory's end, ${engine:-interpreted}"
 done
 
 echo "1..$n"
