@@ -278,6 +278,7 @@ struct block *open_block(struct fn *f, unsigned kind,
 		.height = f->height - bt->param_count,
 		.counts = f->counts,
 		.checks = f->check_count,
+		.end.checks = f->check_count,
 	};
 	if (planned) {
 		const struct plan_block *p = &f->plan.blocks[f->block_number++];
