@@ -48,7 +48,7 @@ struct job {
 	struct dj_aot_options opt; /* with nothing left to choose */
 	LLVMTargetRef target;
 	const struct machine *machine;
-	uint8_t *ways;  /* per type: bits of enum way_between */
+	uint8_t *ways; /* per type: bits of enum way_between */
 	/* Per type: is it called through table 0? See compile_dispatch(). */
 	bool *dispatched;
 	bool throws;    /* a function may return with an exception pending */
@@ -291,7 +291,9 @@ struct loop *loop_begin(struct fn *f, struct block *b, LLVMValueRef *values);
 void loop_latch(struct fn *f, struct block *b);
 void loop_branch(struct fn *f, uint32_t label, LLVMValueRef cond);
 void loop_way(struct fn *f, uint32_t label);
-bool loop_is_fast(const struct fn *f, uint32_t label);
+/* In the fast form: is what the branch at hand does known of all its turns? */
+bool loop_is_counted(const struct fn *f, uint32_t label);
+bool loop_is_back(const struct fn *f, uint32_t label);
 /* After the plain form's end. */
 void loop_end(struct fn *f, const struct block *b);
 void loop_block(struct fn *f, LLVMBasicBlockRef bb);

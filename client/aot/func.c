@@ -256,6 +256,7 @@ static bool stops_counting(struct fn *f, uint32_t label)
 
 void branch_to(struct fn *f, uint32_t label)
 {
+	loop_branch(f, label, NULL);
 	if (stops_counting(f, label))
 		spill_count(f);
 	LLVMBuildBr(f->u->b, way_to(f, label));
@@ -510,8 +511,9 @@ void branch_if(struct fn *f, LLVMValueRef cond)
 	LLVMBasicBlockRef to, on;
 
 	/* Its turns are counted: this is not one that ends it. */
-	if (loop_is_fast(f, f->i.a)) {
-		branch_to(f, f->i.a);
+	if (loop_is_counted(f, f->i.a)) {
+		if (loop_is_back(f, f->i.a))
+			branch_to(f, f->i.a);
 		return;
 	}
 	loop_branch(f, f->i.a, cond);

@@ -18,6 +18,8 @@
 #define MAX_LEAVES   8
 #define MAX_DEPTH    12
 #define MIN_TURNS    4
+#define MAX_EXITS    4
+#define SHORT        80 /* bytes of one that may be left in another way */
 
 /* konst + the sum of by * v, and step more in each turn, modulo 2^32. */
 struct form {
@@ -60,7 +62,13 @@ struct loop {
 	LLVMValueRef *latch; /* what they become */
 	uint32_t n;
 	LLVMValueRef cond, back, fast_back;
-	bool leaves, overflow;
+	struct {
+		LLVMValueRef cond;
+		uint32_t at;
+	} exits[MAX_EXITS]; /* branches that leave it, if every turn comes by */
+	uint32_t exit_count;
+	uint32_t counted; /* fast: what ends it, by its place; 0: cond */
+	bool leaves, goes_back, is_nested, overflow;
 	LLVMBasicBlockRef blocks[MAX_BLOCKS];
 	uint32_t block_count;
 	struct access accesses[MAX_ACCESSES];
@@ -125,24 +133,41 @@ void loop_way(struct fn *f, uint32_t label)
 		l->leaves = true;
 }
 
-/* The branch that ends each turn, if it is one that every turn comes to. */
+/*
+ * The branch back, which every turn comes to that does not leave; cond is NULL
+ * if it has none. Or one that leaves the loop.
+ */
 void loop_branch(struct fn *f, uint32_t label, LLVMValueRef cond)
 {
 	struct loop *l = f->loop;
 
-	if (l == NULL || l->state != LOOP_WATCHED || l->cond != NULL ||
-		label != 0 || f->depth != l->depth)
+	if (l == NULL || l->state != LOOP_WATCHED || l->goes_back)
 		return;
-	l->cond = cond;
-	l->in_turn = l->access_count;
+	if (f->depth - label == l->depth) {
+		l->goes_back = true;
+		l->is_nested = f->depth != l->depth;
+		l->leaves = l->leaves || l->is_nested;
+		l->cond = cond;
+		l->in_turn = l->access_count;
+	} else if (cond != NULL && f->depth == l->depth &&
+		f->depth - label < l->depth && l->exit_count < MAX_EXITS) {
+		l->exits[l->exit_count].cond = cond;
+		l->exits[l->exit_count++].at = f->i.at;
+	}
 }
 
-bool loop_is_fast(const struct fn *f, uint32_t label)
+bool loop_is_back(const struct fn *f, uint32_t label)
+{
+	return f->depth - label == f->loop->depth;
+}
+
+bool loop_is_counted(const struct fn *f, uint32_t label)
 {
 	const struct loop *l = f->loop;
 
-	return l != NULL && l->state == LOOP_FAST &&
-		f->depth - label == l->depth;
+	if (l == NULL || l->state != LOOP_FAST)
+		return false;
+	return l->counted != 0 ? l->counted == f->i.at : loop_is_back(f, label);
 }
 
 static void watch_access(struct fn *f, LLVMValueRef addr, uint64_t width)
@@ -500,27 +525,49 @@ static bool order_of(LLVMIntPredicate p, struct order *ret)
 	return p != LLVMIntEQ && p != LLVMIntNE;
 }
 
-static bool find_turns(struct fn *f)
+static LLVMIntPredicate opposite(LLVMIntPredicate p)
+{
+	static const LLVMIntPredicate of[] = {
+		[LLVMIntEQ] = LLVMIntNE,
+		[LLVMIntNE] = LLVMIntEQ,
+		[LLVMIntUGT] = LLVMIntULE,
+		[LLVMIntUGE] = LLVMIntULT,
+		[LLVMIntULT] = LLVMIntUGE,
+		[LLVMIntULE] = LLVMIntUGT,
+		[LLVMIntSGT] = LLVMIntSLE,
+		[LLVMIntSGE] = LLVMIntSLT,
+		[LLVMIntSLT] = LLVMIntSGE,
+		[LLVMIntSLE] = LLVMIntSGT,
+	};
+
+	return of[p];
+}
+
+/* It goes on as long as c is what the branch back wants, or an exit does not. */
+static bool find_turns(struct fn *f, LLVMValueRef c, bool is_exit)
 {
 	struct loop *l = f->loop;
-	LLVMValueRef c = l->cond;
 	struct form a, b, t;
 	struct order o;
+	LLVMIntPredicate p;
 
-	if (LLVMIsAICmpInst(c) == NULL ||
+	if (c == NULL || LLVMIsAICmpInst(c) == NULL ||
 		LLVMTypeOf(LLVMGetOperand(c, 0)) != f->u->i32)
 		return false;
 	a = form_of(l, LLVMGetOperand(c, 0));
 	b = form_of(l, LLVMGetOperand(c, 1));
 	if (!a.ok || !b.ok)
 		return false;
-	if (LLVMGetICmpPredicate(c) == LLVMIntNE) {
+	p = LLVMGetICmpPredicate(c);
+	if (is_exit)
+		p = opposite(p);
+	if (p == LLVMIntNE) {
 		if (a.step == b.step)
 			return false;
 		turns_until_equal(f, &a, &b);
 		return true;
 	}
-	if (!order_of(LLVMGetICmpPredicate(c), &o))
+	if (!order_of(p, &o))
 		return false;
 	if (a.step == 0) {
 		t = a;
@@ -678,6 +725,23 @@ static void mark(struct fn *f, LLVMValueRef branch, bool no_unrolling)
 	LLVMSetMetadata(branch, u->kind_loop, LLVMMetadataAsValue(u->c, node));
 }
 
+/* By the branch back, or by one that leaves the loop before. */
+static bool find_count(struct fn *f)
+{
+	struct loop *l = f->loop;
+
+	if (l->leaves && l->len > SHORT && (l->cond == NULL || l->is_nested))
+		return false;
+	if (find_turns(f, l->cond, false))
+		return true;
+	for (uint32_t i = 0; l->len <= SHORT && i < l->exit_count; i++)
+		if (find_turns(f, l->exits[i].cond, true)) {
+			l->counted = l->exits[i].at;
+			return true;
+		}
+	return false;
+}
+
 /* In the block in front: l->turns, and l->ok if they can be fast. */
 static bool find_fast(struct fn *f, const struct block *b)
 {
@@ -685,8 +749,8 @@ static bool find_fast(struct fn *f, const struct block *b)
 	struct loop *l = f->loop;
 	LLVMValueRef left, len, last;
 
-	if (l->cond == NULL || l->overflow || b->end.count != 1 ||
-		l->len > MAX_LEN || !find_groups(f) || !find_turns(f))
+	if (l->overflow || b->end.count != 1 || l->len > MAX_LEN ||
+		!find_groups(f) || !find_count(f))
 		return false;
 	left = LLVMBuildSub(u->b, l->first[l->n - 1], int_const(u, u->i32, 1),
 		"");
@@ -741,24 +805,73 @@ static void *copy_of(struct fn *f, const void *p, size_t len)
 	return to;
 }
 
+/* What is there behind a form: where, the set and the results on the stack. */
+struct after {
+	LLVMBasicBlockRef at; /* NULL: nothing gets there */
+	LLVMValueRef *set;
+	struct value *results;
+	uint32_t n;
+};
+
+static struct after what_is_after(struct fn *f, const struct block *b)
+{
+	struct after a = { .n = f->height - b->height };
+
+	if (f->dead)
+		return a;
+	a.at = here(f);
+	a.set = set_values(f, b, 0);
+	a.results = copy_of(f, f->stack + b->height, a.n * sizeof(*a.results));
+	return a;
+}
+
+static LLVMValueRef meet(struct fn *f, LLVMValueRef a, LLVMBasicBlockRef a_at,
+	LLVMValueRef b, LLVMBasicBlockRef b_at)
+{
+	LLVMValueRef phi;
+
+	if (a == b)
+		return a;
+	phi = LLVMBuildPhi(f->u->b, LLVMTypeOf(a), "");
+	LLVMAddIncoming(phi, &a, &a_at, 1);
+	LLVMAddIncoming(phi, &b, &b_at, 1);
+	return phi;
+}
+
+/* Both forms have an end that is fallen out of: they meet behind it. */
+static void meet_after(struct fn *f, const struct block *plain, struct after *p,
+	const struct after *fast)
+{
+	struct unit *u = f->u;
+	LLVMBasicBlockRef on = new_block(f, "");
+
+	go_on_at(f, fast->at);
+	LLVMBuildBr(u->b, on);
+	go_on_at(f, p->at);
+	LLVMBuildBr(u->b, on);
+	go_on_at(f, on);
+	for (uint32_t i = 0; i < set_size(plain); i++)
+		p->set[i] = meet(f, p->set[i], p->at, fast->set[i], fast->at);
+	for (uint32_t i = 0; i < p->n; i++)
+		p->results[i].v = meet(f, p->results[i].v, p->at,
+			fast->results[i].v, fast->at);
+	p->at = on;
+}
+
 /*
  * The body once more. What is known after the plain form is put aside; the
- * fast form ends where that begins.
+ * fast form ends where that begins, or behind it.
  */
-static void make_fast(struct fn *f, const struct block *plain)
+static void make_fast(struct fn *f, const struct block *plain,
+	struct after *after)
 {
 	struct loop *l = f->loop;
-	size_t locals_len = (f->local_count + 1) * sizeof(LLVMValueRef);
-	LLVMValueRef *locals = copy_of(f, f->locals, locals_len);
-	uint32_t values = f->height - plain->height;
-	struct value *stack =
-		copy_of(f, f->stack + plain->height, values * sizeof(*stack));
 	uint32_t checks = f->check_count - l->checks, depth = f->depth;
 	struct check *known =
 		copy_of(f, f->checks + l->checks, checks * sizeof(*known));
 	struct dj_wasm_rd r = f->r;
 	struct insn i = f->i;
-	bool dead = f->dead;
+	struct after fast;
 
 	f->r = l->r;
 	f->block_number = l->block_number - 1;
@@ -777,15 +890,14 @@ static void make_fast(struct fn *f, const struct block *plain)
 	}
 	f->r = r;
 	f->i = i;
-	f->dead = dead;
 	f->counts = true;
-	memcpy(f->locals, locals, locals_len);
-	f->height = plain->height;
-	for (uint32_t k = 0; k < values; k++)
-		push(f, stack[k].v, stack[k].type);
 	forget_checks(f, l->checks);
-	for (uint32_t k = 0; k < checks; k++)
-		f->checks[f->check_count++] = known[k];
+	fast = what_is_after(f, plain);
+	if (fast.at != NULL && after->at != NULL)
+		meet_after(f, plain, after, &fast);
+	else
+		for (uint32_t k = 0; k < checks; k++)
+			f->checks[f->check_count++] = known[k];
 	mark(f, l->back, true);
 	if (l->strided)
 		mark(f, l->fast_back, false);
@@ -796,20 +908,27 @@ void loop_end(struct fn *f, const struct block *b)
 {
 	struct unit *u = f->u;
 	struct loop *l = b->loop;
-	LLVMBasicBlockRef on = here(f);
+	struct after after;
 
 	if (l->state != LOOP_WATCHED)
 		return;
+	after = what_is_after(f, b);
 	l->state = LOOP_BETWEEN;
 	l->phis = b->phis;
 	l->head = b->head;
 	go_on_at(f, l->choose);
 	LLVMSetCurrentDebugLocation2(u->b, NULL);
 	if (find_fast(f, b))
-		make_fast(f, b);
+		make_fast(f, b, &after);
 	else
 		LLVMBuildBr(u->b, l->head);
 	f->loop = NULL;
-	if (on != NULL)
-		go_on_at(f, on);
+	f->height = b->height;
+	f->dead = after.at == NULL;
+	if (f->dead)
+		return;
+	go_on_at(f, after.at);
+	put_set(f, b, after.set);
+	for (uint32_t i = 0; i < after.n; i++)
+		push(f, after.results[i].v, after.results[i].type);
 }

@@ -62,6 +62,12 @@ BODIES = {
               get(0) + load8(8) + DROP + END + get(0) + load8(8)),
     # And here it has on all ways, but less of it.
     "less": BLOCK + get(0) + load8(3) + DROP + get(1) + br_if(0) + get(0) + load8(8) + DROP + END + get(0) + load64(),
+    # Loops that are also left in another way than by the branch back: 7 from parameter 0 up to parameter 1; where there is
+    # another byte than 7, or parameter 1.
+    "fill": (BLOCK + LOOP + get(0) + get(1) + b"\x46" + br_if(1) + get(0) + const(7) + b"\x3a\x00\x00" +
+             get(0) + const(1) + b"\x6a\x21\x00" + b"\x0c\x00" + END + END + get(0)),
+    "find": (BLOCK + LOOP + get(0) + load8() + const(7) + b"\x46" + IF + get(0) + const(1) + b"\x6a\x22\x00" + get(1) +
+             b"\x47" + br_if(1) + b"\x0c\x02" + END + END + END + get(0)),
 }
 
 
@@ -155,6 +161,25 @@ gives("d", "less", 0, 65520, 1)
 traps("d", "less", 65532, 1)
 traps("d", "less", 65529, 1)
 gives("d", "less", 0, 65520)
+
+make("e", 1)
+gives("e", "fill", 300, 100, 300)
+gives("e", "load8", 0, 99)
+gives("e", "load8", 7, 100)
+gives("e", "load8", 7, 299)
+gives("e", "load8", 0, 300)
+gives("e", "fill", 5, 5, 5)
+for end in (101, 102, 104, 105, 106, 299, 300):
+    gives("e", "find", end, 100, end)
+gives("e", "find", 300, 100, 301)
+gives("e", "find", 300, 100, 70000)
+gives("e", "find", 5, 5, 70000)
+traps("e", "fill", 65500, 65537)
+gives("e", "load8", 7, 65535)
+traps("e", "find", 65500, 65537)
+gives("e", "find", 65536, 65500, 65536)
+gives("e", "fill", 65536, 65400, 65536)
+traps("e", "find", 65400, 5)
 
 with open(os.path.join(sys.argv[1], "memory.json"), "w") as f:
     json.dump({"source_filename": "memory_script.py", "commands": commands}, f)
