@@ -5,9 +5,8 @@
 
 /*
  * Memory. With guard pages an access of a 32-bit memory is not checked: what
- * its 33-bit address can name beyond the memory faults. It is volatile
- * then: a load that traps is not to go or move behind another trap, and of two
- * stores that were made one the first would not be done if the second traps.
+ * its 33-bit address can name beyond the memory faults. Its loads are
+ * volatile then, for one that traps is not to go or move behind another trap.
  * Everything else is checked first, once for an address and what is behind
  * it as far as a check that dominates has shown: memories never shrink.
  */
@@ -172,7 +171,6 @@ void store_at(struct fn *f, LLVMValueRef v, LLVMValueRef p)
 	LLVMValueRef s = LLVMBuildStore(f->u->b, v, p);
 
 	LLVMSetAlignment(s, 1);
-	LLVMSetVolatile(s, is_guarded(f) && !f->shown);
 	set_tag(f->u, s, TAG_MEMORY);
 }
 

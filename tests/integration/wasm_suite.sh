@@ -63,6 +63,10 @@ for engine in "" "--native guard" "--native checks" "--native guard,O2" \
 	# shellcheck disable=SC2086
 	build/spectest $engine --wasm 3.0 "$own/memory.json" >"$out" 2>&1
 	result $? "a memory's end, ${engine:-interpreted}"
+	case $engine in *guard*) continue ;; esac
+	# shellcheck disable=SC2086
+	build/spectest $engine --wasm 3.0 "$own/after_trap.json" >"$out" 2>&1
+	result $? "what is written before a trap, ${engine:-interpreted}"
 done
 
 echo "1..$n"
