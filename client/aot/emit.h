@@ -82,6 +82,7 @@ struct unit {
 	unsigned kind_tbaa, kind_invariant, kind_prof, kind_loop;
 	unsigned variant; /* other choices, to avoid forbidden bytes */
 	bool failed;
+	bool is_small; /* opaque values may go in front of loops: not many */
 	char why[160];
 };
 

@@ -995,6 +995,8 @@ void compile_function(struct unit *u, uint32_t index)
 		unit_fail(u, "function %u: cannot be read", index);
 		return;
 	}
+	/* In a large one they would be in the way of each other. */
+	u->is_small = func->len <= 4096;
 	f.r = dj_wasm_rd_of(u->m->bytes, func->body, func->len);
 	f.i.at = func->body;
 	begin_function(&f);

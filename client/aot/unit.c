@@ -163,6 +163,8 @@ static LLVMValueRef opaque_reg(struct unit *u, LLVMValueRef v)
 	const char *how = k == LLVMIntegerTypeKind ? "=r,0"
 		: k == LLVMVectorTypeKind          ? u->job->machine->vector_reg
 						   : u->job->machine->float_reg;
+	static const char *const pure[] = { "memory", "nounwind",
+		"willreturn" };
 	LLVMValueRef a;
 
 	if (how == NULL) {
@@ -171,7 +173,16 @@ static LLVMValueRef opaque_reg(struct unit *u, LLVMValueRef v)
 	}
 	a = LLVMGetInlineAsm(sig, "", 0, how, strlen(how), false, false,
 		LLVMInlineAsmDialectATT, false);
-	return LLVMBuildCall2(u->b, sig, a, &v, 1, "");
+	a = LLVMBuildCall2(u->b, sig, a, &v, 1, "");
+	/* It can go in front of a loop, which is vectorised then. */
+	for (unsigned i = 0; u->is_small && i < sizeof(pure) / sizeof(*pure);
+		i++)
+		LLVMAddCallSiteAttribute(a, LLVMAttributeFunctionIndex,
+			LLVMCreateEnumAttribute(u->c,
+				LLVMGetEnumAttributeKindForName(pure[i],
+					strlen(pure[i])),
+				0));
+	return a;
 }
 
 LLVMValueRef opaque(struct unit *u, LLVMValueRef v)
