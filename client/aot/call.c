@@ -345,6 +345,9 @@ void do_call(struct fn *f)
 	spill_count(f);
 	at_insn(f, true);
 	call = abi_call(u, id, &c, area, args, is_tail);
+	/* What an index does not name is found out in there, and told of here. */
+	if (!is_direct)
+		stay_apart(f, call);
 	if (is_tail) {
 		tail_call(f, call);
 		return;
