@@ -410,8 +410,8 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 	}
 }
 
-dj_status plan_make(const struct dj_wasm_module *m, uint32_t func,
-	bool *asked, struct plan *ret, uint32_t *ret_at, uint32_t *ret_op)
+dj_status plan_make(const struct dj_wasm_module *m, uint32_t func, bool *asked,
+	struct plan *ret, uint32_t *ret_at, uint32_t *ret_op)
 {
 	const struct dj_wasm_func *f = &m->funcs[func];
 	struct dj_wasm_rd r = dj_wasm_rd_of(m->bytes, f->body, f->len);

@@ -47,6 +47,6 @@ struct plan {
  * nobody wants to know. DJ_E_NOMEM; DJ_E_UNSUPPORTED: *ret_at and *ret_op are
  * what is not known.
  */
-dj_status plan_make(const struct dj_wasm_module *m, uint32_t func,
-	bool *asked, struct plan *ret, uint32_t *ret_at, uint32_t *ret_op);
+dj_status plan_make(const struct dj_wasm_module *m, uint32_t func, bool *asked,
+	struct plan *ret, uint32_t *ret_at, uint32_t *ret_op);
 void plan_free(struct plan *p);
