@@ -255,7 +255,7 @@ void compile_dispatch(struct unit *u, uint32_t type)
 	i = LLVMBuildPtrToInt(u->b, LLVMGetParam(f.f, 1), u->i32, "");
 	c = look_up(&f, i);
 	n = LLVMCountParams(f.f);
-	args = calloc(n, sizeof(*args));
+	args = calloc(n, sizeof(LLVMValueRef));
 	if (args == NULL)
 		abort();
 	LLVMGetParams(f.f, args);

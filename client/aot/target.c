@@ -5,8 +5,10 @@
 #include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * riscv64: linker relaxation is off, so that objects say what they are.
@@ -86,9 +88,14 @@ static enum dj_isa this_isa(void)
 #endif
 }
 
+/*
+ * LLVM's options are the process's: those of the first machine that it is
+ * asked for.
+ */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_uint first_isa;
 
-static void begin_llvm(void)
+static void set_options(void)
 {
 	/*
 	 * Lines are all that is asked of debug information; where variables
@@ -96,20 +103,41 @@ static void begin_llvm(void)
 	 * function's frame is there from its first instruction on: a fault
 	 * before that would leave its caller out of the backtrace. How far a
 	 * live range's region is looked for ends early: in the largest
-	 * functions that took a tenth of all the time. Instructions are left
-	 * in the order that they were selected in: to schedule them again took
-	 * time (2 in 100) and gave nothing that could be measured. A load that a conditional
+	 * functions that took a tenth of all the time. A load that a conditional
 	 * move has taken in is not to become one behind a branch: that is done
-	 * to volatile ones too, and with guard pages the load is the check.
+	 * to volatile ones too, and with guard pages the load is the check. Two
+	 * ends of blocks that are the same are not made one, which would be at
+	 * neither's place in a backtrace; looking for them took 4 in 100.
 	 */
-	static const char *const args[] = { "donjon-aot",
+	static const char *const all[] = { "donjon-aot",
 		"-experimental-debug-variable-locations=false",
 		"-enable-shrink-wrap=false",
-		"-grow-region-complexity-budget=300", "-enable-misched=false",
+		"-grow-region-complexity-budget=300",
+		"-enable-tail-merge=false",
 		"-x86-cmov-converter-force-mem-operand=false" };
+	/*
+	 * Scheduling machine instructions again, and moving them out of loops,
+	 * took 8 in 100 of the time and gave nothing that could be measured.
+	 * Where constants take instructions, and processors do them in order,
+	 * nobody has measured.
+	 */
+	static const char *const x86[] = { "-enable-misched=false",
+		"-disable-machine-licm" };
+	const size_t n = sizeof(all) / sizeof(all[0]);
+	const size_t more = sizeof(x86) / sizeof(x86[0]);
+	const char *args[sizeof(all) / sizeof(all[0]) +
+		sizeof(x86) / sizeof(x86[0])];
 
-	LLVMParseCommandLineOptions((int)(sizeof(args) / sizeof(args[0])), args,
-		"");
+	memcpy(args, all, sizeof(all));
+	memcpy(args + n, x86, sizeof(x86));
+	LLVMParseCommandLineOptions((int)(first_isa == DJ_ISA_X86_64 ? n + more
+								     : n),
+		args, "");
+}
+
+static void begin_llvm(void)
+{
+	set_options();
 	LLVMInitializeX86TargetInfo();
 	LLVMInitializeX86Target();
 	LLVMInitializeX86TargetMC();
@@ -131,10 +159,12 @@ dj_status choose_target(struct dj_aot_options *o, const struct machine **ret,
 	LLVMTargetRef *ret_target, char *err, size_t cap)
 {
 	char *text = NULL;
+	unsigned none = 0;
 
-	(void)pthread_once(&once, begin_llvm);
 	if (o->isa == 0)
 		o->isa = this_isa();
+	(void)atomic_compare_exchange_strong(&first_isa, &none, o->isa);
+	(void)pthread_once(&once, begin_llvm);
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
 		const struct machine *m = &machines[i];
 

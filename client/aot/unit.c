@@ -503,10 +503,16 @@ static unsigned effort(const struct unit *u)
 					  : u->variant % 3;
 }
 
-/* For all, and what vectors give on top of it. */
-static const char most[] = "function(adce,early-cse<memssa>,simplifycfg,"
-			   "instcombine<no-verify-fixpoint>,"
-			   "loop-mssa(licm),simplifycfg)";
+/*
+ * For all, and what vectors give on top of it. What checks compare with is
+ * loaded, and can be loaded before a loop; without checks there is next to
+ * nothing that could.
+ */
+static const char checked[] = "function(adce,early-cse<memssa>,simplifycfg,"
+			      "instcombine<no-verify-fixpoint>,"
+			      "loop-mssa(licm),simplifycfg)";
+static const char guarded[] = "function(adce,early-cse,simplifycfg,"
+			      "instcombine<no-verify-fixpoint>,simplifycfg)";
 static const char least[] = "function(adce,early-cse,simplifycfg,"
 			    "instcombine<no-verify-fixpoint>)";
 static const char vectors[] =
@@ -557,7 +563,10 @@ static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 
 	if (how == 0)
 		return;
-	run_passes(u, tm, how == 1 ? least : most);
+	run_passes(u, tm,
+		how == 1                                        ? least
+			: u->job->opt.bounds == DJ_BOUNDS_GUARD ? guarded
+								: checked);
 	if (how == 1)
 		return;
 	if (leave_alone(u, true) != 0)

@@ -26,6 +26,10 @@ TRAPS = [
 ]
 
 
+# Two ends of leaf that are the same but for where they are: a call of a function that traps, and a return.
+STOP, STOPS = len(CALLS), 2
+
+
 def leaf():
     """The code, and where in it each trap is."""
     code, at = b"\x00", []
@@ -33,6 +37,10 @@ def leaf():
         code += b"\x20\x00\x41" + leb(i) + b"\x46\x04\x40" + operands
         at.append(len(code))
         code += insn + (b"\x1a" if has_result else b"") + b"\x0b"
+    for i in range(len(TRAPS), len(TRAPS) + STOPS):
+        code += b"\x20\x00\x41" + leb(i) + b"\x46\x04\x40"
+        at.append(len(code))
+        code += b"\x10" + leb(STOP) + b"\x20\x00\x0f\x0b"
     return code + b"\x20\x00\x0b", at
 
 
@@ -44,30 +52,33 @@ def caller(i):
     return code + b"\x41\x01\x6a\x0b", at
 
 
-bodies = [caller(i) for i in range(len(CALLS) - 1)] + [leaf()]
+bodies = [caller(i) for i in range(len(CALLS) - 1)] + [leaf(), (b"\x00\x00\x0b", 1)]
 head = (b"\0asm\1\0\0\0" + section(1, b"\x02\x60\x01\x7f\x01\x7f\x60\x00\x00") +
-        section(3, leb(len(CALLS)) + b"\0" * len(CALLS)) + section(4, b"\x01\x70\x00\x04") + section(5, b"\x01\x01\x01\x01") +
+        section(3, leb(STOP + 1) + b"\0" * STOP + b"\1") + section(4, b"\x01\x70\x00\x04") + section(5, b"\x01\x01\x01\x01") +
         section(7, b"\x01\x03run\x00\x00") + section(9, b"\x01\x00\x41\x02\x0b\x01" + leb(CALLS.index("four"))))
-code, starts = leb(len(CALLS)), []
+code, starts = leb(STOP + 1), []
 for b, _ in bodies:
     code += leb(len(b))
     starts.append(len(code))
     code += b
 base = len(head) + 1 + len(leb(len(code)))
-names = b"".join(leb(i) + leb(len(n)) + n.encode() for i, n in enumerate(CALLS))
-module = head + section(10, code) + section(0, b"\4name" + section(1, leb(len(CALLS)) + names))
+NAMES = CALLS + ["stop"]
+names = b"".join(leb(i) + leb(len(n)) + n.encode() for i, n in enumerate(NAMES))
+module = head + section(10, code) + section(0, b"\4name" + section(1, leb(len(NAMES)) + names))
 
 
 def place(i, at):
-    return [CALLS[i], base + starts[i] + at]
+    return [NAMES[i], base + starts[i] + at]
 
 
 callers = [place(i, bodies[i][1]) for i in reversed(range(len(CALLS) - 1))]
 commands = [{"type": "module", "line": 1, "filename": "backtrace.wasm"}]
-for i, (_, _, _, text) in enumerate(TRAPS):
+leaf_at = bodies[STOP - 1][1]
+for i, text in enumerate([t[3] for t in TRAPS] + ["unreachable"] * STOPS):
+    below = [place(STOP, bodies[STOP][1])] if i >= len(TRAPS) else []
     commands.append({"type": "assert_trap", "line": i + 2, "text": text,
                      "action": {"type": "invoke", "field": "run", "args": [{"type": "i32", "value": str(i)}]},
-                     "frames": [place(len(CALLS) - 1, bodies[-1][1][i])] + callers})
+                     "frames": below + [place(STOP - 1, leaf_at[i])] + callers})
 with open(os.path.join(sys.argv[1], "backtrace.wasm"), "wb") as f:
     f.write(module)
 with open(os.path.join(sys.argv[1], "backtrace.json"), "w") as f:
