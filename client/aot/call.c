@@ -226,17 +226,7 @@ static struct callee look_up(struct fn *f, LLVMValueRef i)
 
 static LLVMValueRef dispatch_ref(struct unit *u, uint32_t type)
 {
-	char name[MAX_NAME];
-	LLVMValueRef f;
-
-	snprintf(name, sizeof(name), "d%u", type);
-	f = LLVMGetNamedFunction(u->mod, name);
-	if (f != NULL)
-		return f;
-	f = LLVMAddFunction(u->mod, name, sig_of(u, type));
-	LLVMSetFunctionCallConv(f, u->job->machine->cc);
-	add_attributes(u, f);
-	return f;
+	return named_func(u, 'd', type, type);
 }
 
 void compile_dispatch(struct unit *u, uint32_t type)

@@ -196,6 +196,8 @@ struct part {
 dj_status unit_compile(const struct job *job, const struct part *part,
 	struct object *ret, char *why, size_t cap);
 LLVMTypeRef type_of(const struct unit *u, uint32_t wasm);
+/* A function of a Wasm type that another unit may have; link.c has the names. */
+LLVMValueRef named_func(struct unit *u, char kind, uint32_t i, uint32_t type);
 LLVMValueRef func_ref(struct unit *u, uint32_t index);
 void add_attributes(struct unit *u, LLVMValueRef f);
 /* Room in front of a function that is defined, for link.c to put its mark. */

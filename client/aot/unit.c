@@ -83,19 +83,24 @@ void add_mark(struct unit *u, LLVMValueRef f)
 	LLVMSetPrefixData(f, LLVMConstInt(u->i64, 0, false));
 }
 
-LLVMValueRef func_ref(struct unit *u, uint32_t index)
+LLVMValueRef named_func(struct unit *u, char kind, uint32_t i, uint32_t type)
 {
 	char name[MAX_NAME];
 	LLVMValueRef f;
 
-	snprintf(name, sizeof(name), "f%u", index);
+	snprintf(name, sizeof(name), "%c%u", kind, i);
 	f = LLVMGetNamedFunction(u->mod, name);
 	if (f != NULL)
 		return f;
-	f = LLVMAddFunction(u->mod, name, sig_of(u, u->m->funcs[index].type));
+	f = LLVMAddFunction(u->mod, name, sig_of(u, type));
 	LLVMSetFunctionCallConv(f, u->job->machine->cc);
 	add_attributes(u, f);
 	return f;
+}
+
+LLVMValueRef func_ref(struct unit *u, uint32_t index)
+{
+	return named_func(u, 'f', index, u->m->funcs[index].type);
 }
 
 LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v)
