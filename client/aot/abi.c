@@ -186,6 +186,16 @@ static void set_args(struct unit *u, const struct dj_wasm_functype *t,
 	}
 }
 
+LLVMValueRef *values_of(const struct dj_wasm_functype *t)
+{
+	LLVMValueRef *v =
+		calloc((size_t)t->param_count + 1, sizeof(LLVMValueRef));
+
+	if (v == NULL)
+		abort();
+	return v;
+}
+
 void abi_params(struct unit *u, LLVMValueRef f, uint32_t id,
 	LLVMValueRef *ret_values, LLVMValueRef *ret_area)
 {

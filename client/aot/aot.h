@@ -60,6 +60,10 @@ const char *dj_aot_compiler_id(void);
  * whose code cannot be made free of forbidden bytes. DJ_E_NOMEM. DJ_E_STATE:
  * progress said no. DJ_E_SYS: LLVM failed. On failure err, of cap bytes, has
  * one line that says where and why.
+ *
+ * LLVM's options are the process's, and those of the first instruction set that
+ * it is asked for: another one's image is as right, but only a process that
+ * makes no others gives the same bytes each time.
  */
 dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	const struct dj_aot_options *options, uint8_t **ret, size_t *ret_len,

@@ -224,6 +224,16 @@ static struct callee look_up(struct fn *f, LLVMValueRef i)
 	return callee_of(f, func);
 }
 
+/* The callee takes this frame's place, and its results are ours. */
+static void tail_call(struct fn *f, LLVMValueRef call)
+{
+	if (f->type->result_count == 1 && !by_area(f->u, f->type))
+		LLVMBuildRet(f->u->b, call);
+	else
+		LLVMBuildRetVoid(f->u->b);
+	go_dead(f);
+}
+
 static LLVMValueRef dispatch_ref(struct unit *u, uint32_t type)
 {
 	return named_func(u, 'd', type, type);
@@ -231,10 +241,10 @@ static LLVMValueRef dispatch_ref(struct unit *u, uint32_t type)
 
 void compile_dispatch(struct unit *u, uint32_t type)
 {
-	struct fn f = { .u = u, .i = { .a = type } };
+	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, type);
+	struct fn f = { .u = u, .type = t, .i = { .a = type } };
+	LLVMValueRef *args = values_of(t), area, i;
 	struct callee c;
-	LLVMValueRef *args, i, call;
-	unsigned n;
 
 	f.f = dispatch_ref(u, type);
 	f.ctx = LLVMGetParam(f.f, 0);
@@ -242,23 +252,11 @@ void compile_dispatch(struct unit *u, uint32_t type)
 	LLVMSetCurrentDebugLocation2(u->b, NULL);
 	f.shared =
 		load_field(u, u->ptr, f.ctx, DJ_CTX_SHARED, TAG_CONTEXT, true);
+	abi_params(u, f.f, type, args, &area);
 	i = LLVMBuildPtrToInt(u->b, LLVMGetParam(f.f, 1), u->i32, "");
 	c = look_up(&f, i);
-	n = LLVMCountParams(f.f);
-	args = calloc(n, sizeof(LLVMValueRef));
-	if (args == NULL)
-		abort();
-	LLVMGetParams(f.f, args);
-	args[0] = c.ctx;
-	args[1] = c.base;
-	call = LLVMBuildCall2(u->b, sig_of(u, type), c.code, args, n, "");
+	tail_call(&f, abi_call(u, type, &c, area, args, true));
 	free(args);
-	LLVMSetInstructionCallConv(call, u->job->machine->cc);
-	LLVMSetTailCallKind(call, LLVMTailCallKindMustTail);
-	if (LLVMTypeOf(call) == u->void_)
-		LLVMBuildRetVoid(u->b);
-	else
-		LLVMBuildRet(u->b, call);
 }
 
 static struct callee indirect(struct fn *f)
@@ -291,16 +289,6 @@ static void push_results(struct fn *f, const struct dj_wasm_functype *t,
 		LLVMSetAlignment(v, 8);
 		push(f, v, t->results[i]);
 	}
-}
-
-/* The callee takes this frame's place, and its results are ours. */
-static void tail_call(struct fn *f, LLVMValueRef call)
-{
-	if (f->type->result_count == 1 && !by_area(f->u, f->type))
-		LLVMBuildRet(f->u->b, call);
-	else
-		LLVMBuildRetVoid(f->u->b);
-	go_dead(f);
 }
 
 static struct callee by_reference(struct fn *f)

@@ -242,6 +242,8 @@ struct callee {
 /* Calls a function of type id; area is NULL unless its results go there. */
 LLVMValueRef abi_call(struct unit *u, uint32_t id, const struct callee *c,
 	LLVMValueRef area, LLVMValueRef *values, bool is_tail);
+/* Room for a value of each parameter; the caller's to free(). */
+LLVMValueRef *values_of(const struct dj_wasm_functype *t);
 /* What f, of type id, was given; *ret_area NULL as above. At its entry. */
 void abi_params(struct unit *u, LLVMValueRef f, uint32_t id,
 	LLVMValueRef *ret_values, LLVMValueRef *ret_area);

@@ -307,17 +307,6 @@ static LLVMValueRef array_of(struct unit *u, uint64_t bytes)
 	return a;
 }
 
-/* Room for a value of each parameter; the caller's to free(). */
-static LLVMValueRef *values_of(const struct dj_wasm_functype *t)
-{
-	LLVMValueRef *v =
-		calloc((size_t)t->param_count + 1, sizeof(LLVMValueRef));
-
-	if (v == NULL)
-		abort();
-	return v;
-}
-
 void compile_enter(struct unit *u, uint32_t type)
 {
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, type);
