@@ -125,7 +125,8 @@ void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap)
 static void add_way(struct fn *f, struct label *l, LLVMBasicBlockRef from,
 	LLVMValueRef *values)
 {
-	if (l->count == 0 || f->check_count < l->checks)
+	/* Those that come later have no fewer of these: forget_checks(). */
+	if (l->count == 0)
 		l->checks = f->check_count;
 	l->ways = more(l->ways, &l->cap, l->count, sizeof(*l->ways));
 	l->ways[l->count++] = (struct way){ .from = from, .values = values };

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/one_module.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keep/engine/store.h"
+
 /*
  * Images that the compiler made, changed: what the loader says of each byte of
  * the header and of the tables, there being no digest here that would say it.
@@ -264,6 +271,29 @@ static void each_byte_of_the_sites_may_lie_and_no_more(void)
 	printf("# refused %u, ran %u\n", refused, ran);
 }
 
+/* A check that is not there, for its limit is gone: nobody hides that. */
+static void a_fault_of_code_with_checks_is_no_trap(void)
+{
+	uint64_t *limits, v;
+	int status = 0;
+	pid_t child;
+
+	if (!make(hostnative_target.isa, DJ_BOUNDS_CHECKS))
+		return;
+	ok(loads());
+	limits = (void *)one_inst->ctx;
+	limits[-8] = UINT64_MAX;
+	(void)fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		(void)one_run("load", 65536, &v);
+		_exit(0);
+	}
+	ok(waitpid(child, &status, 0) == child);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	one_stop();
+}
+
 static void tampered_images(void)
 {
 	skip("no compiler in a build with sanitizers");
@@ -282,6 +312,7 @@ int main(void)
 	RUN(an_entry_that_leads_elsewhere_is_refused);
 	RUN(a_type_without_its_way_in_or_out_is_refused);
 	RUN(each_byte_of_the_sites_may_lie_and_no_more);
+	RUN(a_fault_of_code_with_checks_is_no_trap);
 	free(image);
 	return done();
 }
