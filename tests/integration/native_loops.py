@@ -131,6 +131,25 @@ for what, op, by in (("<, signed", LT_S, 1), ("<, unsigned", LT_U, 3), ("<=, sig
                      (">=, signed", GE_S, -2), (">=, unsigned", GE_U, -4)):
     programs["as long as " + what] = loop(
         up + get(0) + at(STORE) + get(0) + const(by) + ADD + put(0), get(0) + get(2) + op)
+
+
+def until(ends, body):
+    """Loops that a branch in front leaves, and that always go back."""
+    return b"\x02\x40\x03\x40" + ends + b"\x0d\1" + body + b"\x0c\0\x0b\x0b"
+
+
+down = get(2) + const(1) + SUB + put(2)
+programs["until a counter is zero"] = until(get(2) + EQZ, copy + moves(4) + down)
+programs["a search"] = until(
+    get(2) + EQZ, get(0) + at(LOAD8) + tee(6) + get(3) + b"\x46\x0d\1" + get(0) + const(1) + ADD + put(0) + down)
+# The way back is in a branch, and another way falls out of the loop.
+programs["bytes compared"] = (
+    b"\x02\x40\x03\x40" + get(0) + at(LOAD8) + tee(6) + get(1) + at(LOAD8) + tee(7) + b"\x46\x04\x40" + moves(1) +
+    get(2) + const(1) + SUB + tee(2) + b"\x0d\1\x0c\2\x0b\x0b" + get(6) + get(7) + SUB + put(6) + b"\x0b")
+for what, op, by in ((">=, signed", GE_S, 1), (">=, unsigned", GE_U, 3), (">, signed", GT_S, 2),
+                     (">, unsigned", GT_U, 5), ("<=, signed", LE_S, -1), ("<=, unsigned", LE_U, -3),
+                     ("<, signed", LT_S, -2), ("<, unsigned", LT_U, -4)):
+    programs["until " + what] = until(get(0) + get(2) + op, up + get(0) + at(STORE) + get(0) + const(by) + ADD + put(0))
 END = 131072
 sets = [
     (1024, 2048, 100, 7, 9, 0), (1024, 1028, 37, 3, 9, 0), (1028, 1024, 37, 3, 9, 0), (4096, 4096, 9, 0, 1, 0),
