@@ -82,7 +82,7 @@ static bool heal(uint8_t *image, size_t len, uint8_t *ret)
 	struct dj_native n = { .isa = (enum dj_isa)(1 + image[6] % 3),
 		.bounds = (enum dj_bounds)(image[7] & 1),
 		.cpu_level = image[8],
-		.flags = image[9] & DJ_NATIVE_THROWS,
+		.flags = image[9] & (DJ_NATIVE_THROWS | DJ_NATIVE_TAILS),
 		.code_len = DJ_NATIVE_PAGE * (image[14] >> 4),
 		.func_count = image[23],
 		.type_count = image[27],

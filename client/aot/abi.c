@@ -7,7 +7,10 @@
 /*
  * How functions call each other.
  *
- * x86-64: by LLVM's tailcc, each parameter as one of LLVM's.
+ * x86-64: as C does, each parameter as one of LLVM's; in a module with tail
+ * calls by LLVM's tailcc, which takes what is on the stack away before it
+ * returns, and something always is: an instruction more after each call, and
+ * every fifteenth byte of SQLite's code.
  *
  * riscv64 and ppc64le have no tailcc, and promise a tail call between
  * functions of one prototype only, none of whose parameters is in memory. So
@@ -261,7 +264,7 @@ static LLVMValueRef jump(struct unit *u, LLVMTypeRef sig)
 	if (f != NULL)
 		return f;
 	f = LLVMAddFunction(u->mod, name, sig);
-	LLVMSetFunctionCallConv(f, u->job->machine->cc);
+	LLVMSetFunctionCallConv(f, u->job->cc);
 	LLVMSetVisibility(f, LLVMHiddenVisibility);
 	add_enum(u, f, "naked");
 	add_enum(u, f, "noinline");
@@ -330,7 +333,7 @@ LLVMValueRef abi_call(struct unit *u, uint32_t id, const struct callee *c,
 		? plain_call(u, id, c, area, values)
 		: same_call(u, id, c, area, values, is_tail);
 
-	LLVMSetInstructionCallConv(call, u->job->machine->cc);
+	LLVMSetInstructionCallConv(call, u->job->cc);
 	LLVMSetTailCallKind(call,
 		is_tail ? LLVMTailCallKindMustTail : LLVMTailCallKindNoTail);
 	return call;

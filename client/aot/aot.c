@@ -355,10 +355,11 @@ static dj_status link_until_clean(struct work *w, uint8_t **ret,
 	return st;
 }
 
-/* May a function return with an exception pending? And is all known? */
+/* What is done if any function needs it. And is every instruction known? */
 static dj_status look_through(struct job *j, char *err, size_t cap)
 {
 	const struct dj_wasm_module *m = j->m;
+	bool tails = j->opt.tails;
 	uint64_t bytes = 0;
 
 	j->throws = m->tag_count != 0;
@@ -374,11 +375,14 @@ static dj_status look_through(struct job *j, char *err, size_t cap)
 				i, at, op);
 			return st;
 		}
+		tails = tails || p.tails;
 		j->throws = j->throws || p.throws;
 		j->far_calls = j->far_calls || p.jumps_out;
 		bytes += m->funcs[i].len;
 		plan_free(&p);
 	}
+	j->cc = tails && j->machine->tail_cc != 0 ? j->machine->tail_cc
+						  : j->machine->cc;
 	j->far_calls = j->opt.isa == DJ_ISA_PPC64LE &&
 		(j->far_calls || bytes > NEAR_BYTES);
 	return DJ_OK;
@@ -396,6 +400,22 @@ static bool find_ways(struct job *j)
 		j->ways[m->funcs[i].type] |=
 			i < m->imported_funcs ? WAY_LEAVE : WAY_ENTER;
 	return true;
+}
+
+bool dj_aot_tails(const struct dj_wasm_module *m)
+{
+	bool tails = false;
+
+	for (uint32_t i = m->imported_funcs; i < m->func_count && !tails; i++) {
+		uint32_t at = 0, op = 0;
+		struct plan p;
+
+		if (plan_make(m, i, NULL, &p, &at, &op) != DJ_OK)
+			continue;
+		tails = p.tails;
+		plan_free(&p);
+	}
+	return tails;
 }
 
 dj_status dj_aot_compile(const struct dj_wasm_module *module,

@@ -20,7 +20,13 @@ struct dj_aot_options {
 	enum dj_bounds bounds; /* what the Keep's OFFER says */
 	uint8_t cpu_level;     /* of the OFFER; 0: the least (x86-64: 2) */
 	uint8_t optimise;      /* 0 to 3 */
-	unsigned threads;      /* 0: as many as there are processors */
+	/*
+	 * x86-64: functions are to be called as tail calls need it although the
+	 * module has none: the images of modules that are linked to each other
+	 * have to agree (DJ_NATIVE_TAILS).
+	 */
+	bool tails;
+	unsigned threads; /* 0: as many as there are processors */
 	/*
 	 * Called from any thread, one at a time, when parts are done; false
 	 * gives the compilation up (DJ_E_STATE). NULL: none.
@@ -46,7 +52,7 @@ struct dj_aot_options {
 #define DJ_AOT_CODE 2
 
 /*
- * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.4 code 2",
+ * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.5 code 2",
  * where the first 2 is the image's version, the last DJ_AOT_CODE.
  */
 const char *dj_aot_compiler_id(void);
@@ -68,3 +74,6 @@ const char *dj_aot_compiler_id(void);
 dj_status dj_aot_compile(const struct dj_wasm_module *module,
 	const struct dj_aot_options *options, uint8_t **ret, size_t *ret_len,
 	char *err, size_t cap);
+
+/* Has a validated module a tail call? */
+bool dj_aot_tails(const struct dj_wasm_module *module);

@@ -51,6 +51,7 @@ struct job {
 	uint8_t *ways; /* per type: bits of enum way_between */
 	/* Per type: is it called through table 0? See compile_dispatch(). */
 	bool *dispatched;
+	unsigned cc;    /* LLVM's number of how functions are called */
 	bool throws;    /* a function may return with an exception pending */
 	bool far_calls; /* ppc64le: functions are called through pointers */
 };

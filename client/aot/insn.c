@@ -383,10 +383,12 @@ static bool scan_insn(struct scan *s, const struct insn *i)
 		note_asked(s, i);
 		__attribute__((fallthrough));
 	case DJ_OP_RETURN_CALL_REF:
+		s->p->tails = true;
 		s->p->jumps_out = true;
 		s->p->has_call = true;
 		return true;
 	case DJ_OP_RETURN_CALL:
+		s->p->tails = true;
 		s->p->jumps_out = s->p->jumps_out || i->a < s->imported;
 		s->p->has_call = true;
 		return true;

@@ -39,7 +39,8 @@ struct plan {
 	uint32_t *locals;
 	size_t local_count, local_cap;
 	bool has_loop, has_call, throws;
-	bool jumps_out; /* has a tail call to what may be another module's */
+	bool tails;     /* has a tail call */
+	bool jumps_out; /* and one to what may be another module's */
 };
 
 /*

@@ -702,6 +702,13 @@ static void put_marks(struct linker *l, const struct dj_native *n)
 				l->body + l->entries[i] - DJ_NATIVE_MARK);
 }
 
+static uint8_t flags_of(const struct job *job)
+{
+	uint8_t tails = job->cc != job->machine->cc ? DJ_NATIVE_TAILS : 0;
+
+	return job->throws ? DJ_NATIVE_THROWS | tails : tails;
+}
+
 static dj_status write_image(struct linker *l, uint8_t **ret, size_t *ret_len)
 {
 	uint32_t types = l->job->m->types.count;
@@ -711,7 +718,7 @@ static dj_status write_image(struct linker *l, uint8_t **ret, size_t *ret_len)
 		.isa = l->job->opt.isa,
 		.bounds = l->job->opt.bounds,
 		.cpu_level = l->job->opt.cpu_level,
-		.flags = l->job->throws ? DJ_NATIVE_THROWS : 0,
+		.flags = flags_of(l->job),
 		.func_count = l->own,
 		.type_count = types,
 		.code_len = l->code_len,

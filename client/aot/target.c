@@ -24,7 +24,8 @@ static const struct machine machines[] = {
 		.features = "",
 		.sp = "rsp",
 		.model = LLVMCodeModelSmall,
-		.cc = 18,      /* tailcc */
+		.cc = 0,       /* C */
+		.tail_cc = 18, /* tailcc */
 		.cold_cc = 15, /* preserve_all */
 		.fill = 0xcc,
 		.float_reg = "=x,0",
@@ -38,7 +39,8 @@ static const struct machine machines[] = {
 		.features = "",
 		.sp = "rsp",
 		.model = LLVMCodeModelSmall,
-		.cc = 18,
+		.cc = 0,
+		.tail_cc = 18,
 		.cold_cc = 15,
 		.fill = 0xcc,
 		.float_reg = "=x,0",

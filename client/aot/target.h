@@ -26,10 +26,10 @@ struct machine {
 	/*
 	 * How functions are called (client/aot/abi.c): LLVM's convention, and
 	 * how many registers of each kind all functions have as parameters.
-	 * Without any the convention is tailcc, which knows best.
+	 * Without any the convention has them as it likes.
 	 */
-	unsigned cc;
-	unsigned cold_cc; /* for calls that change no register; 0: none */
+	unsigned cc, tail_cc; /* the other, if it is not 0, for tail calls */
+	unsigned cold_cc;     /* for calls that change no register; 0: none */
 	uint8_t regs[REG_KINDS];
 	/* Constraints of assembly that gives what it gets; NULL: none fits. */
 	const char *float_reg, *vector_reg;

@@ -93,7 +93,7 @@ LLVMValueRef named_func(struct unit *u, char kind, uint32_t i, uint32_t type)
 	if (f != NULL)
 		return f;
 	f = LLVMAddFunction(u->mod, name, sig_of(u, type));
-	LLVMSetFunctionCallConv(f, u->job->machine->cc);
+	LLVMSetFunctionCallConv(f, u->job->cc);
 	add_attributes(u, f);
 	return f;
 }
@@ -339,8 +339,7 @@ void compile_enter(struct unit *u, uint32_t type)
 void compile_leave(struct unit *u, uint32_t type)
 {
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, type);
-	LLVMValueRef f =
-		add_entry(u, 'l', type, sig_of(u, type), u->job->machine->cc);
+	LLVMValueRef f = add_entry(u, 'l', type, sig_of(u, type), u->job->cc);
 	LLVMValueRef func = LLVMGetParam(f, 0), slots, v, shared, callee;
 	LLVMValueRef *args = values_of(t), area;
 	uint64_t most = t->param_count > t->result_count ? t->param_count

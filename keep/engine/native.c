@@ -770,6 +770,11 @@ static const char *misfit(const struct dj_store *s,
 	if (n->func_count != m->func_count - m->imported_funcs ||
 		n->type_count != m->types.count || !has_ways(m, n))
 		return "native code of another module";
+	if (s->vm.native.codes != NULL &&
+		((s->vm.native.codes->n.flags ^ n->flags) & DJ_NATIVE_TAILS) !=
+			0)
+		return "native code that is called in another way than that "
+		       "of the modules before";
 	if (dj_native_forbidden(n->isa, n->body, n->code_len) != SIZE_MAX)
 		return "native code with an instruction that is forbidden";
 	return NULL;

@@ -220,7 +220,7 @@ static dj_status read_head(struct dj_rd *r, struct dj_native *n,
 		*why = "native code with an unknown kind of bounds";
 		return DJ_E_INPUT;
 	}
-	if ((n->flags & ~DJ_NATIVE_THROWS) != 0) {
+	if ((n->flags & ~(DJ_NATIVE_THROWS | DJ_NATIVE_TAILS)) != 0) {
 		*why = "native code with an unknown flag";
 		return DJ_E_INPUT;
 	}

@@ -21,7 +21,7 @@
  *                 3 ppc64le
  *        7     1  bounds: 0 explicit checks, 1 guard pages
  *        8     1  CPU level that the code needs, as in an OFFER
- *        9     1  flags: DJ_NATIVE_THROWS
+ *        9     1  flags: DJ_NATIVE_THROWS, DJ_NATIVE_TAILS
  *       10     2  DJ_NATIVE_ABI: what code and engine know of each other
  *       12     4  length of the code in bytes, a multiple of 4096
  *       16     4  length of the constants
@@ -45,7 +45,7 @@
  * what the compiler meant.
  */
 #define DJ_NATIVE_VERSION  2
-#define DJ_NATIVE_ABI      4
+#define DJ_NATIVE_ABI      5
 #define DJ_NATIVE_HEAD     64
 #define DJ_NATIVE_MARK     8
 #define DJ_NATIVE_PAGE     4096u
@@ -53,6 +53,7 @@
 /* What addresses of 32 bits, offsets of 32 and a vector can reach. */
 #define DJ_NATIVE_GUARD    (((size_t)8 << 30) + 65536)
 #define DJ_NATIVE_THROWS   0x01 /* may return with an exception pending */
+#define DJ_NATIVE_TAILS    0x02 /* x86-64: called as tail calls need it */
 
 struct dj_native {
 	enum dj_isa isa;
@@ -127,8 +128,9 @@ size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len);
  * What code and engine know of each other, DJ_NATIVE_ABI. Offsets in bytes;
  * keep/engine/native.c asserts that its structures have them. A function is
  * called with (context, base of memory 0, [results], parameters...) in
- * registers and on the stack as LLVM's tailcc says; results is an array of
- * 16-byte places, there if a function has more than one result.
+ * registers and on the stack as C says, and with DJ_NATIVE_TAILS as LLVM's
+ * tailcc does; results is an array of 16-byte places, there if a function has
+ * more than one result.
  *
  * On riscv64 and ppc64le nothing is on the stack: integers (results is one)
  * have 6 registers behind context and base, floats and doubles 4 each, vectors

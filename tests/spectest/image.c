@@ -13,6 +13,7 @@
  * compiler lacks something for has a file that says what.
  */
 #pragma weak dj_aot_compile
+#pragma weak dj_aot_tails
 
 static char why[256];
 
@@ -86,14 +87,16 @@ static dj_status find(const struct totals *t, struct unit *u,
 	return text == NULL ? DJ_E_SYS : DJ_E_UNSUPPORTED;
 }
 
-static dj_status make(const struct totals *t, struct unit *u,
+static dj_status make(const struct script *s, struct unit *u,
 	const struct dj_wasm_module *m, const char **ret_why)
 {
+	const struct totals *t = s->totals;
 	const struct dj_aot_options options = {
 		.isa = (enum dj_isa)t->isa,
 		.bounds = t->engine == ENGINE_GUARD ? DJ_BOUNDS_GUARD
 						    : DJ_BOUNDS_CHECKS,
 		.optimise = (uint8_t)t->optimise,
+		.tails = s->tails,
 		.threads = 1,
 	};
 	const char *what;
@@ -113,19 +116,25 @@ static dj_status make(const struct totals *t, struct unit *u,
 	return st;
 }
 
-dj_status image_get(const struct totals *t, struct unit *u,
+bool image_tails(const struct dj_wasm_module *m)
+{
+	return dj_aot_tails != NULL && dj_aot_tails(m);
+}
+
+dj_status image_get(const struct script *s, struct unit *u,
 	const struct dj_wasm_module *m, const char **ret_why)
 {
 	if (u->image != NULL)
 		return DJ_OK;
-	return t->from != NULL ? find(t, u, m, ret_why)
-			       : make(t, u, m, ret_why);
+	return s->totals->from != NULL ? find(s->totals, u, m, ret_why)
+				       : make(s, u, m, ret_why);
 }
 
-dj_status image_leave(const struct totals *t, struct unit *u,
+dj_status image_leave(const struct script *s, struct unit *u,
 	const char **ret_why)
 {
-	dj_status st = make(t, u, u->module, ret_why);
+	const struct totals *t = s->totals;
+	dj_status st = make(s, u, u->module, ret_why);
 	bool good = true;
 	char path[4096];
 

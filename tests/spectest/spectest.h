@@ -66,6 +66,7 @@ struct script {
 	char *dir;
 	struct totals *totals;
 	uint64_t features; /* the language that modules are judged by */
+	bool tails;        /* a module has tail calls: all are called so */
 	struct dj_arena arena;
 	struct dj_store *store;
 	struct unit **units;
@@ -103,10 +104,12 @@ uint8_t *read_whole(const char *path, size_t *ret_len);
  * Native code for u's module m, in u->image: made, or found in the folder.
  * DJ_E_UNSUPPORTED: the compiler does not know all of it; *ret_why says what.
  */
-dj_status image_get(const struct totals *t, struct unit *u,
+dj_status image_get(const struct script *s, struct unit *u,
 	const struct dj_wasm_module *m, const char **ret_why);
+/* Has it a tail call, and is there a compiler to tell? */
+bool image_tails(const struct dj_wasm_module *m);
 /* Makes it and leaves it, or why there is none, in the folder t->to. */
-dj_status image_leave(const struct totals *t, struct unit *u,
+dj_status image_leave(const struct script *s, struct unit *u,
 	const char **ret_why);
 
 /* Makes the module "spectest" in the script's store. */

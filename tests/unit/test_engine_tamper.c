@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,11 +41,14 @@ static const char *said_why; /* by loads(): why */
 static uint8_t *image;
 static size_t image_len, tables, sites, body;
 
+static bool with_tails; /* make()'s images are called as tail calls need it */
+
 static bool make(enum dj_isa isa, enum dj_bounds bounds)
 {
 	const struct dj_aot_options options = { .isa = isa,
 		.bounds = bounds,
 		.optimise = 2,
+		.tails = with_tails,
 		.threads = 1 };
 	struct dj_wasm_error err;
 	struct dj_wasm_module *m;
@@ -299,6 +303,47 @@ static void tampered_images(void)
 	skip("no compiler in a build with sanitizers");
 }
 
+/* A function of one would return to another's with the stack elsewhere. */
+static void two_ways_of_calling_do_not_meet(void)
+{
+	bool two = hostnative_target.isa == DJ_ISA_X86_64;
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct dj_link_error link = { .what = "" };
+		struct dj_instance *second;
+		uint8_t *first, *other;
+		size_t first_len, other_len;
+		dj_status st;
+
+		with_tails = i / 2 != 0;
+		if (!make(hostnative_target.isa, DJ_BOUNDS_GUARD))
+			return;
+		first = image;
+		first_len = image_len;
+		image = NULL;
+		with_tails = i % 2 != 0;
+		if (!make(hostnative_target.isa, DJ_BOUNDS_GUARD))
+			return;
+		other = image;
+		other_len = image_len;
+		image = first;
+		image_len = first_len;
+		ok(loads());
+		st = dj_instance_new_native(one_store, one_inst->module, other,
+			other_len, &hostnative_target, one_no_import, NULL,
+			&second, &link);
+		if (two && i / 2 != i % 2) {
+			eq_u64(st, DJ_E_UNSUPPORTED);
+			ok(strstr(link.what, "called in another way") != NULL);
+		} else {
+			eq_u64(st, DJ_OK);
+		}
+		one_stop();
+		free(other);
+	}
+	with_tails = false;
+}
+
 int main(void)
 {
 	if (dj_aot_compile == NULL) {
@@ -313,6 +358,7 @@ int main(void)
 	RUN(a_type_without_its_way_in_or_out_is_refused);
 	RUN(each_byte_of_the_sites_may_lie_and_no_more);
 	RUN(a_fault_of_code_with_checks_is_no_trap);
+	RUN(two_ways_of_calling_do_not_meet);
 	free(image);
 	return done();
 }
