@@ -198,6 +198,34 @@ static void give(struct fn *f, const struct block *b, LLVMValueRef *phis)
 		1);
 }
 
+/*
+ * What the last turn leaves of the set's i-th. What goes up or down by a
+ * constant is known without the turns, and had better not be what they add
+ * up: LLVM has vectors for sums that somebody wants.
+ */
+static LLVMValueRef after_turns(struct fn *f, uint32_t i, LLVMValueRef phi,
+	LLVMValueRef last)
+{
+	struct unit *u = f->u;
+	struct loop *l = f->loop;
+	LLVMValueRef by, turns;
+	LLVMOpcode op;
+
+	if (LLVMIsABinaryOperator(last) == NULL)
+		return last;
+	op = LLVMGetInstructionOpcode(last);
+	by = LLVMGetOperand(last, 1);
+	if ((op != LLVMAdd && op != LLVMSub) ||
+		LLVMGetOperand(last, 0) != phi ||
+		LLVMIsAConstantInt(by) == NULL)
+		return last;
+	turns = LLVMTypeOf(last) == u->i32
+		? LLVMBuildTrunc(u->b, l->turns, u->i32, "")
+		: l->turns;
+	by = LLVMBuildMul(u->b, turns, by, "");
+	return LLVMBuildBinOp(u->b, op, l->first[i], by, "");
+}
+
 static void fast_latch(struct fn *f, struct block *b)
 {
 	struct unit *u = f->u;
@@ -213,6 +241,10 @@ static void fast_latch(struct fn *f, struct block *b)
 		LLVMBuildICmp(u->b, LLVMIntEQ, next, l->turns, ""), done,
 		b->head);
 	go_on_at(f, done);
+	for (uint32_t i = 0; i < b->set_count; i++)
+		f->locals[b->set[i]] = after_turns(f, i, b->phis[i],
+			f->locals[b->set[i]]);
+	*count = after_turns(f, b->set_count, b->phis[b->set_count], *count);
 	give(f, b, l->phis);
 	LLVMBuildBr(u->b, l->head);
 }
