@@ -242,8 +242,8 @@ static void fast_latch(struct fn *f, struct block *b)
 		b->head);
 	go_on_at(f, done);
 	for (uint32_t i = 0; i < b->set_count; i++)
-		f->locals[b->set[i]] = after_turns(f, i, b->phis[i],
-			f->locals[b->set[i]]);
+		f->locals[b->set[i]] =
+			after_turns(f, i, b->phis[i], f->locals[b->set[i]]);
 	*count = after_turns(f, b->set_count, b->phis[b->set_count], *count);
 	give(f, b, l->phis);
 	LLVMBuildBr(u->b, l->head);
