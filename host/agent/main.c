@@ -321,6 +321,13 @@ static bool setup_loop(struct dj_agent *a, struct event *evs[EVENTS])
 	event_config_free(cfg);
 	if (a->base == NULL)
 		return false;
+	/*
+	 * What these go back to when nobody waits for them any more: a second one
+	 * must not cut off what is done at the end.
+	 */
+	if (signal(SIGTERM, SIG_IGN) == SIG_ERR ||
+		signal(SIGINT, SIG_IGN) == SIG_ERR)
+		return false;
 	evs[ON_TERM] = evsignal_new(a->base, SIGTERM, on_signal, a);
 	evs[ON_INT] = evsignal_new(a->base, SIGINT, on_signal, a);
 	evs[ON_CHILD] = evsignal_new(a->base, SIGCHLD, on_child, a);

@@ -203,8 +203,9 @@ with open(os.path.join(work, "policy.toml"), "w") as f:
             '[keep]\nmeasurement = [ { tee = "process", sha256 = "%s" } ]\n' % (os.path.join(emu, "root.pem"), meas))
 
 
-def with_agent(wrap=(), launcher=None, lost_signal=False):
-    """A run by an agent of its own under strace; the agent is then ended."""
+def with_agent(wrap=(), launcher=None, lost_signal=False, again=False):
+    """A run by an agent of its own under strace; the agent is then ended, and
+    again when it is about to be."""
     if os.path.exists(sock):
         os.unlink(sock)
     args = [program("donjond"), "--socket", sock, "--emulation", emu, "--state-dir", os.path.join(work, "agent")]
@@ -217,6 +218,9 @@ def with_agent(wrap=(), launcher=None, lost_signal=False):
     r = client(host="unix:" + sock)
     # An agent that is killed or ended itself needs no signal; -D makes it ours.
     if a.poll() is None:
+        a.send_signal(signal.SIGTERM)
+    if again:
+        time.sleep(0.5)
         a.send_signal(signal.SIGTERM)
     for patience in (5, 10) if lost_signal else (10,):
         try:
@@ -238,6 +242,11 @@ t.ok(trouble(r) is None and r.code == 0 and r.agent == 0, "an untouched run by a
 time.sleep(0.1)
 left_behind()
 calls = counts(log)
+
+r = with_agent(["strace", "-D", "-qq", "-o", "/dev/null", "--inject=unlink:delay_enter=1500000"], again=True)
+t.ok(trouble(r) is None and r.code == 0 and r.agent == 0 and not os.path.exists(sock),
+     "a second SIGTERM does not cut off the end", "%s %s" % (r.code, r.agent))
+left_behind()
 
 
 def kill_agent(name, n):
