@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The packages: made, installed into a fresh Debian 12, used, removed and
 # purged there. The fresh system is made once by debootstrap and kept as
-# build/chroot/base.tar; making it is for make check-long (DONJON_LONG=1).
+# build/chroot/base.tar.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${DONJON_BUILD:-$root/build}
@@ -38,9 +38,6 @@ skip_all()
 for c in debootstrap dh unshare; do
 	command -v $c >/dev/null || skip_all "no $c"
 done
-if [ ! -e "$base" ] && [ -z "${DONJON_LONG:-}" ]; then
-	skip_all "no build/chroot/base.tar: make check-long makes it"
-fi
 work=$(mktemp -d)
 chroot=$work/root
 trap 'rm -rf "$work"' EXIT
@@ -57,10 +54,8 @@ fi
 wants=$(for d in "$debs"/donjon*.deb; do
 	case $d in */donjon-aot_*) ;; *) dpkg-deb -f "$d" Depends ;; esac
 done | tr ',' '\n' | sed -E 's/\(.*//; s/\|.*//; s/ //g' | grep -vE '^(donjon.*|)$' | sort -u | tr '\n' ',')
-if [ "$(cat "$base.wants" 2>/dev/null)" != "$wants" ]; then
-	[ -n "${DONJON_LONG:-}" ] || skip_all "build/chroot/base.tar is of other packages: make check-long makes it anew"
-	rm -f "$base"
-fi
+# One that is of other packages is made anew.
+[ "$(cat "$base.wants" 2>/dev/null)" = "$wants" ] || rm -f "$base"
 if [ ! -e "$base" ]; then
 	mirror=$(sed -nE 's/^(URIs:|deb( \[[^]]*\])?) *(https?:[^ ]*\/debian)\/?( .*)?$/\3/p' \
 		/etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
