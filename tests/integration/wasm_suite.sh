@@ -57,6 +57,15 @@ for engine in "" "--native guard" "--native checks" "--native guard,O2"; do
 	result $? "backtraces, ${engine:-interpreted}"
 done
 
+tests/support/links_script.py "$own"
+for engine in "" "--native guard" "--native checks,O2"; do
+	# shellcheck disable=SC2086
+	build/spectest $engine --wasm 3.0 "$own/links.json" >"$out" 2>&1
+	# Two that cannot be linked would be a feature that is not there.
+	grep -q "^6 passed, 0 failed, 0 skipped" "$out"
+	result $? "a tail call in one of two modules, ${engine:-interpreted}"
+done
+
 tests/support/memory_script.py "$own"
 for engine in "" "--native guard" "--native checks" "--native guard,O2" \
 	"--native checks,O2"; do
