@@ -262,11 +262,12 @@ def fail_agent(name, n, err):
 
 
 campaign("kill -9 of the host agent", places(calls, 20), kill_agent)
-# Its plain writes are kicks of an eventfd, which know no error but this one.
+# Its plain writes are kicks of an eventfd, which know no error but this one; a
+# timer that is set as it should be knows none.
 campaign("errors in the host agent", errors_of(calls, 5, ["write"], ["EINTR"], own(log)) + errors_of(
     calls, 25, ["read", "recvmsg", "recvfrom", "sendto", "sendmsg", "writev", "readv", "openat", "mmap",
                 "accept4", "epoll_wait", "eventfd2", "socketpair", "memfd_create", "ftruncate",
-                "clone", "clone3", "vfork", "pidfd_open", "timerfd_settime", "close", "dup3", "ioctl", "fcntl"],
+                "clone", "clone3", "vfork", "pidfd_open", "close", "dup3", "ioctl", "fcntl"],
     ["ENOSPC", "EIO", "EINTR", "ENOMEM", "EMFILE"], own(log)), fail_agent)
 
 # ---- launcher and Keep, one process each, followed from the launcher
