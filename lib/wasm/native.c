@@ -398,23 +398,36 @@ static bool is_forbidden_ppc(const uint8_t *p, size_t left)
 	return insn >> 26 == 31 && (insn >> 1 & 0x3ff) == 467 && spr == 13;
 }
 
+/* Is there one right here? p has left bytes from here on. */
+static bool is_forbidden(enum dj_isa isa, const uint8_t *p, size_t left)
+{
+	switch (isa) {
+	case DJ_ISA_X86_64:
+		return is_forbidden_x86(p, left);
+	case DJ_ISA_RISCV64:
+		return is_forbidden_riscv(p, left);
+	case DJ_ISA_PPC64LE:
+		return is_forbidden_ppc(p, left);
+	}
+	return true;
+}
+
+/* From i on, the first byte that one can begin with, or len. */
+static size_t skip_x86(const uint8_t *code, size_t i, size_t len)
+{
+	while (i < len && code[i] != 0x0f && code[i] != 0xcd)
+		i++;
+	return i;
+}
+
 size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len)
 {
-	for (size_t i = 0; i < len; i += step_of(isa)) {
-		bool bad = false;
+	const size_t by = step_of(isa);
 
-		switch (isa) {
-		case DJ_ISA_X86_64:
-			bad = is_forbidden_x86(code + i, len - i);
-			break;
-		case DJ_ISA_RISCV64:
-			bad = is_forbidden_riscv(code + i, len - i);
-			break;
-		case DJ_ISA_PPC64LE:
-			bad = is_forbidden_ppc(code + i, len - i);
-			break;
-		}
-		if (bad)
+	for (size_t i = 0; i < len; i += by) {
+		if (isa == DJ_ISA_X86_64)
+			i = skip_x86(code, i, len);
+		if (i < len && is_forbidden(isa, code + i, len - i))
 			return i;
 	}
 	return SIZE_MAX;
