@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/common.h"
@@ -206,13 +207,33 @@ static bool check_stay(struct invocation *r, struct dj_err *err)
 static int open_output(const char *path, struct dj_err *err)
 {
 	char shown[512];
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		(void)dj_err_set(err, "output.write", "opening %s: %s",
 			dj_clean(shown, sizeof(shown), path, strlen(path)),
 			strerror(errno));
 	return fd;
+}
+
+/*
+ * Only now that there is a Keep to write them, under a name of its own: till
+ * then they may be those of another that runs, which could not go on with them.
+ */
+static bool empty_outputs(const struct invocation *r, struct dj_err *err)
+{
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		int fd = r->opened[i];
+
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+			ftruncate(fd, 0) < 0)
+			return dj_err_set(err, "output.write",
+				"emptying %s: %s", i == 0 ? "--out" : "--err",
+				strerror(errno));
+	}
+	return true;
 }
 
 static bool open_outputs(struct invocation *r, struct dj_err *err)
@@ -269,6 +290,8 @@ static bool begin_stay(struct invocation *r, struct dj_err *err)
 
 	if (r->stay.record.fd < 0 && (r->is_start || can_return(r)) &&
 		!dj_stay_make(&r->stay, r->visit.keep, false, err))
+		return false;
+	if (!empty_outputs(r, err))
 		return false;
 	if (r->is_start && r->job.err_fd < 0) {
 		if (!dj_record_path(&r->stay.record, "stderr", errs))
