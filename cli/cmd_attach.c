@@ -124,6 +124,8 @@ static int over(struct call *c, bool good, struct dj_err *err)
 			c->stay.record.name);
 		good = false;
 	}
+	if (!good && strcmp(err->info->name, "output.read") == 0)
+		dj_err_hint(err, "donjon stop --kill %s", c->stay.record.name);
 	if (!good && err->hint[0] == '\0' && c->visit.is_kept)
 		dj_err_hint(err, "donjon attach %s", c->stay.record.name);
 	if (good)

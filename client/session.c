@@ -261,6 +261,11 @@ static bool read_ready(struct dj_session *s, const struct dj_resume *resume,
 		return dj_err_set(err, "session.protocol",
 			"waiting for the Keep's READY: a record does not open");
 	if (in.kind == DJ_KIND_FAIL &&
+		dj_fail_parse(in.data, in.len, &code) == DJ_OK &&
+		resume != NULL && code == DJ_ERROR_BAD_ORDER)
+		return dj_err_set(err, "output.read",
+			"the Keep cannot go on where the output here ends: a file of it is not as it was left");
+	if (in.kind == DJ_KIND_FAIL &&
 		dj_fail_parse(in.data, in.len, &code) == DJ_OK)
 		return dj_err_set(err, "session.fail",
 			"the Keep did not take the claim: %s",

@@ -138,6 +138,14 @@ for what, stdin, args in (("from a file", small, [echo]), ("that it does not rea
     t.ok(r.returncode in (0, 124) and donjon(*H[2:], "receipt", "r2.json").returncode == 0,
          "a run with input %s gives a receipt that holds" % what, r.stderr)
 
+exits(donjon(*H, "start", "--name", "cut", "--out", "o2", late, stdin=big), 0, "one more is started")
+put("o2", b"")
+r = donjon("attach", "cut")
+exits(r, 122, "an output that is shorter than the Keep knows is told by its name", "output.read")
+t.ok(b"next: donjon stop --kill cut\n" in r.stderr, "and what can still be done", r.stderr)
+exits(donjon("stop", "--kill", "cut"), 0, "that ends it")
+exits(donjon("release", "cut"), 0, "and it is forgotten")
+
 r = donjon(*H, "start", "--discard", "--name", "s", spin)
 exits(r, 0, "a program that does not end is started")
 exits(donjon("stop", "s"), 0, "stop ends it")
