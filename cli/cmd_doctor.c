@@ -268,6 +268,13 @@ static bool one_works(const struct report *r, const struct dj_judge_tee *wanted,
 	return false;
 }
 
+static bool is_any(const struct dj_settings *s)
+{
+	const struct dj_setting_value *v = &s->v[DJ_SET_TEE];
+
+	return v->count == 1 && strcmp(v->items[0], "any") == 0;
+}
+
 static int run(struct dj_cli *cli)
 {
 	struct report *r = calloc(1, sizeof(*r));
@@ -298,8 +305,9 @@ static int run(struct dj_cli *cli)
 	status = r->best != NULL &&
 			dj_tee_choose(
 				(const char *const *)s.v[DJ_SET_TEE].items,
-				s.v[DJ_SET_TEE].count, wanted, 8, &n, &err) &&
-			one_works(r, wanted, n)
+				s.v[DJ_SET_TEE].count, NULL, wanted, 8, &n,
+				&err) &&
+			(is_any(&s) || one_works(r, wanted, n))
 		? 0
 		: 1;
 	if (err.info != NULL && strcmp(err.info->name, "tee.unknown") == 0)

@@ -83,12 +83,45 @@ static const struct dj_tee_choice *choose_one(const char *word,
 	return NULL;
 }
 
+struct wanted {
+	struct dj_judge_tee *tees;
+	size_t cap, count;
+};
+
+static void want(struct wanted *w, const struct dj_tee_choice *c)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->tees[i].tee == c->tee &&
+			w->tees[i].emulated == c->emulated)
+			return;
+	}
+	if (w->count < w->cap)
+		w->tees[w->count++] =
+			(struct dj_judge_tee){ c->tee, c->emulated };
+}
+
+/* What the policy accepts: first what protects, which has a vendor's root. */
+static void want_accepted(struct wanted *w, const struct dj_policy *policy)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		for (const struct dj_tee_choice *c = dj_tee_choices;
+			c->word != NULL; c++) {
+			bool is_hardware = c->root == NULL;
+
+			if (is_hardware == (pass == 0) &&
+				(is_hardware || policy->development) &&
+				dj_policy_wants_tee(policy, c->tee))
+				want(w, c);
+		}
+	}
+}
+
 /* Each word may itself be a list with commas. */
 bool dj_tee_choose(const char *const *words, size_t count,
-	struct dj_judge_tee *ret, size_t cap, size_t *ret_count,
-	struct dj_err *err)
+	const struct dj_policy *policy, struct dj_judge_tee *ret, size_t cap,
+	size_t *ret_count, struct dj_err *err)
 {
-	size_t n = 0;
+	struct wanted wanted = { .tees = ret, .cap = cap };
 
 	for (size_t i = 0; i < count; i++) {
 		char *list = strdup(words[i]), *save = NULL;
@@ -97,22 +130,24 @@ bool dj_tee_choose(const char *const *words, size_t count,
 		for (char *w = good ? strtok_r(list, ",", &save) : NULL;
 			w != NULL && good; w = strtok_r(NULL, ",", &save)) {
 			const struct dj_tee_choice *c = choose_one(w, err);
+			bool is_any = policy != NULL && strcmp(w, "any") == 0;
+			size_t before = wanted.count;
 
 			good = c != NULL;
-			if (good && n < cap &&
-				(n == 0 || ret[0].tee != c->tee ||
-					ret[0].emulated != c->emulated))
-				ret[n++] = (struct dj_judge_tee){ c->tee,
-					c->emulated };
+			if (good && is_any)
+				want_accepted(&wanted, policy);
+			/* None at all: the judge will say why not. */
+			if (good && (!is_any || wanted.count == before))
+				want(&wanted, c);
 		}
 		free(list);
 		if (!good)
 			return dj_err_set(err, "internal.memory", "no memory");
 	}
-	if (n == 0)
+	if (wanted.count == 0)
 		return dj_err_set(err, "tee.unknown",
 			"choosing a TEE: none was named");
-	*ret_count = n;
+	*ret_count = wanted.count;
 	return true;
 }
 
@@ -194,21 +229,18 @@ static bool first_run_policy(struct dj_visit *v, struct dj_err *err)
 			"using the development root %s: %s", path, why.text);
 }
 
-/* What the agents that we start ourselves need for the TEEs asked for. */
-static bool add_emulators(const struct dj_visit *v, struct dj_err *err)
+/* What an agent that we started ourselves needs for the first choice. */
+static bool prepare_choice(struct dj_visit *v, struct dj_err *err)
 {
-	for (size_t i = 0; i < v->tee_count; i++) {
-		const struct dj_tee_choice *c =
-			dj_tee_choice_of(v->tees[i].tee, v->tees[i].emulated);
+	const struct dj_tee_choice *c = first_choice(v);
 
-		if (c->add == NULL || dj_agent_has(v->agent.root, c->add))
-			continue;
+	if (c->add != NULL && !dj_agent_has(v->agent.root, c->add)) {
 		if (v->watch != NULL)
 			v->watch(v->watch_ctx, DJ_VISIT_COUNT, c->add, 0);
 		if (!dj_agent_add(v->agent.root, c->add, err))
 			return false;
 	}
-	return true;
+	return v->o->policy != NULL || first_run_policy(v, err);
 }
 
 bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
@@ -223,7 +255,10 @@ bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
 	v->policy = calloc(1, sizeof(*v->policy));
 	if (v->policy == NULL)
 		return dj_err_set(err, "internal.memory", "no memory");
-	if (!dj_tee_choose(o->tees, o->tee_count, v->tees,
+	if (o->policy != NULL && !load_policy(v, err))
+		return false;
+	if (!dj_tee_choose(o->tees, o->tee_count,
+		    o->policy == NULL ? NULL : v->policy, v->tees,
 		    sizeof(v->tees) / sizeof(v->tees[0]), &v->tee_count, err))
 		return false;
 	if (o->owner != NULL) {
@@ -231,8 +266,6 @@ bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
 		if (v->owner == NULL)
 			return false;
 	}
-	if (o->policy != NULL && !load_policy(v, err))
-		return false;
 	if (o->host_count > 0)
 		return o->policy != NULL ||
 			dj_err_set(err, "policy.missing",
@@ -240,8 +273,7 @@ bool dj_visit_prepare(struct dj_visit *v, const struct dj_visit_options *o,
 				o->hosts[0]);
 	phase_begin(v, DJ_VISIT_KEEP);
 	return dj_agent_start(&v->agent, o->verbose_agent, err) &&
-		add_emulators(v, err) &&
-		(o->policy != NULL || first_run_policy(v, err));
+		prepare_choice(v, err);
 }
 
 /* ---- ask ---- */
@@ -314,27 +346,55 @@ static bool take_name(struct dj_visit *v, const json_t *keep,
 	return true;
 }
 
-static bool ask(struct dj_visit *v, const char *url, const uint8_t *block,
-	size_t len, struct dj_err *err)
+static bool ask(struct dj_visit *v, const uint8_t *block, size_t len,
+	struct dj_err *err)
+{
+	json_t *body = request_body(v, block, len), *keep = NULL;
+	bool good = dj_host_request(v->host, "POST", "/v1/keeps", body, &keep,
+			    err) &&
+		take_name(v, keep, err);
+
+	json_decref(body);
+	json_decref(keep);
+	return good;
+}
+
+/*
+ * The first TEE of the list that this host has. It is the only choice from
+ * then on: the host cannot give another of the list in its place.
+ */
+static bool ask_in_turn(struct dj_visit *v, const struct wanted *list,
+	const uint8_t *block, size_t len, struct dj_err *err)
+{
+	v->tee_count = 1;
+	for (size_t i = 0; i < list->count; i++) {
+		*err = (struct dj_err){ 0 };
+		v->tees[0] = list->tees[i];
+		if (i > 0 && v->agent.pid > 0 && !prepare_choice(v, err))
+			return false;
+		if (ask(v, block, len, err))
+			return true;
+		if (strcmp(err->info->name, "host.tee") != 0)
+			return false;
+	}
+	return false;
+}
+
+static bool open_host(struct dj_visit *v, const char *url,
+	const struct wanted *list, const uint8_t *block, size_t len,
+	struct dj_err *err)
 {
 	struct dj_host_options ho = v->o->host;
-	json_t *body = request_body(v, block, len), *keep = NULL;
-	bool good;
 
 	ho.url = url;
 	ho.private_fd = v->agent.fd;
 	v->agent.fd = -1;
 	v->host = dj_host_open(&ho, err);
-	good = v->host != NULL &&
-		dj_host_request(v->host, "POST", "/v1/keeps", body, &keep, err);
-	good = good && take_name(v, keep, err);
-	json_decref(body);
-	json_decref(keep);
-	if (!good) {
-		dj_host_free(v->host);
-		v->host = NULL;
-	}
-	return good;
+	if (v->host != NULL && ask_in_turn(v, list, block, len, err))
+		return true;
+	dj_host_free(v->host);
+	v->host = NULL;
+	return false;
 }
 
 /* ---- verify ---- */
@@ -566,12 +626,13 @@ static void leave_host(struct dj_visit *v)
 }
 
 /* A Keep that answers; false: nothing of it is left there. */
-static bool try_host(struct dj_visit *v, const char *url, const uint8_t *block,
-	size_t len, struct dj_err *err)
+static bool try_host(struct dj_visit *v, const char *url,
+	const struct wanted *list, const uint8_t *block, size_t len,
+	struct dj_err *err)
 {
 	char text[400];
 
-	if (!ask(v, url, block, len, err))
+	if (!open_host(v, url, list, block, len, err))
 		return false;
 	(void)snprintf(text, sizeof(text), "%s on %s as %s",
 		dj_tee_name(v->tees[0].tee), dj_host_name(v->host), v->keep);
@@ -586,18 +647,21 @@ static bool try_host(struct dj_visit *v, const char *url, const uint8_t *block,
 /* The first that has one; its evidence stands or falls for all of them. */
 static bool try_hosts(struct dj_visit *v, struct dj_err *err)
 {
+	struct dj_judge_tee tees[sizeof(v->tees) / sizeof(v->tees[0])];
+	const struct wanted list = { .tees = tees, .count = v->tee_count };
 	uint8_t block[DJ_CONFIG_MAX];
 	size_t len = 0;
 
+	memcpy(tees, v->tees, sizeof(tees));
 	if (!dj_visit_block(v->o, v->owner, block, sizeof(block), &len, err))
 		return false;
 	dj_sha256(block, len, v->config_hash);
 	if (v->o->host_count == 0)
-		return try_host(v, NULL, block, len, err);
+		return try_host(v, NULL, &list, block, len, err);
 	for (size_t i = 0; i < v->o->host_count; i++) {
 		*err = (struct dj_err){ 0 };
 		phase_begin(v, DJ_VISIT_KEEP);
-		if (try_host(v, v->o->hosts[i], block, len, err))
+		if (try_host(v, v->o->hosts[i], &list, block, len, err))
 			return true;
 	}
 	return false;

@@ -68,7 +68,8 @@ struct dj_visit {
 	struct dj_agent agent; /* pid 0: a host of others */
 	struct dj_host *host;
 	struct dj_policy *policy;
-	struct dj_judge_tee tees[8];
+	struct dj_judge_tee tees[8]; /* asked for in turn; after dj_visit_keep()
+				      * the one that there is */
 	size_t tee_count;
 	EVP_PKEY *owner;
 	uint8_t config_hash[32];
@@ -120,8 +121,9 @@ DJ_NODISCARD bool dj_visit_block(const struct dj_visit_options *o,
 
 /*
  * A word of --tee. tee.unknown with the nearest name; tee.unsupported for
- * those of other builds. any: all that this build has.
+ * those of other builds. any: what the policy accepts, those that protect first;
+ * policy NULL, that of a first run: process.
  */
 DJ_NODISCARD bool dj_tee_choose(const char *const *words, size_t count,
-	struct dj_judge_tee *ret, size_t cap, size_t *ret_count,
-	struct dj_err *err);
+	const struct dj_policy *policy, struct dj_judge_tee *ret, size_t cap,
+	size_t *ret_count, struct dj_err *err);

@@ -220,6 +220,9 @@ r = donjon("run", echo, stdin=b"hello\n")
 t.ok(r.returncode == 0 and r.stdout == b"hello\n", "a program runs with one command", r.stderr)
 banner = b"donjon: EMULATED process keep, no protection (development root)\n"
 t.ok(r.stderr == banner, "and says that nothing protects it, and nothing else", r.stderr)
+if not os.path.exists("/dev/sev"):
+    r = donjon("run", "--tee", "snp,process", echo, stdin=b"hello\n")
+    t.ok(r.returncode == 0 and r.stdout == b"hello\n" and r.stderr == banner, "of a list of TEEs the first that can be had", r.stderr)
 r = donjon("-q", echo, stdin=b"x")
 t.ok(r.returncode == 0 and r.stdout == b"x" and r.stderr == banner, "so does donjon -q MODULE.wasm", r.stderr)
 with open(echo, "rb") as f:

@@ -379,12 +379,46 @@ static void a_wanted_tee_is_never_exchanged_for_another(void)
 		struct dj_err err = { 0 };
 		size_t n = 0;
 
-		eq_u64(dj_tee_choose(&cases[i].word, 1, tees, 4, &n, &err),
+		eq_u64(dj_tee_choose(&cases[i].word, 1, NULL, tees, 4, &n,
+			       &err),
 			strcmp(cases[i].name, "(none)") == 0);
 		eq_str(name_of(&err), cases[i].name);
 		if (err.info == NULL)
 			eq_u64(n, 1);
 	}
+}
+
+static void any_is_what_the_policy_accepts_best_first(void)
+{
+	static const struct dj_judge_tee mixed[] = { { DJ_TEE_SNP, false },
+		{ DJ_TEE_PROCESS, false }, { DJ_TEE_SNP, true } };
+	static const char *const any[] = { "any" };
+	struct dj_policy *policy = calloc(1, sizeof(*policy));
+	struct dj_judge_tee tees[8];
+	struct dj_err err = { 0 };
+	size_t n = 0;
+
+	policy->measures[0].tee = DJ_TEE_PROCESS;
+	policy->measures[1].tee = DJ_TEE_SNP;
+	policy->measure_count = 2;
+	policy->development = true;
+	ok(dj_tee_choose(any, 1, policy, tees, 8, &n, &err));
+	eq_u64(n, 3);
+	for (size_t i = 0; i < n; i++) {
+		eq_u64(tees[i].tee, mixed[i].tee);
+		eq_u64(tees[i].emulated, mixed[i].emulated);
+	}
+	policy->development = false;
+	ok(dj_tee_choose(any, 1, policy, tees, 8, &n, &err));
+	eq_u64(n, 1);
+	eq_u64(tees[0].tee, DJ_TEE_SNP);
+	ok(!tees[0].emulated);
+	/* Nothing: then it is the judge that says no. */
+	policy->measure_count = 1;
+	ok(dj_tee_choose(any, 1, policy, tees, 8, &n, &err));
+	eq_u64(n, 1);
+	eq_u64(tees[0].tee, DJ_TEE_PROCESS);
+	free(policy);
 }
 
 /* ---- programs ---- */
@@ -665,6 +699,7 @@ int main(void)
 	RUN(sizes_and_times_have_units);
 	RUN(the_launch_block_says_what_was_asked_for);
 	RUN(a_wanted_tee_is_never_exchanged_for_another);
+	RUN(any_is_what_the_policy_accepts_best_first);
 	RUN(begin_carries_arguments_variables_folders_and_limits);
 	RUN(a_folder_without_ro_comes_back);
 	RUN(a_program_that_cannot_be_sent_is_refused_by_name);
