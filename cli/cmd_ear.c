@@ -169,8 +169,14 @@ static EVP_PKEY *load_key(const char *path, struct dj_err *err)
 		: PEM_read_PrivateKey(f, NULL, no_passphrase, NULL);
 	char group[32] = "", shown[400];
 
-	if (f != NULL)
-		(void)fclose(f);
+	dj_clean(shown, sizeof(shown), path, strlen(path));
+	if (f == NULL) {
+		(void)dj_err_set(err, "owner.key",
+			"reading the signing key %s: %s", shown,
+			strerror(errno));
+		return NULL;
+	}
+	(void)fclose(f);
 	if (key != NULL)
 		(void)EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
 	if (strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0)
@@ -178,7 +184,7 @@ static EVP_PKEY *load_key(const char *path, struct dj_err *err)
 	EVP_PKEY_free(key);
 	(void)dj_err_set(err, "owner.key",
 		"reading the signing key %s: it is no P-256 or P-384 private key in PEM without a passphrase",
-		dj_clean(shown, sizeof(shown), path, strlen(path)));
+		shown);
 	return NULL;
 }
 
@@ -214,7 +220,7 @@ static int run(struct dj_cli *cli)
 	const char *path = dj_cli_value(cli, "sign");
 	struct dj_verdict v = { 0 };
 	struct dj_err err = { 0 };
-	char token[8192], *file = NULL;
+	char token[8192], shown[300], *file = NULL;
 	EVP_PKEY *key = NULL;
 	size_t len = 0;
 	bool good = false;
@@ -224,7 +230,10 @@ static int run(struct dj_cli *cli)
 			"ear: name a signing key with --sign FILE");
 	dj_no_core();
 	if (dj_file_read(cli->operands[0], DJ_BUNDLE_MAX, &file, &len) != DJ_OK)
-		(void)dj_err_set(&err, "input.file", "reading evidence: %s",
+		(void)dj_err_set(&err, "input.file",
+			"reading the evidence %s: %s",
+			dj_clean(shown, sizeof(shown), cli->operands[0],
+				strlen(cli->operands[0])),
 			strerror(errno));
 	else if (judge(cli, file, len, &v, &err))
 		key = load_key(path, &err);

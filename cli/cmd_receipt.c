@@ -161,14 +161,17 @@ static int run(struct dj_cli *cli)
 	struct dj_receipt_file f = { 0 };
 	struct dj_verdict v = { 0 };
 	struct dj_err err = { 0 };
-	char *text = NULL;
+	char *text = NULL, shown[300];
 	size_t len = 0;
 	int status;
 	bool good;
 
 	if (dj_file_read(cli->operands[0], DJ_RECEIPT_MAX, &text, &len) !=
 		DJ_OK)
-		return dj_cli_failf(cli, "input.file", "reading a receipt: %s",
+		return dj_cli_failf(cli, "input.file",
+			"reading the receipt %s: %s",
+			dj_clean(shown, sizeof(shown), cli->operands[0],
+				strlen(cli->operands[0])),
 			strerror(errno));
 	good = dj_receipt_read(text, len, &f, &err) && compare(cli, &f, &err) &&
 		judge(cli, &f, &v, &err);
