@@ -96,15 +96,12 @@ static bool time_limit(const struct dj_settings *s, uint64_t *ret,
 	struct dj_err *err)
 {
 	const char *text = dj_settings_get(s, DJ_SET_TIME);
-	char shown[64];
 
 	*ret = 0;
 	if (text == NULL || dj_time_parse(text, ret))
 		return true;
-	dj_clean(shown, sizeof(shown), text, strlen(text));
-	return dj_err_set(err, "usage.value",
-		"%s: \"%s\" is not a time such as 30s, 500ms, 10min, 2h",
-		s->v[DJ_SET_TIME].origin, shown);
+	return dj_cli_bad_setting(s, DJ_SET_TIME,
+		"a time such as 30s, 500ms, 10min, 2h", err);
 }
 
 static bool load_program(struct invocation *r, struct dj_err *err)

@@ -58,7 +58,7 @@ bool dj_cli_settings(const struct dj_cli *cli, struct dj_settings *ret,
 	return true;
 }
 
-static bool bad_setting(const struct dj_settings *s, enum dj_setting which,
+bool dj_cli_bad_setting(const struct dj_settings *s, enum dj_setting which,
 	const char *want, struct dj_err *err)
 {
 	const char *origin = s->v[which].origin;
@@ -94,11 +94,11 @@ bool dj_cli_visit(const struct dj_cli *cli, const struct dj_settings *s,
 	};
 	if (!dj_size_parse(dj_settings_get(s, DJ_SET_MEMORY), &ret->memory) ||
 		ret->memory < (1u << 20) || ret->memory > (1ull << 46))
-		return bad_setting(s, DJ_SET_MEMORY,
+		return dj_cli_bad_setting(s, DJ_SET_MEMORY,
 			"a size from 1MiB on, such as 256MiB or 2GiB", err);
 	if (!dj_clock_parse(dj_settings_get(s, DJ_SET_CLOCK), &ret->time_policy,
 		    &ret->time_ns))
-		return bad_setting(s, DJ_SET_CLOCK,
+		return dj_cli_bad_setting(s, DJ_SET_CLOCK,
 			"host, client, counting, or fixed:2026-01-31T12:00:00Z",
 			err);
 	return true;

@@ -20,6 +20,10 @@ DJ_NODISCARD bool dj_cli_visit(const struct dj_cli *cli,
 	const struct dj_settings *s, struct dj_visit_options *ret,
 	struct dj_err *err);
 
+/* Fills *err: usage.value for an option, config.value for another origin. */
+bool dj_cli_bad_setting(const struct dj_settings *s, enum dj_setting which,
+	const char *want, struct dj_err *err);
+
 /* --NAME as a number in [min, max], 0 if it was not given. usage.value. */
 DJ_NODISCARD bool dj_cli_number(const struct dj_cli *cli, const char *name,
 	uint64_t min, uint64_t max, uint64_t *ret, struct dj_err *err);
