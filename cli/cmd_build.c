@@ -8,6 +8,7 @@
 #include "cli/common.h"
 #include "cli/native.h"
 #include "cli/verbs.h"
+#include "client/json.h"
 #include "client/module.h"
 #include "client/policy_file.h"
 #include "client/program.h"
@@ -170,7 +171,7 @@ static json_t *to_json(const struct build *b)
 	for (size_t i = 0; i < 32; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", b->made.hash[i]);
 	(void)json_object_set_new(o, "schema", json_string("donjon.build/1"));
-	(void)json_object_set_new(o, "module", json_string(b->path));
+	(void)json_object_set_new(o, "module", dj_json_name(b->path));
 	(void)json_object_set_new(o, "tee", json_string(b->tee));
 	(void)json_object_set_new(o, "isa", json_string(isas[p->isa]));
 	(void)json_object_set_new(o, "bounds",
@@ -199,7 +200,7 @@ static json_t *to_json(const struct build *b)
 	}
 	(void)json_object_set_new(o, "imports", list);
 	if (out != NULL)
-		(void)json_object_set_new(o, "file", json_string(out));
+		(void)json_object_set_new(o, "file", dj_json_name(out));
 	return o;
 }
 

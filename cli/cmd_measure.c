@@ -5,6 +5,7 @@
 #include "attest/policy.h"
 #include "cli/cli.h"
 #include "cli/verbs.h"
+#include "client/json.h"
 #include "client/measure.h"
 #include "client/settings.h"
 #include "client/snp_id_file.h"
@@ -70,8 +71,9 @@ static int say(const struct dj_cli *cli, const char *tee,
 	(void)json_object_set_new(o, "version", json_string(DJ_VERSION));
 	list = json_array();
 	(void)json_array_append_new(list,
-		json_pack("{s:s,s:s,s:s,s:I}", "tee", tee, m->name, text,
-			"image", m->path, "pages", (json_int_t)m->pages));
+		json_pack("{s:s,s:s,s:o,s:I}", "tee", tee, m->name, text,
+			"image", dj_json_name(m->path), "pages",
+			(json_int_t)m->pages));
 	(void)json_object_set_new(o, "measurements", list);
 	if (id != NULL)
 		(void)json_object_set_new(o, "id_block", id_json(id));

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/verbs.h"
+#include "client/json.h"
 #include "client/module.h"
 #include "client/policy_file.h"
 #include "client/program.h"
@@ -268,7 +269,7 @@ static json_t *module_json(const struct dj_wasm_module *m, const char *path,
 
 	dj_wasm_summary(m, &s);
 	(void)json_object_set_new(o, "schema", json_string("donjon.module/1"));
-	(void)json_object_set_new(o, "module", json_string(path));
+	(void)json_object_set_new(o, "module", dj_json_name(path));
 	(void)json_object_set_new(o, "bytes", json_integer((json_int_t)len));
 	(void)json_object_set_new(o, "functions", json_integer(s.funcs));
 	(void)json_object_set_new(o, "code_bytes",

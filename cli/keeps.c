@@ -8,6 +8,7 @@
 
 #include "attest/judge.h"
 #include "client/http.h"
+#include "client/json.h"
 
 #define RESULT_MAX ((size_t)1 << 20)
 
@@ -113,15 +114,15 @@ static void add_ticket(json_t *j, const struct dj_record *r,
 		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
 		(void)json_object_set_new(j, "started", json_string(when));
 	(void)json_object_set_new(j, "policy",
-		json_string(t->text[DJ_TICKET_POLICY]));
+		dj_json_name(t->text[DJ_TICKET_POLICY]));
 	if (t->text[DJ_TICKET_OUT][0] != '\0')
 		(void)json_object_set_new(j, "out",
-			json_string(t->text[DJ_TICKET_OUT]));
+			dj_json_name(t->text[DJ_TICKET_OUT]));
 	if (dj_record_has(r, "ticket") && dj_record_path(r, "ticket", path)) {
 		part = json_object();
 		(void)json_object_set_new(part, "no",
 			json_integer(t->ticket.no));
-		(void)json_object_set_new(part, "file", json_string(path));
+		(void)json_object_set_new(part, "file", dj_json_name(path));
 		(void)json_object_set_new(j, "ticket", part);
 	}
 }

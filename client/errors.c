@@ -622,6 +622,7 @@ const struct dj_err_info *dj_err_find(const char *name)
 
 bool dj_err_set(struct dj_err *err, const char *name, const char *fmt, ...)
 {
+	char text[sizeof(err->text)];
 	va_list ap;
 
 	if (err->info != NULL)
@@ -629,8 +630,9 @@ bool dj_err_set(struct dj_err *err, const char *name, const char *fmt, ...)
 	err->info = dj_err_find(name);
 	assert(err->info != NULL);
 	va_start(ap, fmt);
-	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	dj_clean(err->text, sizeof(err->text), text, strlen(text));
 	return false;
 }
 

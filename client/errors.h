@@ -43,7 +43,8 @@ struct dj_err {
 /*
  * Fills *err and returns false, so that `return dj_err_set(...)` reads
  * well. A name that is not in the table is a bug and aborts. The first error
- * stays: a later one does not replace it.
+ * stays: a later one does not replace it. The text is made fit for a terminal,
+ * one line and JSON, whatever name of a file is in it (dj_clean()).
  */
 bool dj_err_set(struct dj_err *err, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

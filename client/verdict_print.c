@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attest/cert.h"
+#include "client/json.h"
 #include "lib/proto/offer.h"
 
 #define SHOWN_WANTS 4
@@ -161,15 +162,16 @@ json_t *dj_verdict_json(const struct dj_verdict *v, const char *subject,
 
 	(void)json_object_set_new(o, "schema", json_string("donjon.verdict/1"));
 	(void)json_object_set_new(o, "subject",
-		subject == NULL ? json_null() : json_string(subject));
+		subject == NULL ? json_null() : dj_json_name(subject));
 	(void)json_object_set_new(o, "good", json_boolean(v->good));
 	(void)json_object_set_new(o, "error",
 		v->error == NULL ? json_null() : json_string(v->error));
 	(void)json_object_set_new(o, "protection",
 		json_string(v->hardware ? "hardware" : "none"));
 	(void)json_object_set_new(o, "policy",
-		json_pack("{s:s,s:s,s:o}", "name", v->policy_name, "file",
-			v->policy_file, "sha256", hex(v->policy_sha256, 32)));
+		json_pack("{s:s,s:o,s:o}", "name", v->policy_name, "file",
+			dj_json_name(v->policy_file), "sha256",
+			hex(v->policy_sha256, 32)));
 	(void)json_object_set_new(o, "tee",
 		v->tee == 0 ? json_null() : json_string(dj_tee_name(v->tee)));
 	(void)json_object_set_new(o, "emulated",

@@ -353,6 +353,16 @@ for args, code in (([echo], 0), ([trap], 134), ([spin, "--fuel"], 124)):
     t.eq(is_of_schema(r.stderr, "donjon.outcome/1"), "", "a run that exits %d says donjon.outcome/1 on stderr" % code)
     with open(work + "/exit.json") as f:
         t.eq(json.load(f).get("status"), code, "and in its exit file")
+r = donjon("--json", "measure", "--image", b"no\xff.elf")
+t.eq(is_of_schema(r.stdout, "donjon.error/1"), "", "a name that is no UTF-8 leaves an error its message")
+shutil.copy(echo, work.encode() + b"/e\xff.wasm")
+for want, args in (("donjon.build/1", ["build", b"e\xff.wasm"]), ("donjon.verdict/1", ["-p", "agent.toml", "verify", b"g\xff.ev"])):
+    shutil.copy(work + "/good.ev", work.encode() + b"/g\xff.ev")
+    r = donjon("--json", *args)
+    t.eq(is_of_schema(r.stdout, want), "", "nor is a value missing in " + want)
+shutil.copy(os.path.join(os.path.dirname(program("donjon")), "keep/process.elf"), work.encode() + b"/i\xff.elf")
+r = donjon("--json", "measure", "--image", b"i\xff.elf")
+t.eq(len(json.loads(r.stdout)["measurements"]), 1, "nor is a measurement")
 r = donjon("--json", "run", "nowhere.wasm")
 t.eq(is_of_schema(r.stderr, "donjon.error/1"), "", "a run that did not begin says donjon.error/1 on stderr")
 t.eq(r.stdout, b"", "its stdout is the program's")
@@ -441,7 +451,7 @@ t.ok(b"\x1b" not in in_terminal("--no-color", "run", "nowhere.wasm"), "not with 
 t.ok(b"\x1b" not in in_terminal("-v", "--no-color", "run", trap), "nor does a program's name move the cursor")
 escapes = []
 for args in (["run", "nowhere.wasm"], ["-v", "run", trap], ["doctor"], ["help"], ["rum\x1b[31m"], ["run", "\x1b[31m.wasm"],
-             ["show", trap], ["evidence", "-o", work + "/saved2"], ["--json", "run", trap], ["run", "--tee", "\x1b[1m", echo]):
+             ["show", trap], ["measure", "--image", "\x1b[1m"], ["policy", "init", "\x1b/p.toml"], ["evidence", "-o", work + "/saved2"], ["--json", "run", trap], ["run", "--tee", "\x1b[1m", echo]):
     r = donjon(*args, env={"TERM": "xterm"})
     if b"\x1b" in r.stdout or b"\x1b" in r.stderr:
         escapes.append(args)
