@@ -56,6 +56,13 @@ static int run(struct dj_cli *cli)
 	good = fd >= 0 && write(fd, template, len) == (ssize_t)len;
 	if (fd >= 0 && close(fd) != 0)
 		good = false;
+	if (!good && fd >= 0) {
+		int saved = errno;
+
+		/* Half a file would be read, and not be written again. */
+		(void)unlink(name);
+		errno = saved;
+	}
 	if (!good)
 		return dj_cli_failf(cli, "file.create", "writing %s: %s", name,
 			strerror(errno));

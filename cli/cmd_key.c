@@ -54,9 +54,14 @@ static bool write_public(EVP_PKEY *key, const char *path, struct dj_err *err)
 	FILE *f = fopen(path, "wxe");
 	bool good = f != NULL && PEM_write_PUBKEY(f, key) == 1;
 	char shown[400];
+	int saved;
 
 	if (f != NULL && fclose(f) != 0)
 		good = false;
+	saved = errno;
+	if (f != NULL && !good)
+		(void)unlink(path);
+	errno = saved;
 	return good ||
 		dj_err_set(err, "file.create", "writing %s: %s",
 			dj_clean(shown, sizeof(shown), path, strlen(path)),
@@ -100,10 +105,14 @@ static int run(struct dj_cli *cli)
 	key = dj_owner_load(path, &err);
 	if (key == NULL)
 		return dj_cli_fail(cli, &err);
-	if (pub != NULL && !write_public(key, pub, &err))
+	if (pub != NULL && !write_public(key, pub, &err)) {
+		/* Nobody knows it yet: the same command can be typed again. */
+		if (dj_cli_has(cli, "make"))
+			(void)unlink(path);
 		status = dj_cli_fail(cli, &err);
-	else
+	} else {
 		status = say(cli, key, &err);
+	}
 	EVP_PKEY_free(key);
 	return status;
 }

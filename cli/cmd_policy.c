@@ -97,6 +97,13 @@ static int write_new(const struct dj_cli *cli, const char *path,
 			"writing the policy %.300s: %s", path, strerror(errno));
 	good = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
 	good = close(fd) == 0 && good;
+	if (!good) {
+		int saved = errno;
+
+		/* Half a policy may be a valid one that asks for less. */
+		(void)unlink(path);
+		errno = saved;
+	}
 	if (!good)
 		return dj_cli_failf(cli, "output.write",
 			"writing the policy %.300s: %s", path, strerror(errno));

@@ -148,6 +148,22 @@ refused(124, "limit.fuel", "the fuel limit", "run", "--fuel", "100000", spin)
 refused(73, "state.write", "a state folder that cannot be", "run", echo, env={"XDG_STATE_HOME": "/proc/nowhere"})
 refused(125, "agent.start", "an agent that is not installed", "run", echo, env={"DONJON_LIBEXEC": work})
 refused(73, "file.create", "init does not overwrite", "init", cwd=work + "/k")
+small = os.path.join(work, "small")
+os.mkdir(small)
+if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", small], stderr=subprocess.DEVNULL).returncode == 0:
+    with open(small + "/fill", "wb") as f:
+        f.write(b"x" * 4096)
+    donjon("key", "--make", "full.pem")
+    refused(73, "file.create", "init on a full disk", "init", cwd=small)
+    refused(74, "output.write", "a policy on a full disk", "policy", "init", small + "/p.toml")
+    refused(73, "file.create", "a public key on a full disk", "key", "--public", small + "/pub", "full.pem")
+    t.eq(os.listdir(small), ["fill"], "none of them leaves half a file")
+    subprocess.run(["umount", small], check=True)
+else:
+    t.skip("nothing is left half written", "no mount")
+put("taken.pem", "x")
+refused(73, "file.create", "a public key where something is", "key", "--make", "--public", "taken.pem", "new.pem")
+t.ok(not os.path.exists(work + "/new.pem"), "leaves no private key either: the command can be typed again")
 with open("/dev/full", "w") as full:
     refused(74, "output.full", "a full disk below the program", "run", echo, stdin=b"x" * 10000, stdout=full)
     refused(74, "output.full", "a full disk below another verb", "help", stdout=full)
