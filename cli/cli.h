@@ -93,6 +93,8 @@ const char *dj_cli_next(const struct dj_cli *cli, const char *name, size_t *i);
 int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err);
 /* The text alone, for who says it in an object of its own. */
 int dj_cli_say_error(const struct dj_cli *cli, const struct dj_err *err);
+/* The object alone. */
+json_t *dj_cli_error_json(const struct dj_cli *cli, const struct dj_err *err);
 int dj_cli_failf(const struct dj_cli *cli, const char *name, const char *fmt,
 	...) __attribute__((format(printf, 3, 4)));
 

@@ -403,16 +403,24 @@ static bool make_native(struct invocation *r, struct dj_err *err)
 	return true;
 }
 
+/* An exit file from before would tell of another run. */
+static int not_begun(const struct invocation *r, const struct dj_err *err)
+{
+	int status = dj_cli_refused(r->cli, &r->visit, err);
+
+	return r->is_start ? status : dj_outcome_none(r->cli, err, status);
+}
+
 static int walk(struct invocation *r)
 {
 	struct dj_err err = { 0 };
 	bool good;
 
 	if (!prepare(r, &err) || !make_folder(r, &err))
-		return dj_cli_refused(r->cli, &r->visit, &err);
+		return not_begun(r, &err);
 	if (!dj_visit_keep(&r->visit, &err)) {
 		dj_stay_end(&r->stay, false, r->stay.record.fd >= 0);
-		return dj_cli_refused(r->cli, &r->visit, &err);
+		return not_begun(r, &err);
 	}
 	dj_cli_quiet_line();
 	dj_cli_banner(&r->visit);

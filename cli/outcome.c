@@ -243,6 +243,16 @@ static int write_exit_file(const struct dj_cli *cli, const json_t *j)
 		shown, strerror(errno));
 }
 
+int dj_outcome_none(const struct dj_cli *cli, const struct dj_err *err,
+	int status)
+{
+	json_t *j = dj_cli_error_json(cli, err);
+
+	(void)write_exit_file(cli, j);
+	json_decref(j);
+	return status;
+}
+
 char *dj_outcome_text(const struct dj_visit *v,
 	const struct dj_program *program, const struct dj_outcome *o)
 {

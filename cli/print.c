@@ -46,24 +46,27 @@ int dj_cli_say_error(const struct dj_cli *cli, const struct dj_err *err)
 	return status_of(cli, err);
 }
 
+json_t *dj_cli_error_json(const struct dj_cli *cli, const struct dj_err *err)
+{
+	const char *hint = err->hint[0] != '\0' ? err->hint : err->info->hint;
+	json_t *o = json_object();
+
+	(void)json_object_set_new(o, "schema", json_string("donjon.error/1"));
+	(void)json_object_set_new(o, "error", json_string(err->info->name));
+	(void)json_object_set_new(o, "message", json_string(err->text));
+	(void)json_object_set_new(o, "hint", words(hint == NULL ? "" : hint));
+	(void)json_object_set_new(o, "secret_sent",
+		json_boolean(err->secret_sent));
+	(void)json_object_set_new(o, "exit", json_integer(status_of(cli, err)));
+	return o;
+}
+
 int dj_cli_fail(const struct dj_cli *cli, const struct dj_err *err)
 {
 	int status = dj_cli_say_error(cli, err);
-	const char *hint = err->hint[0] != '\0' ? err->hint : err->info->hint;
 
 	if (cli->json) {
-		json_t *o = json_object();
-
-		(void)json_object_set_new(o, "schema",
-			json_string("donjon.error/1"));
-		(void)json_object_set_new(o, "error",
-			json_string(err->info->name));
-		(void)json_object_set_new(o, "message", json_string(err->text));
-		(void)json_object_set_new(o, "hint",
-			words(hint == NULL ? "" : hint));
-		(void)json_object_set_new(o, "secret_sent",
-			json_boolean(err->secret_sent));
-		(void)json_object_set_new(o, "exit", json_integer(status));
+		json_t *o = dj_cli_error_json(cli, err);
 		/* stdout of run is the program's. */
 		FILE *to = is_run(cli) ? stderr : stdout;
 

@@ -369,6 +369,13 @@ for args, code in (([echo], 0), ([trap], 134), ([spin, "--fuel"], 124)):
     t.eq(is_of_schema(r.stderr, "donjon.outcome/1"), "", "a run that exits %d says donjon.outcome/1 on stderr" % code)
     with open(work + "/exit.json") as f:
         t.eq(json.load(f).get("status"), code, "and in its exit file")
+for args, error in ((["nowhere.wasm"], "module.missing"), (["--tee", "tdx", echo], "tee.unsupported"),
+                    (["-H", "unix:%s/none" % work, "-p", "some.toml", echo], "host.absent")):
+    r = donjon("run", "--exit-file", work + "/exit.json", *args)
+    with open(work + "/exit.json") as f:
+        j = json.load(f)
+    t.eq((j.get("error"), j.get("exit"), check_schema(load_schema("donjon.error/1"), j)), (error, r.returncode, ""),
+         "an exit file is never that of the run before: " + error)
 r = donjon("--json", "measure", "--image", b"no\xff.elf")
 t.eq(is_of_schema(r.stdout, "donjon.error/1"), "", "a name that is no UTF-8 leaves an error its message")
 shutil.copy(echo, work.encode() + b"/e\xff.wasm")
