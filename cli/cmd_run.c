@@ -15,12 +15,13 @@
 #include "cli/verbs.h"
 #include "client/program.h"
 #include "client/stay.h"
+#include "client/tees.h"
 #include "lib/proto/begin.h"
 
 /* Of run and of start: they differ in what comes last. */
 // clang-format off
 #define COMMON_OPTIONS \
-	{ "tee", 0, "LIST", "any, process, kvm, snp, snp-emu; the first that can be had" }, \
+	{ "tee", 0, "LIST", "any, " DJ_TEE_WORDS "; the first that can be had" }, \
 	{ "env", 'e', "NAME=VALUE", "a variable of the program" }, \
 	{ "env-file", 0, "FILE", "variables, one a line" }, \
 	{ "dir", 0, "HOST::GUEST", "a folder that comes back; :ro to be read" }, \

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/tees.h"
+
 /*
  * Sorted by name: dj_err_find() relies on it, a test asks for it. Name, exit
  * status, exit status of run, what, why, next command.
@@ -572,7 +574,7 @@ const struct dj_err_info dj_errs[] = {
 	NULL },
 { "tee.unknown", 64, 64,
 	"there is no TEE of that name",
-	"--tee takes a list of: any, process, kvm, snp, snp-emu; names of TEEs that other "
+	"--tee takes a list of: any, " DJ_TEE_WORDS "; names of TEEs that other "
 	"builds have are recognised and said to be absent here.",
 	"donjon help run" },
 { "tee.unsupported", 69, 125,

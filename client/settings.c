@@ -442,7 +442,7 @@ static bool take_top(const struct file *f, const struct dj_toml_value *top)
 	v = dj_toml_get(dj_toml_get(top, "keep"), "receipt");
 	if (v != NULL && (v->type != DJ_TOML_BOOLEAN || v->boolean))
 		return wrong(f, v, "keep.receipt",
-			"false: this build makes no receipts");
+			"false: receipts are asked for with --receipt FILE");
 	return take_files(f, top) && take_section(f, top, "program", NULL) &&
 		take_section(f, top, "keep", "receipt") &&
 		take_section(f, top, "host", NULL) &&

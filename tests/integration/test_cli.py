@@ -412,6 +412,9 @@ t.eq(missing, [], "donjon(1) has every verb and option")
 r = subprocess.run([os.path.join(ROOT, "tools/errors-page"), program("donjon")], stdout=subprocess.PIPE)
 with open(os.path.join(ROOT, "docs/man/donjon-errors.7.scd"), "rb") as f:
     t.ok(f.read() == r.stdout, "donjon-errors(7) is what tools/errors-page makes")
+tees = [x["tee"] for x in json.loads(donjon("--json", "doctor").stdout)["tees"] if x["reason"] != "not in this build"]
+for where, text in (("run", donjon("help", "run").stdout), ("tee.unknown", donjon("help", "tee.unknown").stdout)):
+    t.eq([x for x in tees if not re.search(r"\b%s[,;]" % x, text.decode())], [], "every TEE of this build is in the help of " + where)
 for shell in ("bash", "zsh", "fish"):
     script = donjon("completion", shell).stdout.decode()
     missing = [v for v in verbs if not re.search(r"\b%s\b" % v, script)]
