@@ -249,10 +249,27 @@ static void save_bundle(const struct dj_visit *v, char ret[static DJ_PATH_MAX])
 	ret[0] = '\0';
 }
 
+/* A hint is typed as it is: none that is cut or that a shell would change. */
+static bool hint_verify(struct dj_err *e, const char *policy, const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-+,=:@%";
+	char line[sizeof(e->hint)];
+
+	if (policy[strspn(policy, plain)] != '\0' ||
+		path[strspn(path, plain)] != '\0' ||
+		snprintf(line, sizeof(line), "donjon verify --explain -p %s %s",
+			policy, path) >= (int)sizeof(line))
+		return false;
+	dj_err_hint(e, "%s", line);
+	return true;
+}
+
 int dj_cli_refused(const struct dj_cli *cli, const struct dj_visit *v,
 	const struct dj_err *err)
 {
-	char path[DJ_PATH_MAX];
+	char path[DJ_PATH_MAX], shown[DJ_PATH_MAX];
 	struct dj_err e = *err;
 
 	dj_cli_quiet_line();
@@ -260,10 +277,11 @@ int dj_cli_refused(const struct dj_cli *cli, const struct dj_visit *v,
 	if (!v->has_verdict || v->verdict.good)
 		return dj_cli_fail(cli, err);
 	save_bundle(v, path);
-	if (path[0] != '\0' && v->o->policy != NULL)
-		dj_err_hint(&e, "donjon verify --explain -p %.90s %.140s",
-			v->o->policy, path);
 	if (!cli->json)
 		dj_verdict_print(&v->verdict, false, stderr);
+	if (path[0] != '\0' && v->o->policy != NULL &&
+		!hint_verify(&e, v->o->policy, path))
+		dj_cli_note(cli, "the evidence was saved as %s",
+			dj_clean(shown, sizeof(shown), path, strlen(path)));
 	return dj_cli_fail(cli, &e);
 }

@@ -300,6 +300,13 @@ refused(65, "owner.key", "a signing key that is not there", "-p", "agent.toml", 
 hint = re.search(rb"next: donjon (.*)", r.stderr)
 r = donjon(*(hint.group(1).decode().split() if hint else ["false"]))
 t.ok(r.returncode == 1 and b"evidence.development" in r.stdout + r.stderr, "and its hint judges what was saved", r.stdout + r.stderr)
+for name_ in ("of two words.toml", "long" * 50 + ".toml"):
+    put(name_, open(work + "/strict.toml").read())
+    r = refused(123, "evidence.development", "the same under a name that no hint can have", "-H", "unix:" + agent.sock, "-p", name_, "run", echo)
+    saved = re.search(rb"evidence was saved as (.*)", r.stderr)
+    hint = re.search(rb"next: donjon (.*)", r.stderr)
+    t.ok(hint and donjon(*hint.group(1).decode().split()).returncode == 0 and saved and os.path.exists(saved.group(1)),
+         "its hint can be typed, and it says where the evidence is", r.stderr)
 put("other.toml", re.sub('sha256 = "[0-9a-f]*"', 'sha256 = "%s"' % ("00" * 32), open(work + "/agent.toml").read()))
 refused(123, "evidence.measurement", "an image that the policy does not name", "-H", "unix:" + agent.sock, "-p", "other.toml", "run", echo,
         part=b"other.toml:")
