@@ -121,6 +121,7 @@ static bool make_root(const char *root, struct dj_err *err)
 	char fresh[DJ_PATH_MAX];
 	char verb[] = "init";
 	char *argv[] = { verb, fresh, NULL };
+	sigset_t stops, before;
 	bool good;
 
 	if (snprintf(fresh, sizeof(fresh), "%s.%d", root, (int)getpid()) >=
@@ -128,6 +129,12 @@ static bool make_root(const char *root, struct dj_err *err)
 		return dj_err_set(err, "state.write",
 			"making the development root %s: the path is too long",
 			root);
+	/* A moment; who ends us in it would leave keys under that name. */
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGINT);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &stops, &before);
 	good = run_emu(argv, fresh, err);
 	/* Another run may have been faster. */
 	if (good && rename(fresh, root) != 0 && errno != ENOTEMPTY &&
@@ -136,6 +143,7 @@ static bool make_root(const char *root, struct dj_err *err)
 			"making the development root %s: %s", root,
 			strerror(errno));
 	(void)nftw(fresh, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return good;
 }
 

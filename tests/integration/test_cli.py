@@ -235,6 +235,21 @@ while time.time() < end and any(is_alive(x) for x in family):
     time.sleep(0.05)
 t.ok(len(family) >= 3 and not any(is_alive(x) for x in family), "a killed client leaves no agent, launcher or Keep behind", family)
 
+# The first run makes the development root; here that takes its time.
+slow = os.path.join(work, "slow")
+os.mkdir(slow)
+for x in ("donjond", "donjon-launch"):
+    os.symlink(os.path.abspath(program(x)), os.path.join(slow, x))
+put("slow/donjon-emu", '#!/bin/sh\nmkdir "$2.new-1"; sleep 1; rmdir "$2.new-1"; exec %s "$@"\n' % os.path.abspath(program("donjon-emu")))
+os.chmod(slow + "/donjon-emu", 0o755)
+p = subprocess.Popen([program("donjon"), "run", nothing], env=dict(ENV, DONJON_LIBEXEC=slow, XDG_STATE_HOME=work + "/state3"),
+                     stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(0.5)
+p.send_signal(signal.SIGINT)
+p.wait(20)
+t.ok(p.returncode == -signal.SIGINT and os.listdir(work + "/state3/donjon") == ["emulation"],
+     "Ctrl-C in a first run leaves no keys half made", os.listdir(work + "/state3/donjon"))
+
 # --------------------------------------------------------------- what works
 r = donjon("run", echo, stdin=b"hello\n")
 t.ok(r.returncode == 0 and r.stdout == b"hello\n", "a program runs with one command", r.stderr)
