@@ -454,6 +454,8 @@ struct bufferevent *dj_http_stream(struct dj_http_conn *c, const char *type)
 
 void dj_http_finish(struct dj_http_conn *c)
 {
+	/* No session and no stream any more: it makes room like the others. */
+	set_waiting(c, true);
 	flush_and_close(c, DJ_HTTP_FINISH_SECONDS);
 }
 

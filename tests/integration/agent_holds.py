@@ -302,6 +302,38 @@ with Agent("--max-waiting", "32", "--max-keeps", "8") as a:
     t.ok(n >= 184, "the oldest made room", n)
     for s in silent:
         s.close()
+    link.close()
+
+    def takes_others(what, begin):
+        """Connections that a caller holds after their answer's end."""
+        held = []
+        for _ in range(150):
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(5)
+            held.append(s)
+            try:
+                s.connect(a.sock)
+                s.sendall(begin)
+                s.recv(1)
+            except OSError:
+                break
+        began = time.time()
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        try:
+            s.connect(a.sock)
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = s.recv(15)
+        except OSError as e:
+            got = e
+        t.ok(got == b"HTTP/1.1 200 OK", "%s, held, delay no request (%.0f ms)" % (what, (time.time() - began) * 1e3), got)
+        for c in held + [s]:
+            c.close()
+
+    takes_others("150 streams at their end", b"GET /v1/events?follow=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+    takes_others("150 links that others took the place of", (
+        "GET /v1/keeps/%s/session?steal=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+        "Upgrade: donjon-session/1\r\n\r\n" % kid).encode())
 with Agent("--max-rate", "20") as a:
     c = socket.socket(socket.AF_UNIX)
     c.settimeout(10)
