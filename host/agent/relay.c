@@ -179,6 +179,8 @@ void dj_relay_open(struct dj_keep *k, struct dj_http_conn *c)
 	bufferevent_setwatermark(k->bev, EV_WRITE, LINK_WRITE_LOW, 0);
 	bufferevent_set_max_single_write(k->bev, ONE_WRITE);
 	bufferevent_enable(k->bev, EV_WRITE);
+	/* Before what the socket has by now: less than there is room for. */
+	(void)refill(k);
 	if (is_plain) {
 		bufferevent_disable(k->bev, EV_READ);
 		event_add(ev, NULL);

@@ -195,6 +195,24 @@ with Agent() as a:
     for s in many + [one, everything, console]:
         s.close()
     t.ok(wait_for(lambda: "donjon_event_streams 0" in http(a, "GET", "/metrics")[2]), "closed streams are let go")
+    # A frame in two halves, one with the request, for a Keep that is not up yet.
+    answers = []
+    for _ in range(8):
+        early = create(a, 16 * MiB)
+        link = socket.socket(socket.AF_UNIX)
+        link.settimeout(10)
+        link.connect(a.sock)
+        whole = b"\1\1\0\0" + len(HELLO).to_bytes(4, "big") + HELLO
+        link.sendall(("GET /v1/keeps/%s/session HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                      "Upgrade: donjon-session/1\r\n\r\n" % early).encode() + whole[:40])
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += link.recv(1)
+        link.sendall(whole[40:])
+        answers.append(recv_frame(link)[0])
+        link.close()
+        http(a, "DELETE", "/v1/keeps/%s?force=1" % early)
+    t.eq(answers, [2] * 8, "what comes with the request for a session goes first")
     # A stream that nobody reads must not cost the agent its memory.
     deaf = Stream(a, "/v1/events")
     for _ in range(1500):
