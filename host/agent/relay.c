@@ -529,13 +529,17 @@ void dj_relay_evidence(struct dj_keep *k, const uint8_t *payload, size_t len)
 		dj_blob_set(&k->pending, payload, len);
 		return;
 	}
-	/* What the Keep sent before comes before. */
-	if (dj_relay_to_client(k, false) && k->bev != NULL)
+	/* What the Keep sent before comes before; a link that has had no answer
+	   of its own did not ask for this. */
+	if (dj_relay_to_client(k, false) && k->bev != NULL && k->is_offered)
 		send_frame(k, DJ_FRAME_EVIDENCE, payload, len);
 }
 
 void dj_relay_no_evidence(struct dj_keep *k)
 {
+	/* What an earlier link asked for is nothing to the present one. */
+	if (k->purpose == DJ_PURPOSE_OFFER ? k->is_clearing : !k->is_offered)
+		return;
 	dj_relay_end(k, DJ_ERROR_NO_EVIDENCE,
 		"this host has no evidence for the Keep");
 }

@@ -27,6 +27,7 @@
  *   badline    an impossible out_head  badop    an unknown call
  *   badframe   sends EVIDENCE itself   again    a report at a RECORD
  *   busy       a call while its report is being made
+ *   late       again, the report 300 ms late    lost   late, and it fails
  *   halt       three RECORDs, then releases itself at a RECORD
  *   tick       a RECORD each time a WAIT of 20 ms has passed
  */
@@ -69,12 +70,19 @@ static void say(uint32_t type, uint32_t value, const void *p, uint32_t len)
 		exit(1);
 }
 
+static bool is_late(void)
+{
+	return strcmp(mode, "late") == 0 || strcmp(mode, "lost") == 0;
+}
+
 static void on_control(void)
 {
+	static const char again[] = "keep-session-v1 again";
 	uint8_t buf[256];
 	uint8_t report[240] = "DJPR";
 	struct dj_launch_msg m;
 	ssize_t n = recv(DJ_LAUNCH_FD_CONTROL, buf, sizeof(buf), 0);
+	bool is_again;
 
 	if (n < (ssize_t)sizeof(m))
 		exit(0);
@@ -84,7 +92,11 @@ static void on_control(void)
 		exit(0);
 	}
 	memcpy(report + 72, buf + sizeof(m), 64);
-	if (strcmp(mode, "mute") == 0)
+	is_again = memcmp(report + 72 + 32, again, sizeof(again)) == 0;
+	if (is_late() && is_again)
+		usleep(300000);
+	if (strcmp(mode, "mute") == 0 ||
+		(strcmp(mode, "lost") == 0 && is_again))
 		say(DJ_LAUNCH_REPORTED, 5, NULL, 0);
 	else
 		say(DJ_LAUNCH_REPORTED, 0, report, sizeof(report));
@@ -215,14 +227,15 @@ static void on_record(const uint8_t *p, uint32_t len)
 	if (strcmp(mode, "halt") == 0)
 		for (int i = 0; i < 3; i++)
 			put(5, p, len);
-	if (strcmp(mode, "again") == 0)
+	if (strcmp(mode, "again") == 0 || is_late())
 		report("keep-session-v1 again", p);
 	if (strcmp(mode, "badframe") == 0)
 		put(3, p, len);
 	else
 		put(5, p, len);
 	if (strcmp(mode, "echo") != 0 && strcmp(mode, "again") != 0 &&
-		strcmp(mode, "badframe") != 0 && strcmp(mode, "tick") != 0)
+		strcmp(mode, "badframe") != 0 && strcmp(mode, "tick") != 0 &&
+		!is_late())
 		end(mode);
 }
 
