@@ -33,6 +33,7 @@ struct dj_agent {
 	SSL_CTX *tls;
 	struct dj_tokens *tokens;
 	FILE *trace; /* NULL: none */
+	int state;   /* the folder --state-dir, ours alone; -1: none */
 	char image_dir[4096];
 	char launcher[4096];
 	char emulator[4096];

@@ -26,11 +26,8 @@ const char *dj_event_name(enum dj_event_kind kind)
 	return names[kind];
 }
 
-static void log_path(const struct dj_agent *a, const char *suffix,
-	char dst[static 4096 + 64])
-{
-	snprintf(dst, 4096 + 64, "%s/events.jsonl%s", a->opt.state_dir, suffix);
-}
+static const char log_name[] = "events.jsonl";
+static const char old_name[] = "events.jsonl.1";
 
 static void remember(struct dj_events *e, uint64_t id, const char *keep,
 	const char *owner, char *json)
@@ -244,12 +241,10 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 
 static bool log_open(struct dj_agent *a)
 {
-	char path[4096 + 64];
 	struct stat st;
 
-	log_path(a, "", path);
 	a->events.log =
-		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		dj_state_file(a, log_name, O_WRONLY | O_CREAT | O_APPEND);
 	if (a->events.log < 0 || fstat(a->events.log, &st) != 0)
 		return false;
 	a->events.log_size = (long)st.st_size;
@@ -258,16 +253,12 @@ static bool log_open(struct dj_agent *a)
 
 static void log_rotate(struct dj_agent *a)
 {
-	char from[4096 + 64];
-	char to[4096 + 64];
-
-	log_path(a, "", from);
-	log_path(a, ".1", to);
 	close(a->events.log);
 	a->events.log = -1;
-	if (rename(from, to) != 0 || !log_open(a))
-		dj_log(DJ_LOG_WARN, "events.not_rotated", "file", from, "why",
-			strerror(errno), NULL);
+	if (renameat(a->state, log_name, a->state, old_name) != 0 ||
+		!log_open(a))
+		dj_log(DJ_LOG_WARN, "events.not_rotated", "file", log_name,
+			"why", strerror(errno), NULL);
 }
 
 /* Whole lines only: what cannot be written whole is taken back. */
@@ -320,34 +311,32 @@ static bool take_line(struct dj_events *e, const char *line)
 	return true;
 }
 
-static void log_read(struct dj_agent *a, const char *suffix)
+static void log_read(struct dj_agent *a, const char *name)
 {
-	char path[4096 + 64];
 	char line[LINE_MAX_BYTES];
 	size_t bad = 0;
-	FILE *f;
+	int fd = dj_state_file(a, name, O_RDONLY);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
-	log_path(a, suffix, path);
-	f = fopen(path, "re");
-	if (f == NULL)
+	if (f == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return;
+	}
 	while (fgets(line, sizeof(line), f) != NULL)
 		bad += !take_line(&a->events, line);
 	(void)fclose(f);
 	if (bad != 0)
-		dj_log(DJ_LOG_WARN, "events.damaged", "file", path, "lines",
+		dj_log(DJ_LOG_WARN, "events.damaged", "file", name, "lines",
 			dj_log_num(bad), NULL);
 }
 
 /* A half line, from an agent that was killed, must not spoil the next. */
 static void log_mend(struct dj_agent *a)
 {
-	char path[4096 + 64];
 	char c = '\n';
-	int fd;
+	int fd = dj_state_file(a, log_name, O_RDONLY);
 
-	log_path(a, "", path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (a->events.log_size > 0 &&
@@ -417,8 +406,8 @@ dj_status dj_events_init(struct dj_agent *a)
 	if (e->heartbeat == NULL || event_add(e->heartbeat, &beat) != 0)
 		return DJ_E_SYS;
 	if (a->opt.state_dir != NULL) {
-		log_read(a, ".1");
-		log_read(a, "");
+		log_read(a, old_name);
+		log_read(a, log_name);
 		if (!log_open(a))
 			return DJ_E_SYS;
 		log_mend(a);

@@ -199,11 +199,20 @@ void dj_keep_pack(struct dj_keep *k, const uint8_t *report, size_t len);
 /* spawn.c: the processes and their descriptors. */
 dj_status dj_keep_spawn(struct dj_keep *k, char text[static 256]);
 
-/* state.c: the file in --state-dir, if there is one. */
+/*
+ * state.c: the folder --state-dir, made if it is not there. Whoever may write
+ * to it says who owns what history, so it is refused (DJ_E_INPUT) if others
+ * than our own user or root can; so is one that a living agent has (DJ_E_SYS).
+ */
+dj_status dj_state_open(struct dj_agent *a, char err[static 256]);
+/* A regular file in it, or -1 with errno; nothing else is followed, or waited
+   for. A new one is for our user only. */
+int dj_state_file(const struct dj_agent *a, const char *name, int flags);
+/* A Keep's file there, if there is the folder. */
 void dj_keep_save(const struct dj_keep *k);
 void dj_keep_unsave(const struct dj_keep *k);
 /* What earlier agents left there: Keeps that ended, or were lost with it,
-   within the last hour. The folder is made if it is not there. */
+   within the last hour. */
 dj_status dj_state_load(struct dj_agent *a);
 
 /* RFC 3339, UTC, seconds; 0 reads as the epoch and is written so. */

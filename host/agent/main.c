@@ -251,11 +251,11 @@ static dj_status setup_files(struct dj_agent *a, char err[static 256])
 		}
 		setvbuf(a->trace, NULL, _IOLBF, 0);
 	}
-	if (a->opt.state_dir != NULL && mkdir(a->opt.state_dir, 0700) != 0 &&
-		errno != EEXIST) {
-		snprintf(err, 256, "%.180s: %s", a->opt.state_dir,
-			strerror(errno));
-		return DJ_E_SYS;
+	if (a->opt.state_dir != NULL) {
+		dj_status st = dj_state_open(a, err);
+
+		if (st != DJ_OK)
+			return st;
 	}
 	if (dj_events_init(a) != DJ_OK ||
 		(a->opt.state_dir != NULL && dj_state_load(a) != DJ_OK)) {
@@ -368,6 +368,8 @@ static void tear_down(struct dj_agent *a, struct event *evs[EVENTS])
 		event_base_free(a->base);
 	if (a->trace != NULL)
 		(void)fclose(a->trace);
+	if (a->state >= 0)
+		close(a->state);
 	SSL_CTX_free(a->tls);
 	dj_tokens_free(a->tokens);
 	if (a->opt.socket != NULL)
@@ -422,7 +424,7 @@ static int serve(struct dj_agent *a)
 
 int main(int argc, char **argv)
 {
-	static struct dj_agent a;
+	static struct dj_agent a = { .state = -1 };
 	char err[256];
 
 	if (dj_options_parse(argc, argv, &a.opt, err) != DJ_OK) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,41 +21,94 @@
 #define KEPT_SECONDS 3600
 #define KEPT_MAX     1024
 
-static void file_of(const struct dj_keep *k, char dst[static 4096 + 64])
+dj_status dj_state_open(struct dj_agent *a, char err[static 256])
 {
-	snprintf(dst, 4096 + 64, "%s/%s.json", k->agent->opt.state_dir, k->id);
+	const char *dir = a->opt.state_dir;
+	const char *why = NULL;
+	struct stat st;
+
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+		a->state = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (a->state < 0 || fstat(a->state, &st) != 0)
+		why = strerror(errno);
+	else if (flock(a->state, LOCK_EX | LOCK_NB) != 0)
+		why = errno == EWOULDBLOCK ? "another donjond has it"
+					   : strerror(errno);
+	if (why != NULL) {
+		snprintf(err, 256, "--state-dir %.160s: %s", dir, why);
+		return DJ_E_SYS;
+	}
+	if ((st.st_uid == geteuid() || st.st_uid == 0) &&
+		(st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return DJ_OK;
+	snprintf(err, 256,
+		"--state-dir %.120s: others may write there; it must be this user's or root's, with a mode like 0700",
+		dir);
+	return DJ_E_INPUT;
+}
+
+int dj_state_file(const struct dj_agent *a, const char *name, int flags)
+{
+	int fd = openat(a->state, name,
+		flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct stat st;
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
+}
+
+#define FILE_NAME_MAX (DJ_KEEP_ID_SIZE + 8)
+
+static void file_of(const struct dj_keep *k, char dst[static FILE_NAME_MAX])
+{
+	snprintf(dst, FILE_NAME_MAX, "%s.json", k->id);
+}
+
+static bool write_json(const struct dj_agent *a, const json_t *j,
+	const char *name, const char *temp)
+{
+	int fd = dj_state_file(a, temp, O_WRONLY | O_CREAT | O_TRUNC);
+	bool good;
+
+	if (fd < 0)
+		return false;
+	good = json_dumpfd(j, fd, JSON_INDENT(2) | JSON_SORT_KEYS) == 0;
+	close(fd);
+	return good && renameat(a->state, temp, a->state, name) == 0;
 }
 
 void dj_keep_save(const struct dj_keep *k)
 {
-	char path[4096 + 64];
-	char temp[4096 + 80];
+	char name[FILE_NAME_MAX];
+	char temp[FILE_NAME_MAX + 4];
 	json_t *j;
 	bool good;
 
-	if (k->agent->opt.state_dir == NULL)
+	if (k->agent->state < 0)
 		return;
-	file_of(k, path);
-	snprintf(temp, sizeof(temp), "%s.tmp", path);
+	file_of(k, name);
+	snprintf(temp, sizeof(temp), "%s.tmp", name);
 	j = dj_keep_json(k);
 	good = j != NULL &&
 		json_object_set_new(j, "owner", json_string(k->owner)) == 0 &&
-		json_dump_file(j, temp, JSON_INDENT(2) | JSON_SORT_KEYS) == 0 &&
-		rename(temp, path) == 0;
+		write_json(k->agent, j, name, temp);
 	json_decref(j);
 	if (!good)
-		dj_log(DJ_LOG_WARN, "state.not_written", "file", path, "why",
+		dj_log(DJ_LOG_WARN, "state.not_written", "file", name, "why",
 			strerror(errno), NULL);
 }
 
 void dj_keep_unsave(const struct dj_keep *k)
 {
-	char path[4096 + 64];
+	char name[FILE_NAME_MAX];
 
-	if (k->agent->opt.state_dir == NULL)
+	if (k->agent->state < 0)
 		return;
-	file_of(k, path);
-	(void)unlink(path);
+	file_of(k, name);
+	(void)unlinkat(k->agent->state, name, 0);
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -167,17 +221,28 @@ static void insert(struct dj_agent *a, struct dj_keep *k)
 		LIST_INSERT_AFTER(last, k, next);
 }
 
+/* A Keep's file is named after it, so there is one of each name. */
+static bool is_its(const char *name, const json_t *j)
+{
+	const char *id = text_of(j, "id");
+	size_t n = strlen(id);
+
+	return strncmp(name, id, n) == 0 && strcmp(name + n, ".json") == 0;
+}
+
 /* False: the file is of no use any more. */
 static bool load_one(struct dj_agent *a, const char *name, size_t *count)
 {
-	char path[4096 + 300];
 	struct dj_keep *k = NULL;
 	bool was_lost;
-	json_t *j;
+	json_t *j = NULL;
+	int fd = dj_state_file(a, name, O_RDONLY);
 
-	snprintf(path, sizeof(path), "%s/%s", a->opt.state_dir, name);
-	j = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
-	if (j != NULL && *count < KEPT_MAX)
+	if (fd >= 0) {
+		j = json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+		close(fd);
+	}
+	if (j != NULL && is_its(name, j) && *count < KEPT_MAX)
 		k = keep_of(a, j);
 	was_lost = time_of(j, "ended") == 0;
 	json_decref(j);
@@ -202,13 +267,10 @@ static bool load_one(struct dj_agent *a, const char *name, size_t *count)
 
 dj_status dj_state_load(struct dj_agent *a)
 {
-	const char *dir = a->opt.state_dir;
 	struct dirent *e;
 	size_t count = 0;
-	DIR *d = NULL;
+	DIR *d = opendir(a->opt.state_dir);
 
-	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
-		d = opendir(dir);
 	if (d == NULL)
 		return DJ_E_SYS;
 	while ((e = readdir(d)) != NULL) {
@@ -217,7 +279,7 @@ dj_status dj_state_load(struct dj_agent *a)
 		if ((ends_with(e->d_name, ".json") &&
 			    !load_one(a, e->d_name, &count)) ||
 			ends_with(e->d_name, ".json.tmp"))
-			(void)unlinkat(dirfd(d), e->d_name, 0);
+			(void)unlinkat(a->state, e->d_name, 0);
 	}
 	closedir(d);
 	if (count != 0)

@@ -268,6 +268,57 @@ with Agent("--state-dir", state) as a:
     t.ok(r[0] == 410 and not os.path.exists(os.path.join(state, lost + ".json")), "deleted history is 410", r)
 with Agent("--state-dir", state) as a:
     t.eq(len(Stream(a, "/v1/events?follow=0").rest()), len(after), "no line was spoilt by the half one")
+    kid = create(a)
+    fresh(a, kid)
+    mine = os.path.join(state, kid + ".json")
+    t.eq(os.stat(mine).st_mode & 0o777, 0o600, "a Keep's file is for the agent's user only")
+    with open("/proc/%d/cmdline" % a.proc.pid) as f:
+        again = f.read().split("\0")[:-1]
+    r = subprocess.run(again, stderr=subprocess.PIPE, text=True)
+    t.ok(r.returncode == 71 and "another donjond has it" in r.stderr, "a second agent does not get a folder in use", r)
+    with open(mine) as f:
+        t.eq(json.load(f)["state"], "fresh", "nor does it call the living lost")
+shutil.rmtree(state)
+
+
+def start_with(state):
+    r = subprocess.run([program("donjond"), "--socket", os.path.join(state, "x", "sock"), "--state-dir", state],
+                       stderr=subprocess.PIPE, text=True)
+    return r.returncode, "others may write there" in r.stderr
+
+
+state = tempfile.mkdtemp(prefix="donjon-state-")
+for mode, want in ((0o755, (71, False)), (0o770, (78, True)), (0o1777, (78, True))):
+    os.chmod(state, mode)
+    t.eq(start_with(state), want, "a state folder of mode %o is %s" % (mode, "refused" if want[1] else "taken"))
+os.chmod(state, 0o700)
+if os.geteuid() == 0:
+    os.chown(state, 54321, 54321)
+    t.eq(start_with(state), (78, True), "one of another user is refused")
+    os.chown(state, 0, 0)
+else:
+    t.skip("one of another user is refused", "not root")
+
+victim = state + "-victim"
+with open(victim, "w") as f:
+    f.write("precious")
+told = {"schema": "donjon.keep/1", "tee": "process", "emulated": True, "labels": {}, "owner": "uid:%d" % os.getuid(),
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "ended": None}
+os.mkdir(os.path.join(state, "k-"))
+for name, kid in (("k-1", "k-1"), ("k-2", "k-1"), ("k-3", "k-/../../" + os.path.basename(victim)[:-5]), ("k-4", "k-4")):
+    with open(os.path.join(state, name + ".json"), "w") as f:
+        json.dump(dict(told, id=kid), f)
+os.symlink(victim, os.path.join(state, "k-1.json.tmp"))
+os.rename(os.path.join(state, "k-4.json"), os.path.join(state, "4"))
+os.symlink("4", os.path.join(state, "k-4.json"))
+os.mkfifo(os.path.join(state, "k-5.json"))
+os.mkfifo(os.path.join(state, "events.jsonl.1"))
+with Agent("--state-dir", state) as a:
+    t.eq([k["id"] for k in http(a, "GET", "/v1/keeps")[2]["keeps"]], ["k-1"],
+         "of files that are odd none is taken for a Keep's, nor waited for")
+with open(victim) as f:
+    t.eq(f.read(), "precious", "and none is followed out of the folder")
+os.unlink(victim)
 shutil.rmtree(state)
 
 # ---------------------------------------------------------------- control groups
