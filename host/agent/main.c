@@ -351,6 +351,9 @@ static void tear_down(struct dj_agent *a, struct event *evs[EVENTS])
 	struct dj_keep *k;
 	struct dj_grave *g;
 
+	/* While we listen nobody takes it for stale, so it still is ours. */
+	if (a->opt.socket != NULL)
+		(void)unlink(a->opt.socket);
 	while ((k = LIST_FIRST(&a->keeps)) != NULL)
 		dj_keep_free(k);
 	while ((g = LIST_FIRST(&a->graves)) != NULL) {
@@ -372,8 +375,6 @@ static void tear_down(struct dj_agent *a, struct event *evs[EVENTS])
 		close(a->state);
 	SSL_CTX_free(a->tls);
 	dj_tokens_free(a->tokens);
-	if (a->opt.socket != NULL)
-		(void)unlink(a->opt.socket);
 }
 
 static int fail(const char *err, int code)

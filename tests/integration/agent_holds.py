@@ -321,6 +321,30 @@ with open(victim) as f:
 os.unlink(victim)
 shutil.rmtree(state)
 
+# ---------------------------------------------------------------- the next one's socket
+if shutil.which("strace") is None:
+    t.skip("an agent that ends leaves the next one's socket", "no strace")
+else:
+    d = tempfile.mkdtemp(prefix="donjon-socket-")
+    sock = os.path.join(d, "agent.sock")
+
+    def on_socket(*wrap):
+        p = subprocess.Popen([*wrap, program("donjond"), "--socket", sock], stderr=subprocess.DEVNULL)
+        return p, wait_for(lambda: p.poll() is not None or os.path.exists(sock))
+
+    slow, _ = on_socket("strace", "-o", "/dev/null", "-e", "trace=unlink", "-e", "inject=unlink:delay_enter=1000000")
+    time.sleep(0.2)
+    for pid in children(slow.pid):
+        os.kill(pid, signal.SIGTERM)
+    time.sleep(0.4)
+    following, _ = on_socket()
+    slow.wait()
+    t.ok(following.poll() is not None or os.path.exists(sock), "an agent that ends leaves the next one's socket")
+    if following.poll() is None:
+        following.terminate()
+    following.wait()
+    shutil.rmtree(d)
+
 # ---------------------------------------------------------------- control groups
 with Agent("--cgroup", "self") as a:
     if "cgroup.unavailable" in a.read_log():
