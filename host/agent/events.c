@@ -293,7 +293,7 @@ static bool take_line(struct dj_events *e, const char *line)
 	char *owner_copy;
 	char *text;
 
-	if (keep == NULL || owner == NULL || id <= 0 ||
+	if (keep == NULL || owner == NULL || id <= 0 || id > DJ_EVENT_ID_MAX ||
 		(uint64_t)id <= e->last_id ||
 		json_string_value(json_object_get(j, "event")) == NULL) {
 		json_decref(j);

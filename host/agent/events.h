@@ -26,6 +26,9 @@
 #define DJ_STREAMS_CALLER    16
 #define DJ_STREAM_BEHIND_MAX (256u << 10)
 #define DJ_HEARTBEAT_SECONDS 15
+/* The largest that is believed of a log: ids begin at seconds since the epoch
+   << 20, and Last-Event-ID has 18 digits at most. */
+#define DJ_EVENT_ID_MAX      (INT64_C(1) << 58)
 
 /* What a host can know; running and exited happen inside, sealed. */
 enum dj_event_kind {

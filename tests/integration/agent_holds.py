@@ -245,6 +245,7 @@ with Agent("--state-dir", state) as a:
 with open(os.path.join(state, "k-000000000000.json"), "w") as f:
     f.write("{not json")
 with open(os.path.join(state, "events.jsonl"), "a") as f:
+    f.write(json.dumps(dict(before[-1]["data"], id=2 ** 63 - 1, owner="uid:%d" % os.getuid())) + "\n")
     f.write('{"schema":"donjon.event/1","id":')
 with Agent("--state-dir", state) as a:
     k = http(a, "GET", "/v1/keeps/" + lost)[2]
