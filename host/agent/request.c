@@ -163,9 +163,13 @@ static dj_status unknown_key(struct refusal *r, const char *key)
 	static const char *const names[] = { "tee", "emulated", "config", "ttl",
 		"labels", NULL };
 	const char *near = dj_near_name(key, names);
+	size_t n = strnlen(key, 64);
 
+	/* Half a character is no text, and then there would be no answer. */
+	while (n > 0 && ((unsigned char)key[n] & 0xc0) == 0x80)
+		n--;
 	*r->error = "request.unknown-key";
-	snprintf(r->text, 256, "no key \"%.64s\"%s%s%s", key,
+	snprintf(r->text, 256, "no key \"%.*s\"%s%s%s", (int)n, key,
 		near == NULL ? "" : "; did you mean \"",
 		near == NULL ? "" : near, near == NULL ? "" : "\"?");
 	return DJ_E_INPUT;
