@@ -10,7 +10,7 @@
 #include "host/agent/log.h"
 #include "lib/proto/error.h"
 
-/* Keeps that ended are listed for an hour, this many at most. */
+/* Keeps that ended are listed for an hour, this many at most of all callers. */
 #define OVER_SECONDS 3600
 #define OVER_MAX     1024
 
@@ -61,25 +61,84 @@ static void bury(struct dj_keep *k)
 	dj_keep_free(k);
 }
 
-void dj_api_sweep(struct dj_agent *a)
+/* By caller, and what ended last first. */
+static int by_caller(const void *a, const void *b)
 {
-	struct dj_grave *g = LIST_FIRST(&a->graves);
-	struct dj_keep *k = LIST_FIRST(&a->keeps);
-	struct dj_grave *next_g;
-	struct dj_keep *next_k;
-	time_t now = time(NULL);
+	const struct dj_keep *x = *(struct dj_keep *const *)a;
+	const struct dj_keep *y = *(struct dj_keep *const *)b;
+	int order = strcmp(x->owner, y->owner);
+
+	return order != 0 ? order
+			  : (x->ended < y->ended) - (x->ended > y->ended);
+}
+
+/* The most of one caller's with which all are OVER_MAX: whoever has many loses
+   some of them, and nobody else's are touched. */
+static size_t fair_share(struct dj_keep *const *over, size_t count)
+{
+	size_t share = OVER_MAX;
+	size_t left = count;
+
+	while (left > OVER_MAX && share > 1) {
+		left = 0;
+		for (size_t i = 0, at = 0; i < count; i++) {
+			at = i != 0 &&
+					strcmp(over[i - 1]->owner,
+						over[i]->owner) == 0
+				? at + 1
+				: 1;
+			left += at <= share;
+		}
+		if (left > OVER_MAX)
+			share -= share / 8 + (share < 8);
+	}
+	return share;
+}
+
+static void sweep_over(struct dj_agent *a, time_t now)
+{
+	char owner[DJ_HTTP_CALLER_MAX];
+	struct dj_keep **over;
+	struct dj_keep *k;
+	size_t share;
+	size_t at = 0;
 	size_t n = 0;
 
-	for (; k != NULL; k = next_k) {
-		next_k = LIST_NEXT(k, next);
+	LIST_FOREACH(k, &a->keeps, next)
+	n += dj_keep_is_over(k);
+	over = calloc(n + 1, sizeof(*over));
+	if (over == NULL)
+		return;
+	n = 0;
+	LIST_FOREACH(k, &a->keeps, next)
+	{
 		if (!dj_keep_is_over(k))
 			continue;
 		dj_keep_leave_cgroup(k);
-		n++;
-		if (n > OVER_MAX || now - k->ended > OVER_SECONDS)
-			bury(k);
+		over[n++] = k;
 	}
-	n = 0;
+	qsort(over, n, sizeof(*over), by_caller);
+	share = fair_share(over, n);
+	for (size_t i = 0; i < n; i++) {
+		bool is_same = i != 0 && strcmp(owner, over[i]->owner) == 0;
+
+		at = is_same ? at + 1 : 1;
+		if (!is_same)
+			memcpy(owner, over[i]->owner, sizeof(owner));
+		if (at > share || now - over[i]->ended > OVER_SECONDS)
+			bury(over[i]);
+	}
+	free(over);
+}
+
+void dj_api_sweep(struct dj_agent *a)
+{
+	struct dj_grave *g = LIST_FIRST(&a->graves);
+	struct dj_grave *next_g;
+	time_t now = time(NULL);
+	size_t n = 0;
+
+	sweep_over(a, now);
 	for (; g != NULL; g = next_g) {
 		next_g = LIST_NEXT(g, next);
 		n++;
