@@ -31,7 +31,8 @@ static bool is_stale(const struct sockaddr_un *sa)
 
 	if (lstat(sa->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* One that accepts nobody just now is not waited for. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
 	refused = connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) != 0 &&

@@ -346,6 +346,26 @@ else:
     following.wait()
     shutil.rmtree(d)
 
+# Somebody listens there who accepts nobody, and has as many waiting as he may.
+d = tempfile.mkdtemp(prefix="donjon-socket-")
+busy = socket.socket(socket.AF_UNIX)
+busy.bind(os.path.join(d, "agent.sock"))
+busy.listen(0)
+waiting = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+for s in waiting:
+    s.setblocking(False)
+    s.connect_ex(os.path.join(d, "agent.sock"))
+p = subprocess.Popen([program("donjond"), "--socket", os.path.join(d, "agent.sock")], stderr=subprocess.PIPE, text=True)
+try:
+    r = p.communicate(timeout=5)
+except subprocess.TimeoutExpired:
+    r = "it waits"
+    p.kill()
+t.ok(p.wait() == 71 and "in use" in r[1], "a socket whose owner does not accept is in use", r)
+for s in waiting + [busy]:
+    s.close()
+shutil.rmtree(d)
+
 # ---------------------------------------------------------------- control groups
 with Agent("--cgroup", "self") as a:
     if "cgroup.unavailable" in a.read_log():
