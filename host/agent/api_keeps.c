@@ -547,6 +547,12 @@ void dj_api_evidence(struct dj_call *call)
 
 static void answer_streams(struct dj_call *call)
 {
+	if (call->agent->events.stream_count >= DJ_STREAMS_MAX) {
+		dj_api_problem_with(call, 503, "events.limit",
+			"this host has as many streams open as it may", NULL,
+			"Retry-After: 5\r\n");
+		return;
+	}
 	dj_api_problem_with(call, 429, "events.limit",
 		"you have as many streams open as one caller may", NULL,
 		"Retry-After: 5\r\n");

@@ -126,7 +126,8 @@ static struct dj_stream *stream_new(struct dj_agent *a, struct dj_http_conn *c,
 {
 	struct dj_stream *s;
 
-	if (count_of(a, owner) >= DJ_STREAMS_CALLER)
+	if (a->events.stream_count >= DJ_STREAMS_MAX ||
+		count_of(a, owner) >= DJ_STREAMS_CALLER)
 		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)

@@ -24,6 +24,7 @@
 #define DJ_EVENTS_MAX        4096
 #define DJ_EVENTS_LOG_MAX    (4L << 20)
 #define DJ_STREAMS_CALLER    16
+#define DJ_STREAMS_MAX       512 /* of all callers */
 #define DJ_STREAM_BEHIND_MAX (256u << 10)
 #define DJ_HEARTBEAT_SECONDS 15
 /* The largest that is believed of a log: ids begin at seconds since the epoch
@@ -84,7 +85,8 @@ void dj_event_emit(struct dj_keep *k, enum dj_event_kind kind, json_t *detail);
 /*
  * Answers with a stream. keep: NULL for all of the owner's. since: events
  * after that id come first, UINT64_MAX: none. With follow false it ends
- * there. False: this owner has DJ_STREAMS_CALLER of them, nothing answered.
+ * there. False: this owner has DJ_STREAMS_CALLER of them, or all together
+ * DJ_STREAMS_MAX, nothing answered.
  */
 bool dj_events_stream(struct dj_agent *a, struct dj_http_conn *c,
 	const char *owner, const char *keep, uint64_t since, bool follow);

@@ -341,7 +341,8 @@ static bool setup_loop(struct dj_agent *a, struct event *evs[EVENTS])
 			.on_private_end = on_private_end },
 		.arg = a,
 		.max_waiting = a->opt.max_waiting,
-		.max_conns = a->opt.max_keeps + a->opt.max_waiting + 64 };
+		.max_conns = a->opt.max_keeps + a->opt.max_waiting +
+			DJ_STREAMS_MAX + 64 };
 	dj_http_init(&a->http);
 	return true;
 }

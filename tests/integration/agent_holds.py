@@ -448,6 +448,43 @@ with Agent("--max-waiting", "32", "--max-keeps", "8") as a:
     takes_others("150 links that others took the place of", (
         "GET /v1/keeps/%s/session?steal=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
         "Upgrade: donjon-session/1\r\n\r\n" % kid).encode())
+if os.geteuid() != 0:
+    t.skip("streams of many callers delay no request", "not root")
+else:
+    with Agent("--max-keeps", "1", "--max-waiting", "4") as a:
+        os.chmod(a.dir, 0o755)
+        os.chmod(a.sock, 0o666)
+        callers = []
+        for uid in range(54321, 54327):
+            ready, done = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                os.setgid(uid)
+                os.setuid(uid)
+                hold = []
+                for _ in range(16):
+                    hold.append(socket.socket(socket.AF_UNIX))
+                    hold[-1].settimeout(2)
+                    try:
+                        hold[-1].connect(a.sock)
+                        hold[-1].sendall(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+                        hold[-1].recv(1)
+                    except OSError:
+                        break
+                os.close(done)
+                signal.pause()
+            callers.append(pid)
+            os.close(done)
+            os.read(ready, 1)
+            os.close(ready)
+        try:
+            got = http(a, "GET", "/healthz")[0]
+        except OSError as e:
+            got = e
+        t.eq(got, 200, "streams of many callers delay no request")
+        for pid in callers:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 with Agent("--max-rate", "20") as a:
     c = socket.socket(socket.AF_UNIX)
     c.settimeout(10)
