@@ -18,7 +18,12 @@
 #include "host/agent/tls.h"
 
 /* Answers may pile up to here before a client that pipelines must read. */
-#define OUTPUT_MAX (1u << 20)
+#define OUTPUT_MAX    (1u << 20)
+/* A TCP peer that is gone without a word is found out in this many seconds
+   and as many probes, a quarter of it apart: sessions and consoles are silent
+   for as long as they like. */
+#define ALIVE_SECONDS 60
+#define ALIVE_PROBES  4
 
 enum state {
 	READ_HEAD,
@@ -627,17 +632,35 @@ static void on_accept_error(struct evconnlistener *ev, void *arg)
 	event_add(l->retry, &tv);
 }
 
+/* Accepted sockets inherit these; a Unix socket has no such options. */
+static void set_tcp(int fd)
+{
+	const struct {
+		int level;
+		int name;
+		int value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, ALIVE_SECONDS },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, ALIVE_SECONDS / ALIVE_PROBES },
+		{ IPPROTO_TCP, TCP_KEEPCNT, ALIVE_PROBES },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name,
+			&options[i].value, sizeof(options[i].value));
+}
+
 dj_status dj_http_listen(struct dj_http *h, int fd, SSL_CTX *tls)
 {
 	struct dj_http_listener *l = calloc(1, sizeof(*l));
-	int one = 1;
 
 	if (l == NULL)
 		return DJ_E_NOMEM;
 	evutil_make_socket_nonblocking(fd);
 	evutil_make_socket_closeonexec(fd);
-	/* Accepted sockets inherit it; a Unix socket has no such option. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	set_tcp(fd);
 	l->http = h;
 	l->tls = tls;
 	l->retry = event_new(h->base, -1, 0, on_retry, l);

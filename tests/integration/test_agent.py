@@ -603,6 +603,17 @@ t.ok(tls_status("mallory") in ("refused", "cut"), "TLS: another does not")
 t.ok(tls_status() in ("refused", "cut"), "TLS: none does not")
 t.eq(tls_status("alice", ssl.TLSVersion.TLSv1_2), "refused", "TLS: 1.2 is refused")
 x = tls("alice")
+
+
+def is_probed():
+    """The kernel's timer of the agent's end of x is keepalive's."""
+    with open("/proc/net/tcp") as f:
+        rows = [r.split() for r in f]
+    return [r[5][:2] for r in rows if r[1].endswith(":%04X" % PORT) and
+            r[2].endswith(":%04X" % x.getsockname()[1])] == ["02"]
+
+
+t.ok(wait_for(is_probed), "TLS: a peer that is gone without a word is found out")
 st, _, k = req("POST", "/v1/keeps", ask(), s=x)
 x.sendall(("GET /v1/keeps/%s/session HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: donjon-session/1\r\n\r\n"
            % k["id"]).encode())
