@@ -318,6 +318,7 @@ static bool prepare(struct invocation *r, struct dj_err *err)
 			err) ||
 		!dj_cli_engine(&r->settings, err) || !load_program(r, err))
 		return false;
+	r->visit_options.time_ms = r->job.time_ms;
 	r->job.again_ms = (uint32_t)again * 1000;
 	r->job.steady_ms = (uint32_t)steady;
 	dj_program_job(&r->program, &r->job);

@@ -25,8 +25,10 @@
 #define IMAGE_MAX  ((size_t)64 << 20)
 #define PEM_MAX    ((size_t)64 << 10)
 #define WASM_PAGE  65536
-/* A Keep whose client is gone does not stay for ever. */
+/* A Keep whose client is gone does not stay for ever; a host takes no more
+   than a year. */
 #define IDLE_TTL_S 86400
+#define TTL_MAX_S  31622400
 
 const char *const dj_visit_phases[DJ_VISIT_COUNT] = {
 	[DJ_VISIT_KEEP] = "keep",
@@ -303,6 +305,15 @@ bool dj_visit_block(const struct dj_visit_options *o, EVP_PKEY *owner,
 	return true;
 }
 
+/* The time that its program was given, and as long again as any Keep's. */
+static json_int_t ttl_of(const struct dj_visit_options *o)
+{
+	uint64_t s = o->time_ms / 1000;
+
+	return s < TTL_MAX_S - IDLE_TTL_S ? (json_int_t)(s + IDLE_TTL_S)
+					  : TTL_MAX_S;
+}
+
 static json_t *request_body(const struct dj_visit *v, const uint8_t *block,
 	size_t len)
 {
@@ -315,7 +326,7 @@ static json_t *request_body(const struct dj_visit *v, const uint8_t *block,
 	(void)json_object_set_new(o, "emulated",
 		json_boolean(v->tees[0].emulated));
 	(void)json_object_set_new(o, "config", json_string(text));
-	(void)json_object_set_new(o, "ttl", json_integer(IDLE_TTL_S));
+	(void)json_object_set_new(o, "ttl", json_integer(ttl_of(v->o)));
 	return o;
 }
 

@@ -32,6 +32,7 @@ struct dj_visit_options {
 
 	uint64_t memory;
 	uint64_t module_max; /* bytes that are about to be sent */
+	uint64_t time_ms;    /* what the program may take; 0: no limit */
 	uint8_t time_policy; /* enum dj_time_policy */
 	uint64_t time_ns;    /* with DJ_TIME_FIXED */
 	const char *owner;   /* key file, or NULL */

@@ -370,6 +370,10 @@ for who in ("donjond", "keep"):
     if who == "donjond":
         agent = Agent()
         H = ["-H", "unix:" + agent.sock, "-p", agent.policy()]
+r = donjon(*H, "start", "--name", "long", "--time", "3d", "--discard", spin)
+ttl = [k["ttl"] for k in agent.request("GET", "/v1/keeps")[1]["keeps"] if k["state"] == "owned"]
+t.ok(r.returncode == 0 and len(ttl) == 1 and ttl[0] >= 3 * 86400, "a program with three days has a Keep for as long", (r, ttl))
+donjon("stop", "--kill", "long")
 agent.close()
 shutil.rmtree(work, ignore_errors=True)
 t.done()
