@@ -202,10 +202,10 @@ static bool check_stay(struct invocation *r, struct dj_err *err)
 	return true;
 }
 
-static int open_output(const char *path, struct dj_err *err)
+static int open_output(const char *path, mode_t mode, struct dj_err *err)
 {
 	char shown[512];
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode);
 
 	if (fd < 0)
 		(void)dj_err_set(err, "output.write", "opening %s: %s",
@@ -239,10 +239,10 @@ static bool open_outputs(struct invocation *r, struct dj_err *err)
 	const char *out = dj_cli_value(r->cli, "out");
 	const char *errs = dj_cli_value(r->cli, "err");
 
-	r->opened[0] = open_output(out == NULL ? "/dev/null" : out, err);
+	r->opened[0] = open_output(out == NULL ? "/dev/null" : out, 0666, err);
 	r->job.out_fd = r->opened[0];
 	if (errs != NULL)
-		r->opened[1] = open_output(errs, err);
+		r->opened[1] = open_output(errs, 0666, err);
 	r->job.err_fd = r->opened[1];
 	return r->job.out_fd >= 0 && (errs == NULL || r->job.err_fd >= 0);
 }
@@ -295,7 +295,7 @@ static bool begin_stay(struct invocation *r, struct dj_err *err)
 		if (!dj_record_path(&r->stay.record, "stderr", errs))
 			return dj_err_set(err, "state.write",
 				"making a file for standard error: its path is too long");
-		r->job.err_fd = r->opened[1] = open_output(errs, err);
+		r->job.err_fd = r->opened[1] = open_output(errs, 0600, err);
 		if (r->opened[1] < 0)
 			return false;
 	}

@@ -373,6 +373,8 @@ for who in ("donjond", "keep"):
 r = donjon(*H, "start", "--name", "long", "--time", "3d", "--discard", spin)
 ttl = [k["ttl"] for k in agent.request("GET", "/v1/keeps")[1]["keeps"] if k["state"] == "owned"]
 t.ok(r.returncode == 0 and len(ttl) == 1 and ttl[0] >= 3 * 86400, "a program with three days has a Keep for as long", (r, ttl))
+wide = [f for f in os.listdir(os.path.join(KEEPS, "long")) if os.stat(os.path.join(KEEPS, "long", f)).st_mode & 0o077]
+t.eq(wide, [], "all files of a Keep's folder are for their owner only")
 donjon("stop", "--kill", "long")
 agent.close()
 shutil.rmtree(work, ignore_errors=True)
