@@ -738,6 +738,7 @@ void dj_keep_free(struct dj_keep *k)
 	dj_adversary_end(k);
 	for (size_t i = 0; i < DJ_CONSOLE_LINES; i++)
 		free(k->console[i]);
+	dj_blob_set(&k->asked, NULL, 0);
 	dj_blob_set(&k->hello, NULL, 0);
 	dj_blob_set(&k->offer, NULL, 0);
 	dj_blob_set(&k->evidence, NULL, 0);

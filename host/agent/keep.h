@@ -119,7 +119,8 @@ struct dj_keep {
 	bool is_clearing; /* the Keep has not done with those yet */
 	bool is_offered;  /* this link has had its answer */
 	uint64_t links;
-	struct dj_blob hello; /* last ones, as relayed */
+	struct dj_blob asked; /* the last HELLO, until it has its OFFER */
+	struct dj_blob hello; /* those of the last offer, as relayed */
 	struct dj_blob offer;
 	struct dj_blob evidence; /* payload */
 	struct dj_blob pending;  /* evidence frame that follows the OFFER */

@@ -284,7 +284,7 @@ static enum took judge_frame(struct dj_keep *k, const uint8_t *p, uint32_t left,
 	*ret_pass = f.type != DJ_FRAME_ERROR;
 	note(k, DJ_WAY_C2K, &f, p + DJ_FRAME_HEADER, f.len);
 	if (f.type == DJ_FRAME_HELLO)
-		dj_blob_set(&k->hello, p + DJ_FRAME_HEADER, f.len);
+		dj_blob_set(&k->asked, p + DJ_FRAME_HEADER, f.len);
 	return TOOK_FRAME;
 }
 
@@ -371,6 +371,16 @@ void dj_relay_to_keep(struct dj_keep *k)
 }
 
 /* Keep to client. */
+
+/* Three that belong together: whoever saves them can judge them. */
+static void keep_offer(struct dj_keep *k, const uint8_t *offer, size_t len)
+{
+	if (k->pending.p == NULL)
+		return;
+	dj_blob_set(&k->hello, k->asked.p, k->asked.len);
+	dj_blob_set(&k->offer, offer, len);
+	dj_blob_set(&k->evidence, k->pending.p, k->pending.len);
+}
 
 static void on_offer(struct dj_keep *k)
 {
@@ -485,7 +495,7 @@ static bool move_run(struct dj_keep *k, uint32_t len)
 	}
 	note_phase(k, buf);
 	if (offer != NULL)
-		dj_blob_set(&k->offer, offer, offer_len);
+		keep_offer(k, offer, offer_len);
 	if (send && k->adversary != NULL) {
 		dj_adversary_to_client(k, buf, run);
 	} else if (send && v.iov_base != NULL) {
@@ -524,7 +534,6 @@ bool dj_relay_to_client(struct dj_keep *k, bool force)
 
 void dj_relay_evidence(struct dj_keep *k, const uint8_t *payload, size_t len)
 {
-	dj_blob_set(&k->evidence, payload, len);
 	if (k->purpose == DJ_PURPOSE_OFFER) {
 		dj_blob_set(&k->pending, payload, len);
 		return;

@@ -390,6 +390,8 @@ s3.sendall(frame(5, rec[0]))
 fr = [recv_frame(s3), recv_frame(s3)]
 t.ok(sorted(f[0] for f in fr) == [3, 5] and [f for f in fr if f[0] == 3][0][1][:4] == b"\x80\x01\0\2",
      "AGAIN brings EVIDENCE with purpose 2", fr)
+r = req("GET", "/v1/keeps/%s/evidence" % kid)[2]
+t.eq((r["evidence"][4:8], r["hello"]), ("0001", HELLO.hex()), "and GET evidence keeps what belongs to the OFFER")
 s3.close()
 req("DELETE", "/v1/keeps/%s?force=1" % kid)
 for mode in ("late", "lost"):
