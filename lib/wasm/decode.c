@@ -600,43 +600,54 @@ static void read_export(struct decoder *d, struct dj_wasm_export *e)
 		mark_ref(d, e->index);
 }
 
-static uint64_t hash_name(const struct dj_wasm_name *n)
+static bool is_less(const struct dj_wasm_export *a,
+	const struct dj_wasm_export *b)
 {
-	uint64_t h = 0xcbf29ce484222325u ^ n->len;
-
-	for (uint32_t i = 0; i < n->len; i++)
-		h = (h ^ (uint8_t)n->p[i]) * 0x100000001b3u;
-	return h ^ h >> 29;
+	if (a->name.len != b->name.len)
+		return a->name.len < b->name.len;
+	return memcmp(a->name.p, b->name.p, a->name.len) < 0;
 }
 
-static bool same_name(const struct dj_wasm_name *a,
-	const struct dj_wasm_name *b)
+/* Lets what is at i of the heap's n down to where it belongs. */
+static void sift(const struct dj_wasm_export *e, uint32_t *heap, uint32_t n,
+	uint32_t i)
 {
-	return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
+	for (uint32_t k; (k = 2 * i + 1) < n; i = k) {
+		uint32_t t = heap[i];
+
+		if (k + 1 < n && is_less(&e[heap[k]], &e[heap[k + 1]]))
+			k++;
+		if (!is_less(&e[t], &e[heap[k]]))
+			return;
+		heap[i] = heap[k];
+		heap[k] = t;
+	}
 }
 
-/* An open hash table, at most half full, of export numbers plus one. */
+/*
+ * By a heap and not by hashes, which a module can be made to have all alike:
+ * nothing ends a load that takes long.
+ */
 static void check_duplicates(struct decoder *d)
 {
-	const struct dj_wasm_export *exports = d->m->exports;
-	uint32_t *table;
-	size_t cap = 16;
+	const struct dj_wasm_export *e = d->m->exports;
+	uint32_t n = d->m->export_count, last;
+	uint32_t *heap = alloc(d, n, sizeof(*heap));
 
-	while (cap < (size_t)d->m->export_count * 2)
-		cap *= 2;
-	table = alloc(d, cap, sizeof(*table));
-	for (uint32_t i = 0; i < d->m->export_count && !failed(d); i++) {
-		size_t at = hash_name(&exports[i].name) & (cap - 1);
-
-		for (; table[at] != 0; at = (at + 1) & (cap - 1)) {
-			if (same_name(&exports[table[at] - 1].name,
-				    &exports[i].name)) {
-				dj_wasm_rd_invalid(&d->r,
-					"duplicate export name");
-				return;
-			}
+	if (failed(d))
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		heap[i] = i;
+	for (uint32_t i = n / 2; i > 0; i--)
+		sift(e, heap, n, i - 1);
+	while (n > 1) {
+		last = heap[0];
+		heap[0] = heap[--n];
+		sift(e, heap, n, 0);
+		if (!is_less(&e[heap[0]], &e[last])) {
+			dj_wasm_rd_invalid(&d->r, "duplicate export name");
+			return;
 		}
-		table[at] = i + 1;
 	}
 }
 

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <time.h>
+
+#include "lib/base/wr.h"
 #include "lib/wasm/module.h"
 #include "tests/support/hostmem.h"
 #include "tests/tap.h"
@@ -314,6 +317,90 @@ static void a_full_arena_is_no_memory(void)
 	eq_u64(dj_wasm_load(good, sizeof(good), &a, &m, &err), DJ_E_NOMEM);
 }
 
+#define EXPORTS 60000u
+
+/* What export names were once hashed by. */
+static uint64_t fnv(const char *p, size_t len)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325) ^ len;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)p[i]) * UINT64_C(0x100000001b3);
+	return h ^ h >> 29;
+}
+
+/* A number in LEB128, with three bytes always. */
+static void leb3(struct dj_wr *w, uint32_t v)
+{
+	dj_wr_u8(w, (uint8_t)(v | 0x80));
+	dj_wr_u8(w, (uint8_t)(v >> 7 | 0x80));
+	dj_wr_u8(w, (uint8_t)(v >> 14));
+}
+
+/* One function by many names, whose hashes are near each other. */
+static void many_exports(struct dj_wr *w, uint32_t n)
+{
+	static const uint8_t head[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00,
+		0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02,
+		0x01, 0x00, 0x07 };
+	static const uint8_t body[] = { 0x0a, 0x04, 0x01, 0x02, 0x00, 0x0b };
+	char name[9];
+
+	dj_wr_bytes(w, head, sizeof(head));
+	leb3(w, 3 + n * 11);
+	leb3(w, n);
+	for (uint32_t i = 0, k = 0; k < n; i++) {
+		snprintf(name, sizeof(name), "%08x", i);
+		if ((fnv(name, 8) & 0x1ffff) >= EXPORTS / 16)
+			continue;
+		dj_wr_u8(w, 8);
+		dj_wr_bytes(w, name, 8);
+		dj_wr_u8(w, 0);
+		dj_wr_u8(w, 0);
+		k++;
+	}
+	dj_wr_bytes(w, body, sizeof(body));
+}
+
+static void names_of_exports_can_be_any_and_take_no_longer(void)
+{
+	static uint8_t bytes[(size_t)EXPORTS * 11 + 64];
+	struct dj_wr w = dj_wr_of(bytes, sizeof(bytes));
+	struct dj_arena a;
+	size_t len;
+	clock_t start;
+
+	many_exports(&w, EXPORTS);
+	eq_u64(dj_wr_end(&w, &len), DJ_OK);
+	if (!hostmem_arena(&a, (size_t)8 << 20))
+		abort();
+	start = clock();
+	eq_u64(dj_wasm_load(bytes, len, &a, &m, &err), DJ_OK);
+	ok((clock() - start) / CLOCKS_PER_SEC < 2);
+	hostmem_arena_done(&a);
+}
+
+static void an_exports_name_may_come_once(void)
+{
+	static uint8_t bytes[100 * 11 + 64];
+	struct dj_wr w = dj_wr_of(bytes, sizeof(bytes));
+	uint8_t *names = bytes + 19 + 6;
+	size_t len;
+
+	many_exports(&w, 100);
+	eq_u64(dj_wr_end(&w, &len), DJ_OK);
+	eq_u64(load(bytes, len), DJ_OK);
+	for (unsigned i = 1; i < 100; i++) {
+		uint8_t was[11];
+
+		memcpy(was, names + i * 11, 11);
+		memcpy(names + i * 11, names + i / 2 * 11, 11);
+		eq_u64(load(bytes, len), DJ_E_INPUT);
+		eq_str(err.text, "duplicate export name");
+		memcpy(names + i * 11, was, 11);
+	}
+}
+
 int main(void)
 {
 	RUN(a_good_module_loads_and_tells_what_it_has);
@@ -324,5 +411,7 @@ int main(void)
 	RUN(an_older_language_refuses_what_came_later);
 	RUN(what_a_language_does_not_know_is_malformed_not_unsupported);
 	RUN(a_full_arena_is_no_memory);
+	RUN(names_of_exports_can_be_any_and_take_no_longer);
+	RUN(an_exports_name_may_come_once);
 	return done();
 }
