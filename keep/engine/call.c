@@ -3,6 +3,8 @@
 
 /* dj_call() in a host function in dj_call() ...: each uses C stack. */
 #define MAX_NESTING 32
+/* What takes about as long to copy as the events between two polls. */
+#define POLL_BYTES  ((uint64_t)1 << 20)
 
 /*
  * Events are function entries and loop back-edges. One counter serves the
@@ -19,10 +21,42 @@ void dj_vm_arm(struct dj_vm *vm)
 	vm->abi.count = vm->quantum;
 }
 
+/*
+ * Events are cheap ones, but a program can have each go over gigabytes. Fuel
+ * does not know of that; the poll must, or nothing would end such a program.
+ */
+void dj_vm_worked(struct dj_vm *vm, uint64_t bytes)
+{
+	vm->work += bytes;
+	if (vm->work < POLL_BYTES)
+		return;
+	/* The next event is a poll's; those until now count as before. */
+	vm->used += vm->quantum - vm->abi.count;
+	vm->poll_left = 1;
+	dj_vm_arm(vm);
+}
+
+void dj_store_worked(struct dj_store *s, uint64_t bytes)
+{
+	dj_vm_worked(&s->vm, bytes);
+}
+
+static enum dj_trap poll(struct dj_vm *vm)
+{
+	const struct dj_store_config *config = &vm->store->config;
+	uint64_t n = vm->work < POLL_BYTES ? 1 : vm->work / POLL_BYTES;
+	enum dj_trap t = DJ_TRAP_NONE;
+
+	vm->work %= POLL_BYTES;
+	while (config->poll != NULL && t == DJ_TRAP_NONE && n-- > 0)
+		t = config->poll(config->poll_ctx);
+	return t;
+}
+
 enum dj_trap dj_vm_event(struct dj_vm *vm)
 {
 	const struct dj_store_config *config = &vm->store->config;
-	bool poll;
+	bool is_poll;
 
 	vm->used += vm->quantum;
 	if (config->fuel != 0 && vm->used > config->fuel) {
@@ -31,13 +65,11 @@ enum dj_trap dj_vm_event(struct dj_vm *vm)
 		return DJ_TRAP_FUEL;
 	}
 	vm->poll_left -= vm->quantum;
-	poll = vm->poll_left == 0;
-	if (poll)
+	is_poll = vm->poll_left == 0;
+	if (is_poll)
 		vm->poll_left = config->poll_interval;
 	dj_vm_arm(vm);
-	if (poll && config->poll != NULL)
-		return config->poll(config->poll_ctx);
-	return DJ_TRAP_NONE;
+	return is_poll ? poll(vm) : DJ_TRAP_NONE;
 }
 
 uint64_t dj_store_fuel_used(const struct dj_store *s)

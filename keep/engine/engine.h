@@ -81,7 +81,9 @@ struct dj_store_config {
 	size_t stack_bytes;      /* value stack; 0: 1 MiB of slots */
 	/*
 	 * Called every poll_interval function entries and loop back-edges
-	 * (0: 16,384). Not DJ_TRAP_NONE stops the program with it.
+	 * (0: 16,384), and for each MiB that bulk instructions and host
+	 * functions go over, at the next of these. Not DJ_TRAP_NONE stops the
+	 * program with it.
 	 */
 	enum dj_trap (*poll)(void *ctx);
 	void *poll_ctx;
@@ -214,6 +216,9 @@ struct dj_frame {
 };
 size_t dj_store_backtrace(const struct dj_store *s, struct dj_frame *dst,
 	size_t cap);
+
+/* For host functions whose work is not little: about so many bytes copied. */
+void dj_store_worked(struct dj_store *s, uint64_t bytes);
 
 /* Counters since dj_store_init, for diagnostics. */
 uint64_t dj_store_fuel_used(const struct dj_store *s);

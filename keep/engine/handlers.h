@@ -724,27 +724,33 @@ OP(index64)
 	SET64(i > UINT32_MAX ? UINT32_MAX : i);
 	NEXT(3);
 }
-#define BULK(call, words)                        \
-	{                                        \
-		union dj_slot *a = &fp[pc[1]];   \
-		enum dj_trap t = call;           \
-		if (UNLIKELY(t != DJ_TRAP_NONE)) \
-			TRAP(t);                 \
-		NEXT(words);                     \
+/* n elements of size bytes, or of about as many. */
+#define BULK(call, n, size, words)                        \
+	{                                                 \
+		union dj_slot *a = &fp[pc[1]];            \
+		enum dj_trap t = call;                    \
+		if (UNLIKELY(t != DJ_TRAP_NONE))          \
+			TRAP(t);                          \
+		dj_vm_worked(vm, (uint64_t)(n) * (size)); \
+		NEXT(words);                              \
 	}
 #define INST (vm->frame->func->inst)
 OP(memory_init)
-BULK(dj_memory_init(INST, PTR(3), pc[2], a[0].u32, a[1].u32, a[2].u32), 5)
+BULK(dj_memory_init(INST, PTR(3), pc[2], a[0].u32, a[1].u32, a[2].u32),
+	a[2].u32, 1, 5)
 OP(memory_copy)
-BULK(dj_memory_copy(PTR(2), PTR(4), a[0].u32, a[1].u32, a[2].u32), 6)
+BULK(dj_memory_copy(PTR(2), PTR(4), a[0].u32, a[1].u32, a[2].u32), a[2].u32, 1,
+	6)
 OP(memory_fill)
-BULK(dj_memory_fill(PTR(2), a[0].u32, a[1].u32, a[2].u32), 4)
+BULK(dj_memory_fill(PTR(2), a[0].u32, a[1].u32, a[2].u32), a[2].u32, 1, 4)
 OP(table_init)
-BULK(dj_table_init(INST, PTR(3), pc[2], a[0].u32, a[1].u32, a[2].u32), 5)
+BULK(dj_table_init(INST, PTR(3), pc[2], a[0].u32, a[1].u32, a[2].u32), a[2].u32,
+	8, 5)
 OP(table_copy)
-BULK(dj_table_copy(PTR(2), PTR(4), a[0].u32, a[1].u32, a[2].u32), 6)
+BULK(dj_table_copy(PTR(2), PTR(4), a[0].u32, a[1].u32, a[2].u32), a[2].u32, 8,
+	6)
 OP(table_fill)
-BULK(dj_table_fill(PTR(2), a[0].u32, a[1].ref, a[2].u32), 4)
+BULK(dj_table_fill(PTR(2), a[0].u32, a[1].ref, a[2].u32), a[2].u32, 8, 4)
 OP(data_drop)
 {
 	INST->data_dropped[pc[1]] = 1;

@@ -183,6 +183,7 @@ static struct dj_object *large(struct dj_store *s, uint64_t size)
 	for (uint64_t i = 1; i < n; i++)
 		h->blocks[first + i] = (uint32_t)i << 8 | REST;
 	memset(p, 0, n * BLOCK);
+	dj_vm_worked(&s->vm, n * BLOCK);
 	h->made += n * BLOCK;
 	return (void *)p;
 }

@@ -338,11 +338,13 @@ static uint32_t help_memory_grow(struct dj_native_ctx *ctx, uint32_t mem,
 		(uint32_t)n);
 }
 
-#define CHECKED(ctx, call)                     \
-	do {                                   \
-		enum dj_trap t_ = call;        \
-		if (t_ != DJ_TRAP_NONE)        \
-			RAISE(vm_of(ctx), t_); \
+/* Goes over n elements of size bytes, or of about as many. */
+#define CHECKED(ctx, call, n, size)                               \
+	do {                                                      \
+		enum dj_trap t_ = call;                           \
+		if (t_ != DJ_TRAP_NONE)                           \
+			RAISE(vm_of(ctx), t_);                    \
+		dj_vm_worked(vm_of(ctx), (uint64_t)(n) * (size)); \
 	} while (0)
 
 static void help_memory_init(struct dj_native_ctx *ctx, uint32_t mem,
@@ -350,7 +352,8 @@ static void help_memory_init(struct dj_native_ctx *ctx, uint32_t mem,
 {
 	CHECKED(ctx,
 		dj_memory_init(ctx->inst, ctx->memories[mem], data, dst, src,
-			n));
+			n),
+		n, 1);
 }
 
 static void help_memory_copy(struct dj_native_ctx *ctx, uint32_t to,
@@ -358,13 +361,14 @@ static void help_memory_copy(struct dj_native_ctx *ctx, uint32_t to,
 {
 	CHECKED(ctx,
 		dj_memory_copy(ctx->memories[to], ctx->memories[from], dst, src,
-			n));
+			n),
+		n, 1);
 }
 
 static void help_memory_fill(struct dj_native_ctx *ctx, uint32_t mem,
 	uint32_t dst, uint32_t byte, uint32_t n)
 {
-	CHECKED(ctx, dj_memory_fill(ctx->memories[mem], dst, byte, n));
+	CHECKED(ctx, dj_memory_fill(ctx->memories[mem], dst, byte, n), n, 1);
 }
 
 static void help_data_drop(struct dj_native_ctx *ctx, uint32_t data)
@@ -401,22 +405,23 @@ static uint32_t help_table_grow(struct dj_native_ctx *ctx, uint32_t table,
 static void help_table_fill(struct dj_native_ctx *ctx, uint32_t table,
 	uint32_t dst, void *ref, uint32_t n)
 {
-	CHECKED(ctx, dj_table_fill(ctx->tables[table], dst, ref, n));
+	CHECKED(ctx, dj_table_fill(ctx->tables[table], dst, ref, n), n, 8);
 }
 
 static void help_table_init(struct dj_native_ctx *ctx, uint32_t table,
 	uint32_t elem, uint32_t dst, uint32_t src, uint32_t n)
 {
 	CHECKED(ctx,
-		dj_table_init(ctx->inst, ctx->tables[table], elem, dst, src,
-			n));
+		dj_table_init(ctx->inst, ctx->tables[table], elem, dst, src, n),
+		n, 8);
 }
 
 static void help_table_copy(struct dj_native_ctx *ctx, uint32_t to,
 	uint32_t from, uint32_t dst, uint32_t src, uint32_t n)
 {
 	CHECKED(ctx,
-		dj_table_copy(ctx->tables[to], ctx->tables[from], dst, src, n));
+		dj_table_copy(ctx->tables[to], ctx->tables[from], dst, src, n),
+		n, 8);
 }
 
 static void help_elem_drop(struct dj_native_ctx *ctx, uint32_t elem)
@@ -527,7 +532,8 @@ static void help_array_fill(struct dj_native_ctx *ctx, uint32_t type,
 {
 	CHECKED(ctx,
 		dj_array_fill(vm_of(ctx)->store, ctx->type_ids[type], a, at,
-			value, n));
+			value, n),
+		n, 8);
 }
 
 static void help_array_copy(struct dj_native_ctx *ctx, uint32_t type,
@@ -536,7 +542,8 @@ static void help_array_copy(struct dj_native_ctx *ctx, uint32_t type,
 {
 	CHECKED(ctx,
 		dj_array_copy(vm_of(ctx)->store, ctx->type_ids[type], to, at,
-			from, from_at, n));
+			from, from_at, n),
+		n, 8);
 }
 
 static void help_array_init_data(struct dj_native_ctx *ctx, uint32_t type,
@@ -545,13 +552,14 @@ static void help_array_init_data(struct dj_native_ctx *ctx, uint32_t type,
 {
 	CHECKED(ctx,
 		dj_array_init_data(ctx->inst, ctx->type_ids[type], a, at, data,
-			from, n));
+			from, n),
+		n, 8);
 }
 
 static void help_array_init_elem(struct dj_native_ctx *ctx, struct dj_array *a,
 	uint32_t at, uint32_t elem, uint32_t from, uint32_t n)
 {
-	CHECKED(ctx, dj_array_init_elem(ctx->inst, a, at, elem, from, n));
+	CHECKED(ctx, dj_array_init_elem(ctx->inst, a, at, elem, from, n), n, 8);
 }
 
 #define HELPER(f) ((void (*)(void))(uintptr_t)(f))

@@ -193,6 +193,7 @@ struct dj_vm {
 
 	uint32_t quantum; /* what count started from */
 	uint64_t poll_left, used;
+	uint64_t work; /* bytes that no poll has been made for */
 	struct dj_native_vm native;
 };
 
@@ -323,6 +324,8 @@ enum dj_trap dj_vm_event(struct dj_vm *vm);
 bool dj_vm_more(struct dj_vm *vm, const union dj_slot *end);
 bool dj_vm_more_stack(struct dj_vm *vm, const union dj_slot *end);
 void dj_vm_arm(struct dj_vm *vm);
+/* One instruction has gone over so many bytes: polls are due for that too. */
+void dj_vm_worked(struct dj_vm *vm, uint64_t bytes);
 /*
  * Throws from pc in the running frame: finds who catches, gives it the
  * values, and makes its frame the running one; vm->pc and *fp are where to

@@ -37,6 +37,7 @@ static enum dj_errno get(struct call *c, const struct dj_wasi_text *t, size_t n)
 
 	if (pointers == NULL || p == NULL)
 		return DJ_EFAULT;
+	c->work = total(t, n);
 	for (size_t i = 0; i < n; i++) {
 		put32(pointers + 4 * i, addr);
 		if (t[i].len != 0)

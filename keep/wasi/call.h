@@ -119,6 +119,8 @@ struct call {
 	const union dj_value *args;
 	bool unstable;     /* wasi_unstable: some layouts differ */
 	enum dj_trap trap; /* set to end the program */
+	/* About how many bytes it went over: dj_store_worked(). */
+	uint64_t work;
 };
 
 struct wasi_fn {

@@ -71,6 +71,8 @@ static enum dj_errno fd_readdir(struct call *c)
 		cookie = e->seq;
 		room = put(&l, cookie, e->node, e->text, e->len);
 	}
+	/* It may have gone over the whole folder. */
+	c->work = l.used + f->node->dir.count * DIRENT_LEN;
 	put32(result, l.used);
 	return DJ_ESUCCESS;
 }

@@ -67,6 +67,7 @@ static enum dj_errno stream_read(struct call *c, const struct fd *f,
 			break;
 	}
 	*ret_done = done;
+	c->work = done;
 	return DJ_ESUCCESS;
 }
 
@@ -100,6 +101,7 @@ static enum dj_errno stream_write(struct call *c, const struct fd *f,
 			break;
 	}
 	*ret_done = done;
+	c->work = done;
 	return DJ_ESUCCESS;
 }
 
@@ -120,6 +122,7 @@ static enum dj_errno node_read(struct call *c, const struct dj_vfs_node *node,
 			break;
 	}
 	*ret_done = done;
+	c->work = done;
 	return DJ_ESUCCESS;
 }
 
@@ -141,6 +144,7 @@ static enum dj_errno node_write(struct call *c, struct dj_vfs_node *node,
 			break;
 	}
 	*ret_done = done;
+	c->work = done;
 	return done != 0 ? DJ_ESUCCESS : e;
 }
 
@@ -364,6 +368,9 @@ static enum dj_errno fd_allocate(struct call *c)
 
 	if (e != DJ_ESUCCESS)
 		return e;
+	c->work = arg64(c, 2);
+	if (c->work > c->w->vfs.reserved)
+		c->work = c->w->vfs.reserved;
 	return dj_vfs_allocate(&c->w->vfs, f->node, arg64(c, 1), arg64(c, 2));
 }
 

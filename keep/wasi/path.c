@@ -11,6 +11,7 @@ enum {
 	OPEN_TRUNC = 8
 };
 #define OPEN_ALL     15
+#define WALK_WORK    ((uint64_t)64 << 10)
 #define FOLLOW_LINKS 1
 
 /* A path in linear memory, as text that the file system may be asked for. */
@@ -44,6 +45,8 @@ static enum dj_errno walk(struct call *c, size_t fd_arg, uint64_t rights,
 		e = get_path(c, path_arg, &path, &len);
 	if (e != DJ_ESUCCESS)
 		return e;
+	/* A path of links can have 80,000 parts. */
+	c->work += WALK_WORK;
 	return dj_vfs_walk(&c->w->vfs, f->node, path, len, follow == FOLLOW,
 		ret);
 }

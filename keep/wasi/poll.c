@@ -221,6 +221,7 @@ static enum dj_errno poll_oneoff(struct call *c)
 	/* Without a clock only the clock's subscriptions fail. */
 	if (has_clock(c, in, n) && know_now(&l))
 		l.start = l.now;
+	c->work = in_len + out_len;
 	while ((events = collect(c, in, out, n, &l)) == 0) {
 		st = dj_stream_wait(l.deadline);
 		if (st != DJ_OK)

@@ -56,6 +56,7 @@ static enum dj_trap enter(void *ctx, struct dj_instance *caller,
 		.trap = DJ_TRAP_NONE };
 	enum dj_errno e = b->fn->run(&c);
 
+	dj_store_worked(b->w->store, c.work);
 	args[0].i64 = 0;
 	args[0].i32 = e;
 	return c.trap;

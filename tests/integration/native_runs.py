@@ -56,6 +56,8 @@ def save(name, data):
 
 
 LOOP = b"\x03\x40\x0c\0\x0b"
+# memory.grow by 127 MiB, then memory.fill of 127 MiB again and again.
+FILLS = b"\x41\xf0\x0f\x40\0\x1a\x03\x40\x41\0\x41\1\x41\x80\x80\xc0\x3f\xfc\x0b\0\x0c\0\x0b"
 programs = [
     ("unreachable", module(b"\0"), []),
     ("a load out of bounds", module(b"\x41\x80\x80\x04\x28\2\0\x1a"), []),
@@ -64,6 +66,7 @@ programs = [
     ("recursion without end", module(b"\x10\0"), []),
     ("a loop without end under a fuel limit", module(LOOP), ["--fuel", "100000"]),
     ("a loop without end under a time limit", module(LOOP), ["--time", "500ms"]),
+    ("a loop of long instructions under a time limit", module(FILLS), ["--time", "500ms"]),
 ]
 
 
@@ -77,6 +80,7 @@ for what, wasm, args in programs:
     t.eq((b.returncode, b.stdout), (a.returncode, a.stdout), "%s: the same exit status, %d" % (what, a.returncode))
     t.eq(y.get("exit"), x.get("exit"), what + ": the same end")
     if "time limit" in what:
+        t.ok(x.get("counters"), what + ": it is the Keep that ends it", x)
         continue
     fuel = [(o.get("counters") or {}).get("fuel") for o in (x, y)]
     x, y = x.get("backtrace"), y.get("backtrace")

@@ -86,6 +86,34 @@ static const uint8_t module[] = {
 };
 /* clang-format on */
 
+/*
+ * Instructions that go over much memory, each a function of a number of bytes.
+ *
+ * (module
+ *  (memory 16)
+ *  (table $t 131072 funcref)
+ *  (func (export "fill") (param i64) (result i64)
+ *   (memory.fill (i32.const 0) (i32.const 7) (i32.wrap_i64 (local.get 0))) (i64.const 0))
+ *  (func (export "copy") (param i64) (result i64)
+ *   (memory.copy (i32.const 0) (i32.const 0) (i32.wrap_i64 (local.get 0))) (i64.const 0))
+ *  (func (export "table_fill") (param i64) (result i64)
+ *   (table.fill $t (i32.const 0) (ref.null func) (i32.wrap_i64 (i64.shr_u (local.get 0) (i64.const 3)))) (i64.const 0)))
+ */
+/* clang-format off */
+static const uint8_t bulk[] = {
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60,
+  0x01, 0x7e, 0x01, 0x7e, 0x03, 0x04, 0x03, 0x00, 0x00, 0x00, 0x04, 0x06,
+  0x01, 0x70, 0x00, 0x80, 0x80, 0x08, 0x05, 0x03, 0x01, 0x00, 0x10, 0x07,
+  0x1c, 0x03, 0x04, 0x66, 0x69, 0x6c, 0x6c, 0x00, 0x00, 0x04, 0x63, 0x6f,
+  0x70, 0x79, 0x00, 0x01, 0x0a, 0x74, 0x61, 0x62, 0x6c, 0x65, 0x5f, 0x66,
+  0x69, 0x6c, 0x6c, 0x00, 0x02, 0x0a, 0x32, 0x03, 0x0e, 0x00, 0x41, 0x00,
+  0x41, 0x07, 0x20, 0x00, 0xa7, 0xfc, 0x0b, 0x00, 0x42, 0x00, 0x0b, 0x0f,
+  0x00, 0x41, 0x00, 0x41, 0x00, 0x20, 0x00, 0xa7, 0xfc, 0x0a, 0x00, 0x00,
+  0x42, 0x00, 0x0b, 0x11, 0x00, 0x41, 0x00, 0xd0, 0x70, 0x20, 0x00, 0x42,
+  0x03, 0x88, 0xa7, 0xfc, 0x11, 0x00, 0x42, 0x00, 0x0b,
+};
+/* clang-format on */
+
 #define ROUNDS    40
 #define STOPS_MAX 600
 #define SPINS     200
@@ -178,6 +206,32 @@ static void a_run_ends_after_any_number_of_polls(void)
 	}
 }
 
+/* Few events that take long are as many as those that take as long. */
+static void bytes_that_an_instruction_goes_over_count_for_polls(void)
+{
+	static const char *const names[] = { "fill", "copy", "table_fill" };
+	static enum dj_trap end = DJ_TRAP_STOPPED;
+	uint64_t v;
+
+	for (unsigned i = 0; i < 3; i++) {
+		polls_left = 8;
+		one_start(bulk, sizeof(bulk),
+			(struct dj_store_config){
+				.max_memory_pages = 16,
+				.poll = count_polls,
+				.poll_ctx = &end,
+				.fuel = 100,
+			});
+		for (unsigned k = 0; k < 14; k++)
+			eq_u64(one_value(names[i], 512 << 10), 0);
+		eq_u64(polls_left, 2);
+		eq_u64(one_value(names[i], 1 << 20), 0);
+		eq_u64(one_run(names[i], 1 << 20, &v), DJ_TRAP_STOPPED);
+		eq_u64(dj_store_fuel_used(one_store), 16);
+		one_stop();
+	}
+}
+
 static void what_a_stopped_run_had_is_given_back(void)
 {
 	static enum dj_trap end = DJ_TRAP_STOPPED;
@@ -258,6 +312,7 @@ int main(void)
 		RUN(fuel_is_counted_alike);
 		RUN(fuel_ends_a_run_where_it_is_used_up);
 		RUN(a_run_ends_after_any_number_of_polls);
+		RUN(bytes_that_an_instruction_goes_over_count_for_polls);
 		RUN(what_a_stopped_run_had_is_given_back);
 		RUN(memory_beyond_the_limit_is_refused_and_the_run_goes_on);
 		RUN(elements_beyond_the_limit_are_refused_and_the_run_goes_on);
