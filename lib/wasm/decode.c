@@ -194,6 +194,7 @@ static void read_group(struct decoder *d, uint32_t n)
 	uint32_t at = m->type_count, first;
 	struct dj_wasm_type *t;
 	bool is_new;
+	dj_status st;
 
 	number_types(d, n);
 	t = failed(d) ? NULL : dj_wasm_types_open(&m->types, n);
@@ -205,8 +206,11 @@ static void read_group(struct decoder *d, uint32_t n)
 		read_subtype(d, &t[i], at + i);
 	if (failed(d))
 		return;
-	if (dj_wasm_types_close(&m->types, n, &first, &is_new) != DJ_OK) {
-		dj_wasm_rd_refuse(&d->r, DJ_E_NOMEM, "out of memory");
+	st = dj_wasm_types_close(&m->types, n, &first, &is_new);
+	if (st != DJ_OK) {
+		dj_wasm_rd_refuse(&d->r, st,
+			st == DJ_E_LIMIT ? "too many types with one hash"
+					 : "out of memory");
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)

@@ -157,6 +157,7 @@ dj_status dj_wasm_types_close(struct dj_wasm_types *t, uint32_t n,
 	uint32_t *ret_first, bool *ret_new)
 {
 	uint32_t first = t->count, hash = hash_of(t, first, n), *head;
+	uint32_t alike = 0;
 
 	*ret_new = false;
 	*ret_first = first;
@@ -171,6 +172,8 @@ dj_status dj_wasm_types_close(struct dj_wasm_types *t, uint32_t n,
 			*ret_first = i - 1;
 			return DJ_OK;
 		}
+		if (++alike == DJ_WASM_MAX_ALIKE)
+			return DJ_E_LIMIT;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		t->all[first + i].group = first;

@@ -17,6 +17,11 @@
  */
 #define DJ_WASM_NO_TYPE   UINT32_MAX
 #define DJ_WASM_MAX_DEPTH 63u /* supertypes of a type */
+/*
+ * Groups in one place of the hash table. By chance there are ten in a million
+ * types; a module that is made so would take the square of its length.
+ */
+#define DJ_WASM_MAX_ALIKE 100u
 
 enum dj_wasm_form { /* the binary encoding */
 	DJ_WASM_FORM_FUNC = 0x60,
@@ -51,7 +56,10 @@ struct dj_wasm_types {
 
 /* The n members, zeroed, or NULL when the arena is full. */
 struct dj_wasm_type *dj_wasm_types_open(struct dj_wasm_types *t, uint32_t n);
-/* DJ_OK and the number of the first; *ret_new: there was no equal. */
+/*
+ * DJ_OK and the number of the first; *ret_new: there was no equal. DJ_E_LIMIT:
+ * DJ_WASM_MAX_ALIKE.
+ */
 dj_status dj_wasm_types_close(struct dj_wasm_types *t, uint32_t n,
 	uint32_t *ret_first, bool *ret_new);
 

@@ -401,6 +401,72 @@ static void an_exports_name_may_come_once(void)
 	}
 }
 
+/* How types are hashed, lib/wasm/types.c. */
+static uint32_t mix(uint32_t h, uint32_t v)
+{
+	h = (h ^ v) * 0x9e3779b1u * 0x85ebca6bu;
+	return h ^ h >> 15;
+}
+
+/*
+ * n types of functions, of so many numbers and references; those alone whose
+ * hashes are alike in `bits` bits.
+ */
+static void many_types(struct dj_wr *w, uint32_t n, unsigned bits)
+{
+	static const uint8_t head[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00,
+		0x00, 0x00, 0x01 };
+	static const uint8_t types[] = { 0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70,
+		0x6f };
+	enum {
+		PARAMS = 12
+	};
+
+	dj_wr_bytes(w, head, sizeof(head));
+	leb3(w, 3 + n * (PARAMS + 3));
+	leb3(w, n);
+	for (uint64_t i = 0, left, k = 0; k < n; i++) {
+		uint8_t params[PARAMS];
+		uint32_t h = mix(1, 0x160);
+
+		left = i;
+		for (unsigned j = 0; j < PARAMS; j++, left /= 7) {
+			params[j] = types[left % 7];
+			h = mix(h, params[j]);
+		}
+		h = mix(mix(h, PARAMS), 0);
+		if ((h & ((1u << bits) - 1)) != 0)
+			continue;
+		dj_wr_u8(w, 0x60);
+		dj_wr_u8(w, PARAMS);
+		dj_wr_bytes(w, params, PARAMS);
+		dj_wr_u8(w, 0);
+		k++;
+	}
+}
+
+static void types_with_one_hash_are_refused_before_they_take_long(void)
+{
+	static uint8_t bytes[20000 * 15 + 64];
+	struct dj_wr w = dj_wr_of(bytes, sizeof(bytes));
+	struct dj_arena a;
+	size_t len;
+
+	many_types(&w, 20000, 0);
+	eq_u64(dj_wr_end(&w, &len), DJ_OK);
+	if (!hostmem_arena(&a, (size_t)32 << 20))
+		abort();
+	eq_u64(dj_wasm_load(bytes, len, &a, &m, &err), DJ_OK);
+	hostmem_arena_done(&a);
+	for (unsigned n = 100; n <= 101; n++) {
+		w = dj_wr_of(bytes, sizeof(bytes));
+		many_types(&w, n, 10);
+		eq_u64(dj_wr_end(&w, &len), DJ_OK);
+		eq_u64(load(bytes, len), n == 100 ? DJ_OK : DJ_E_LIMIT);
+	}
+	eq_str(err.text, "too many types with one hash");
+}
+
 int main(void)
 {
 	RUN(a_good_module_loads_and_tells_what_it_has);
@@ -413,5 +479,6 @@ int main(void)
 	RUN(a_full_arena_is_no_memory);
 	RUN(names_of_exports_can_be_any_and_take_no_longer);
 	RUN(an_exports_name_may_come_once);
+	RUN(types_with_one_hash_are_refused_before_they_take_long);
 	return done();
 }
