@@ -147,6 +147,13 @@ enum dj_trap dj_vm_throw(struct dj_vm *vm, const uint32_t *pc,
 
 	vm->top = base + fr->func->frame_slots;
 	for (;;) {
+		/* Many handlers in each of many frames are one instruction. */
+		vm->work += fr->func->handler_count * sizeof(*h);
+		if (vm->work >= POLL_BYTES) {
+			t = poll(vm);
+			if (t != DJ_TRAP_NONE)
+				return t;
+		}
 		h = find_handler(fr->func, pc, tag);
 		if (h != NULL)
 			break;

@@ -13,6 +13,8 @@
 #define STACK_END   ((size_t)1 << 20)   /* never committed */
 #define STACK_MAX   ((size_t)64 << 20)
 #define FRAME_BYTES 1024 /* of stack that a call of the limit stands for */
+/* A throw may look at any number of handlers: dj_vm_worked(). */
+#define THROW_WORK  ((uint64_t)64 << 10)
 
 struct dj_native_ctx {
 	struct dj_native_shared *shared;
@@ -438,6 +440,7 @@ static void help_throw(struct dj_native_ctx *ctx, uint32_t i,
 	size_t len = tag->slots * sizeof(*values);
 
 	HERE(vm);
+	dj_vm_worked(vm, THROW_WORK);
 	if (dj_buf_grow(vm->store, &vm->native.exn, len) != DJ_OK)
 		leave(vm, DJ_TRAP_LIMIT);
 	if (len != 0)
@@ -452,6 +455,7 @@ static void help_throw_ref(struct dj_native_ctx *ctx, struct dj_exn *exn)
 	struct dj_vm *vm = vm_of(ctx);
 
 	HERE(vm);
+	dj_vm_worked(vm, THROW_WORK);
 	if (exn == NULL)
 		leave(vm, DJ_TRAP_NULL);
 	vm->native.exn_ref = exn;

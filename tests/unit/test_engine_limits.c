@@ -232,6 +232,71 @@ static void bytes_that_an_instruction_goes_over_count_for_polls(void)
 	}
 }
 
+static uint8_t *leb3(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v | 0x80);
+	p[1] = (uint8_t)(v >> 7 | 0x80);
+	p[2] = (uint8_t)(v >> 14);
+	return p + 3;
+}
+
+/*
+ * (module
+ *  (tag $a) (tag $b)
+ *  (func (export "f") (param i64) (result i64)
+ *   (block $l (try_table (catch $b $l) ... (catch $a $l) (throw $a)))
+ *   (local.get 0)))
+ */
+static size_t many_clauses(uint8_t *to, uint32_t n)
+{
+	static const uint8_t head[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00,
+		0x00, 0x00, 0x01, 0x09, 0x02, 0x60, 0x00, 0x00, 0x60, 0x01,
+		0x7e, 0x01, 0x7e, 0x03, 0x02, 0x01, 0x01, 0x0d, 0x05, 0x02,
+		0x00, 0x00, 0x00, 0x00, 0x07, 0x05, 0x01, 0x01, 0x66, 0x00,
+		0x00, 0x0a };
+	static const uint8_t open[] = { 0x00, 0x02, 0x40, 0x1f, 0x40 };
+	static const uint8_t end[] = { 0x08, 0x00, 0x0b, 0x0b, 0x20, 0x00,
+		0x0b };
+	uint32_t len = sizeof(open) + 3 + 3 * n + sizeof(end);
+	uint8_t *p = to;
+
+	p = (uint8_t *)memcpy(p, head, sizeof(head)) + sizeof(head);
+	p = leb3(p, len + 4);
+	*p++ = 1;
+	p = leb3(p, len);
+	p = (uint8_t *)memcpy(p, open, sizeof(open)) + sizeof(open);
+	p = leb3(p, n);
+	for (uint32_t i = 1; i <= n; i++, p += 3)
+		memcpy(p, (uint8_t[]){ 0, i != n, 0 }, 3);
+	p = (uint8_t *)memcpy(p, end, sizeof(end)) + sizeof(end);
+	return (size_t)(p - to);
+}
+
+/* Native code does not count them: a throw is a sixteenth of a poll. */
+static void handlers_that_a_throw_looks_at_count_for_polls(void)
+{
+	static uint8_t bytes[100000];
+	static enum dj_trap end = DJ_TRAP_STOPPED;
+	bool counts = one_engine == ONE_INTERPRETER;
+	size_t len = many_clauses(bytes, counts ? 30000 : 3);
+	uint64_t v = 0;
+	unsigned k = 0;
+
+	polls_left = 3;
+	one_start(bytes, len,
+		(struct dj_store_config){
+			.poll = count_polls,
+			.poll_ctx = &end,
+		});
+	while (k < 1000 && one_run("f", 5, &v) == DJ_TRAP_NONE) {
+		eq_u64(v, 5);
+		k++;
+	}
+	eq_u64(polls_left, 0);
+	eq_u64(k, counts ? 2 : 48);
+	one_stop();
+}
+
 static void what_a_stopped_run_had_is_given_back(void)
 {
 	static enum dj_trap end = DJ_TRAP_STOPPED;
@@ -313,6 +378,7 @@ int main(void)
 		RUN(fuel_ends_a_run_where_it_is_used_up);
 		RUN(a_run_ends_after_any_number_of_polls);
 		RUN(bytes_that_an_instruction_goes_over_count_for_polls);
+		RUN(handlers_that_a_throw_looks_at_count_for_polls);
 		RUN(what_a_stopped_run_had_is_given_back);
 		RUN(memory_beyond_the_limit_is_refused_and_the_run_goes_on);
 		RUN(elements_beyond_the_limit_are_refused_and_the_run_goes_on);
