@@ -918,7 +918,10 @@ LLVMValueRef scratch(struct fn *f, uint32_t slots)
 	return f->scratch;
 }
 
-/* Is there stack for this frame? Asked where calls can make a chain. */
+/*
+ * Is there stack for this frame? Asked where calls can make a chain, and of what
+ * may have a large frame: behind it there is to be room for helpers.
+ */
 static void check_stack(struct fn *f)
 {
 	struct unit *u = f->u;
@@ -957,7 +960,7 @@ static void begin_function(struct fn *f)
 	LLVMBuildBr(u->b, first);
 	go_on_at(f, first);
 	read_locals(f);
-	if (f->plan.has_call)
+	if (f->plan.has_call || !u->is_small)
 		check_stack(f);
 	count_event(f);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include "keep/engine/store.h"
 #include "tests/support/one_module.h"
 
 /*
@@ -297,6 +298,86 @@ static void handlers_that_a_throw_looks_at_count_for_polls(void)
 	one_stop();
 }
 
+static uint8_t *bytes_to(uint8_t *p, const void *from, size_t len)
+{
+	return (uint8_t *)memcpy(p, from, len) + len;
+}
+
+/*
+ * (module
+ *  (memory 1)
+ *  (func $leaf (param i64) (result i64)
+ *   (v128.load (i32.const 0)) (v128.load offset=16 (i32.const 0)) ...
+ *   (loop (br_if 0 (i64.ne (local.tee 0 (i64.sub (local.get 0) (i64.const 1))) (i64.const 0))))
+ *   (i64x2.add) ... (i64x2.extract_lane 0))
+ *  (func $f (export "f") (param i64) (result i64)
+ *   (if (result i64) (i64.eqz (local.get 0)) (then (i64.const 0))
+ *    (else (i64.add (call $leaf (i64.const 3)) (call $f (i64.sub (local.get 0) (i64.const 1))))))))
+ */
+static size_t large_frame(uint8_t *to, uint32_t n)
+{
+	static const uint8_t head[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00,
+		0x00, 0x00, 0x01, 0x06, 0x01, 0x60, 0x01, 0x7e, 0x01, 0x7e,
+		0x03, 0x03, 0x02, 0x00, 0x00, 0x05, 0x03, 0x01, 0x00, 0x01,
+		0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x01, 0x0a };
+	static const uint8_t load[] = { 0x41, 0x00, 0xfd, 0x00, 0x04 };
+	static const uint8_t loop[] = { 0x03, 0x40, 0x20, 0x00, 0x42, 0x01,
+		0x7d, 0x22, 0x00, 0x42, 0x00, 0x52, 0x0d, 0x00, 0x0b };
+	static const uint8_t add[] = { 0xfd, 0xce, 0x01 };
+	static const uint8_t end[] = { 0xfd, 0x1d, 0x00, 0x0b };
+	static const uint8_t f[] = { 0x17, 0x00, 0x20, 0x00, 0x50, 0x04, 0x7e,
+		0x42, 0x00, 0x05, 0x42, 0x03, 0x10, 0x00, 0x20, 0x00, 0x42,
+		0x01, 0x7d, 0x10, 0x01, 0x7c, 0x0b, 0x0b };
+	uint32_t len = (uint32_t)(1 + sizeof(loop) + sizeof(end)) + n * 8 +
+		(n - 1) * 3;
+	uint8_t *p = bytes_to(to, head, sizeof(head));
+
+	p = leb3(p, 1 + 3 + len + sizeof(f));
+	*p++ = 2;
+	p = leb3(p, len);
+	*p++ = 0;
+	for (uint32_t i = 0; i < n; i++)
+		p = leb3(bytes_to(p, load, sizeof(load)), i * 16);
+	p = bytes_to(p, loop, sizeof(loop));
+	for (uint32_t i = 1; i < n; i++)
+		p = bytes_to(p, add, sizeof(add));
+	p = bytes_to(p, end, sizeof(end));
+	return (size_t)(bytes_to(p, f, sizeof(f)) - to);
+}
+
+static size_t least_stack;
+
+static enum dj_trap look_at_stack(void *ctx)
+{
+	const struct dj_native_vm *n = &one_store->vm.native;
+	size_t left = (uintptr_t)__builtin_frame_address(0) -
+		(uintptr_t)n->stack - n->stack_low;
+
+	(void)ctx;
+	if (left < least_stack)
+		least_stack = left;
+	return DJ_TRAP_NONE;
+}
+
+/* However deep the stack is: of a frame of 32 KiB that calls nothing too. */
+static void there_is_always_stack_for_what_the_engine_does(void)
+{
+	static uint8_t bytes[32000];
+	size_t len = large_frame(bytes, 2000);
+	uint64_t v;
+
+	least_stack = SIZE_MAX;
+	one_start(bytes, len,
+		(struct dj_store_config){
+			.max_memory_pages = 1,
+			.poll = look_at_stack,
+			.poll_interval = 1,
+		});
+	eq_u64(one_run("f", 20000, &v), DJ_TRAP_NONE);
+	ok(one_engine == ONE_INTERPRETER || least_stack >= (size_t)240 << 10);
+	one_stop();
+}
+
 static void what_a_stopped_run_had_is_given_back(void)
 {
 	static enum dj_trap end = DJ_TRAP_STOPPED;
@@ -379,6 +460,7 @@ int main(void)
 		RUN(a_run_ends_after_any_number_of_polls);
 		RUN(bytes_that_an_instruction_goes_over_count_for_polls);
 		RUN(handlers_that_a_throw_looks_at_count_for_polls);
+		RUN(there_is_always_stack_for_what_the_engine_does);
 		RUN(what_a_stopped_run_had_is_given_back);
 		RUN(memory_beyond_the_limit_is_refused_and_the_run_goes_on);
 		RUN(elements_beyond_the_limit_are_refused_and_the_run_goes_on);
