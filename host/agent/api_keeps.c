@@ -106,7 +106,7 @@ static void sweep_over(struct dj_agent *a, time_t now)
 
 	LIST_FOREACH(k, &a->keeps, next)
 	n += dj_keep_is_over(k);
-	over = calloc(n + 1, sizeof(*over));
+	over = calloc(n + 1, sizeof(struct dj_keep *));
 	if (over == NULL)
 		return;
 	n = 0;
@@ -117,7 +117,7 @@ static void sweep_over(struct dj_agent *a, time_t now)
 		dj_keep_leave_cgroup(k);
 		over[n++] = k;
 	}
-	qsort(over, n, sizeof(*over), by_caller);
+	qsort(over, n, sizeof(struct dj_keep *), by_caller);
 	share = fair_share(over, n);
 	for (size_t i = 0; i < n; i++) {
 		bool is_same = i != 0 && strcmp(owner, over[i]->owner) == 0;

@@ -25,7 +25,7 @@ dj_status dj_state_open(struct dj_agent *a, char err[static 256])
 {
 	const char *dir = a->opt.state_dir;
 	const char *why = NULL;
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		a->state = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
