@@ -167,8 +167,12 @@ enum dj_errno dj_vfs_allocate(struct dj_vfs *v, struct dj_vfs_node *n,
 	if (len > v->reserved || (len > room && v->free[7] == NULL))
 		return DJ_ENOSPC;
 	for (uint64_t at = off - off % PAGE; at < end; at += PAGE)
-		if (own_page(v, n, at) == NULL)
+		if (own_page(v, n, at) == NULL) {
+			/* What was taken behind the end is of no use there. */
+			dj_vfs_map_trim(v, &n->file.map,
+				(n->file.size + PAGE - 1) / PAGE);
 			return DJ_ENOSPC;
+		}
 	if (end > n->file.size)
 		n->file.size = end;
 	n->stale |= DJ_VFS_MTIM | DJ_VFS_CTIM;

@@ -199,6 +199,27 @@ static void a_full_disk_is_enospc(void)
 	close_program();
 }
 
+static void room_that_is_not_there_takes_none(void)
+{
+	uint32_t fd;
+
+	open_with(64 << 10, 0);
+	iov(0, 0, 5000);
+	/* Pages that came back: there may be room for it, who knows. */
+	eq_u64(open_at(3, "g", 1, RW, 0, &fd), 0);
+	eq_u64(call("fd_write", U(fd), U(IOV), U(1), U(RES)), 0);
+	eq_u64(call("fd_close", U(fd)), 0);
+	eq_u64(call("path_unlink_file", U(3), U(PATH), put(PATH, "g")), 0);
+	eq_u64(open_at(3, "f", 1, RW | R_FD_ALLOCATE, 0, &fd), 0);
+	eq_u64(call("fd_allocate", U(fd), U(0), U(64 << 10)), DJ_ENOSPC);
+	eq_u64(call("fd_filestat_get", U(fd), U(RES)), 0);
+	eq_u64(get64(mem + RES + 32), 0);
+	eq_u64(open_at(3, "h", 1, RW, 0, &fd), 0);
+	eq_u64(call("fd_write", U(fd), U(IOV), U(1), U(RES)), 0);
+	eq_u64(get32(mem + RES), 5000);
+	close_program();
+}
+
 static void times_are_set_and_told(void)
 {
 	uint32_t fd;
@@ -245,6 +266,7 @@ int main(void)
 	RUN(rights_only_shrink);
 	RUN(descriptors_are_the_lowest_free_and_bounded);
 	RUN(a_full_disk_is_enospc);
+	RUN(room_that_is_not_there_takes_none);
 	RUN(times_are_set_and_told);
 	return done();
 }
