@@ -29,6 +29,12 @@ static const struct dj_option stop_options[] = {
 	{ 0 },
 };
 
+static const struct dj_option release_options[] = {
+	{ "forget", 0, NULL,
+		"without its result, even where its host is gone for good" },
+	{ 0 },
+};
+
 struct call {
 	struct dj_cli *cli;
 	struct dj_stay stay;
@@ -304,9 +310,13 @@ static int release(struct dj_cli *cli)
 			dj_visit_run(&c->visit, &c->job, &c->outcome, &err));
 		c->visit.is_kept = false;
 		gone = true;
-	} else if (has_ticket && c->stay.t.ticket.no == 0) {
+	} else if (has_ticket &&
+		(c->stay.t.ticket.no == 0 || dj_cli_has(cli, "forget"))) {
 		json_decref(
 			dj_keep_ask(&c->stay.t, "DELETE", "?force=1", &err));
+		if (err.info != NULL && dj_cli_has(cli, "forget"))
+			dj_cli_note(cli, "the Keep itself may live on: %s",
+				err.text);
 		gone = true;
 	}
 	if (gone)
@@ -350,6 +360,7 @@ const struct dj_verb dj_verb_release = {
 	.operands = "KEEP",
 	.summary =
 		"the result is safe: the keep wipes itself, and is forgotten",
+	.options = release_options,
 	.min_operands = 1,
 	.max_operands = 1,
 	.run = release,

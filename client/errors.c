@@ -323,7 +323,8 @@ const struct dj_err_info dj_errs[] = {
 	"donjon ps" },
 { "keep.running", 75, 75,
 	"the Keep has not finished",
-	"Its result is not here yet. Attach to it, or stop it first.",
+	"Its result is not here yet. Attach to it, or stop it first. One "
+	"whose host is gone for good is forgotten by donjon release --forget.",
 	"donjon ps" },
 { "keep.ticket", 74, 122,
 	"the ticket cannot be used",
