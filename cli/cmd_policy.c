@@ -84,10 +84,12 @@ static bool root_of(const struct dj_cli *cli, char ret[static DJ_PATH_MAX],
 	return true;
 }
 
-/* A file that is not there yet; nothing is ever overwritten. */
+/* A file that is not there yet, nothing is ever overwritten, and a valid one. */
 static int write_new(const struct dj_cli *cli, const char *path,
 	const char *text)
 {
+	static struct dj_policy p;
+	struct dj_err err = { 0 };
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	size_t len = strlen(text);
 	bool good;
@@ -107,6 +109,11 @@ static int write_new(const struct dj_cli *cli, const char *path,
 	if (!good)
 		return dj_cli_failf(cli, "output.write",
 			"writing the policy %.300s: %s", path, strerror(errno));
+	/* A root that was named may be none. */
+	if (!dj_trust_policy_file(path, &p, &err)) {
+		(void)unlink(path);
+		return dj_cli_fail(cli, &err);
+	}
 	dj_cli_note(cli, "wrote %s; see: donjon policy check %s", path, path);
 	return 0;
 }

@@ -461,8 +461,8 @@ const struct dj_err_info dj_errs[] = {
 { "owner.key", 65, 65,
 	"the owner key cannot be used",
 	"--owner wants a file with a P-256 private key in PEM. Make one "
-	"with: openssl ecparam -name prime256v1 -genkey -noout",
-	NULL },
+	"with: donjon key --make FILE",
+	"donjon key --help" },
 { "policy.invalid", 78, 78,
 	"the policy is not valid",
 	"The text names the line and what is wrong there. A policy with a "

@@ -162,6 +162,9 @@ if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", small], std
 else:
     t.skip("nothing is left half written", "no mount")
 put("taken.pem", "x")
+refused(78, "policy.invalid", "a policy with a root that is none", "policy", "init", "--allow-development",
+        "--root", "taken.pem", "none.toml")
+t.ok(not os.path.exists(os.path.join(work, "none.toml")), "it is not left there")
 refused(73, "file.create", "a public key where something is", "key", "--make", "--public", "taken.pem", "new.pem")
 t.ok(not os.path.exists(work + "/new.pem"), "leaves no private key either: the command can be typed again")
 with open("/dev/full", "w") as full:
