@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -466,6 +467,14 @@ bool dj_settings_read(struct dj_settings *s, const char *text, size_t len,
 	return good;
 }
 
+/* A link that leads nowhere is there, and cannot be read. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
 static bool load_file(struct dj_settings *s, const char *path, bool must,
 	struct dj_err *err)
 {
@@ -473,7 +482,7 @@ static bool load_file(struct dj_settings *s, const char *path, bool must,
 	size_t len;
 	bool good;
 
-	if (!must && access(path, F_OK) < 0)
+	if (!must && !is_there(path))
 		return true;
 	if (dj_file_read(path, FILE_MAX, &text, &len) != DJ_OK)
 		return dj_err_set(err, "config.read",
@@ -519,7 +528,7 @@ bool dj_settings_load(struct dj_settings *s, const char *file,
 	if (file != NULL) {
 		if (!load_file(s, file, true, err))
 			return false;
-	} else if (access("Donjon.toml", F_OK) == 0) {
+	} else if (is_there("Donjon.toml")) {
 		if (!load_file(s, "./Donjon.toml", true, err))
 			return false;
 	} else if (!load_file(s, "./Enarx.toml", false, err)) {
