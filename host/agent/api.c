@@ -2,13 +2,13 @@
 #include "host/agent/api.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "host/agent/collateral.h"
 #include "host/agent/log.h"
 
 void dj_api_text(struct dj_call *call, int status, const char *type,
@@ -167,24 +167,6 @@ static void on_agent(struct dj_call *call)
 		NULL);
 }
 
-static char *read_file(const char *path, size_t *ret_len)
-{
-	char *buf = malloc(65536);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = -1;
-
-	if (buf != NULL && fd >= 0)
-		n = read(fd, buf, 65536);
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0 || n == 65536) {
-		free(buf);
-		return NULL;
-	}
-	*ret_len = (size_t)n;
-	return buf;
-}
-
 /* "ETag: "..."", and whether the caller has that version already. */
 static bool make_etag(struct dj_call *call, const char *text, size_t len,
 	char extra[static 128])
@@ -203,31 +185,25 @@ static bool make_etag(struct dj_call *call, const char *text, size_t len,
 static void on_collateral(struct dj_call *call)
 {
 	const struct dj_tee_kind *kind = dj_tee_kind_find(call->name);
-	char path[4096 + 64];
+	json_t *j = kind == NULL ? NULL
+				 : dj_collateral_json(&call->agent->opt, kind);
+	char *text =
+		j == NULL ? NULL : json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS);
 	char extra[128];
-	size_t len = 0;
-	char *pem = NULL;
 
-	if (kind != NULL && call->agent->opt.emulation != NULL) {
-		snprintf(path, sizeof(path), "%s/%s-chain.pem",
-			call->agent->opt.emulation, kind->name);
-		pem = read_file(path, &len);
-	}
-	if (pem == NULL) {
+	if (text == NULL) {
+		json_decref(j);
 		dj_api_problem(call, 404, "collateral.none",
 			"this host has no collateral for that TEE", NULL);
 		return;
 	}
-	if (make_etag(call, pem, len, extra))
+	if (make_etag(call, text, strlen(text), extra)) {
+		json_decref(j);
 		dj_api_text(call, 304, NULL, NULL, 0, extra);
-	else
-		dj_api_json(call, 200,
-			json_pack("{s:s,s:s,s:[{s:i,s:s,s:s%}]}", "schema",
-				"donjon.collateral/1", "tee", kind->name,
-				"items", "tag", 2, "name", "chain", "pem", pem,
-				len),
-			extra);
-	free(pem);
+	} else {
+		dj_api_json(call, 200, j, extra);
+	}
+	free(text);
 }
 
 static bool find_caller(struct dj_call *call)
