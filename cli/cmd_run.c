@@ -234,6 +234,40 @@ static bool empty_outputs(const struct invocation *r, struct dj_err *err)
 	return true;
 }
 
+/* What another Keep of ours is to write is not for two: whoever attaches to the
+   first one could not go on with it. */
+static bool is_free(int fd, struct dj_err *err)
+{
+	char path[DJ_PATH_MAX];
+	char **names;
+	uint64_t at;
+
+	if (fd < 0 || !dj_stay_file(fd, path, &at))
+		return true;
+	names = dj_record_list();
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		struct dj_err none = { 0 };
+		struct dj_ticket_file t;
+		struct dj_record other;
+
+		if (!dj_record_peek(&other, names[i], &none))
+			continue;
+		if (dj_record_has(&other, "ticket") &&
+			!dj_record_has(&other, "result") &&
+			dj_record_about(&other, &t) &&
+			(strcmp(t.text[DJ_TICKET_OUT], path) == 0 ||
+				strcmp(t.text[DJ_TICKET_ERR], path) == 0)) {
+			(void)dj_err_set(err, "output.write",
+				"opening %s: the Keep %s has its output there",
+				path, names[i]);
+			dj_err_hint(err, "donjon attach %s", names[i]);
+		}
+		dj_record_close(&other);
+	}
+	dj_record_list_free(names);
+	return err->info == NULL;
+}
+
 static bool open_outputs(struct invocation *r, struct dj_err *err)
 {
 	const char *out = dj_cli_value(r->cli, "out");
@@ -244,7 +278,8 @@ static bool open_outputs(struct invocation *r, struct dj_err *err)
 	if (errs != NULL)
 		r->opened[1] = open_output(errs, 0666, err);
 	r->job.err_fd = r->opened[1];
-	return r->job.out_fd >= 0 && (errs == NULL || r->job.err_fd >= 0);
+	return r->job.out_fd >= 0 && (errs == NULL || r->job.err_fd >= 0) &&
+		is_free(r->job.out_fd, err) && is_free(r->job.err_fd, err);
 }
 
 /* Can another process go on where this one is? Then it may have to. */
