@@ -448,11 +448,41 @@ static int not_begun(const struct invocation *r, const struct dj_err *err)
 	return r->is_start ? status : dj_outcome_none(r->cli, err, status);
 }
 
+/* How it ended is written at its end: no program is to run for hours first. */
+static bool can_tell(const struct invocation *r, struct dj_err *err)
+{
+	static const char *const names[] = { "exit-file", "receipt" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *path = dj_cli_value(r->cli, names[i]);
+		char dir[DJ_PATH_MAX];
+		struct stat st;
+		char *slash;
+
+		if (path == NULL)
+			continue;
+		if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
+			return dj_err_set(err, "output.write",
+				"--%s: the path is too long", names[i]);
+		slash = strrchr(dir, '/');
+		if (slash != NULL)
+			slash[slash == dir] = '\0';
+		errno = EISDIR;
+		if (access(slash == NULL ? "." : dir, W_OK | X_OK) < 0 ||
+			(stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+			return dj_err_set(err, "output.write", "--%s %s: %s",
+				names[i], path, strerror(errno));
+	}
+	return true;
+}
+
 static int walk(struct invocation *r)
 {
 	struct dj_err err = { 0 };
 	bool good;
 
+	if (!can_tell(r, &err))
+		return dj_cli_fail(r->cli, &err);
 	if (!prepare(r, &err) || !make_folder(r, &err))
 		return not_begun(r, &err);
 	if (!dj_visit_keep(&r->visit, &err)) {

@@ -404,6 +404,10 @@ for args, error in ((["nowhere.wasm"], "module.missing"), (["--tee", "tdx", echo
         j = json.load(f)
     t.eq((j.get("error"), j.get("exit"), check_schema(load_schema("donjon.error/1"), j)), (error, r.returncode, ""),
          "an exit file is never that of the run before: " + error)
+for option in ("--exit-file", "--receipt"):
+    for place in (work + "/no/folder/x", work + "/k"):
+        r = refused(74, "output.write", "%s in a place that takes none" % option, "run", option, place, echo, stdin=b"words")
+        t.eq(r.stdout, b"", "and the program was not run first")
 r = donjon("--json", "measure", "--image", b"no\xff.elf")
 t.eq(is_of_schema(r.stdout, "donjon.error/1"), "", "a name that is no UTF-8 leaves an error its message")
 shutil.copy(echo, work.encode() + b"/e\xff.wasm")
