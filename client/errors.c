@@ -328,8 +328,8 @@ const struct dj_err_info dj_errs[] = {
 	"donjon ps" },
 { "keep.ticket", 74, 122,
 	"the ticket cannot be used",
-	"The file is damaged, of another version, or what belongs to it is "
-	"gone.",
+	"The file is damaged, of another version, for others to read too, or "
+	"what belongs to it is gone.",
 	"donjon ps -a" },
 { "keep.unknown", 66, 66,
 	"this client has no such Keep",

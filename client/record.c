@@ -315,6 +315,15 @@ bool dj_record_path(const struct dj_record *r, const char *file,
 	return n > 0 && n < DJ_PATH_MAX;
 }
 
+/* Whoever can read a ticket can come back in its owner's place. */
+static bool is_private(const struct dj_record *r)
+{
+	struct stat st;
+
+	return fstatat(r->fd, "ticket", &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		(st.st_mode & 077) == 0;
+}
+
 bool dj_record_load(const struct dj_record *r, struct dj_ticket_file *ret,
 	struct dj_err *err)
 {
@@ -326,6 +335,10 @@ bool dj_record_load(const struct dj_record *r, struct dj_ticket_file *ret,
 	if (!dj_record_has(r, "ticket"))
 		return dj_err_set(err, "keep.none",
 			"reading the ticket of %s: there is none", r->name);
+	if (!is_private(r))
+		return dj_err_set(err, "keep.ticket",
+			"reading %s/ticket: others may read it; if none did: chmod 600",
+			r->dir);
 	p = dj_record_read(r, "ticket", DJ_TICKET_FILE_MAX, &len);
 	if (p == NULL)
 		return dj_err_set(err, "keep.ticket", "reading %s/ticket: %s",

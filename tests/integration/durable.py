@@ -230,6 +230,11 @@ with open(KEEPS + "/w/ticket", "wb") as f:
 exits(donjon("attach", "w"), 122, "a cut ticket is none", "keep.ticket")
 with open(KEEPS + "/w/ticket", "wb") as f:
     f.write(ticket)
+os.chmod(KEEPS + "/w/ticket", 0o640)
+r = donjon("attach", "w")
+exits(r, 122, "nor is one that others may read", "keep.ticket")
+t.ok(b"chmod 600" in r.stderr, "and what to do about it", r.stderr)
+os.chmod(KEEPS + "/w/ticket", 0o600)
 # A thief with a copy comes back and leaves again; his folder is another state.
 shutil.copytree(state, work + "/thief-state")
 p = subprocess.Popen([program("donjon"), "-v", "attach", "w"], env=dict(ENV, XDG_STATE_HOME=work + "/thief-state"), cwd=work,
