@@ -249,9 +249,7 @@ for x in ("donjond", "donjon-launch"):
 put("slow/donjon-emu", '#!/bin/sh\nmkdir "$2.new-1"; sleep 1; rmdir "$2.new-1"; exec %s "$@"\n' % os.path.abspath(program("donjon-emu")))
 os.chmod(slow + "/donjon-emu", 0o755)
 p = subprocess.Popen([program("donjon"), "run", nothing], env=dict(ENV, DONJON_LIBEXEC=slow, XDG_STATE_HOME=work + "/state3"),
-                     stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                     # A shell has its background jobs ignore it.
-                     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+                     stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 time.sleep(0.5)
 p.send_signal(signal.SIGINT)
 p.wait(20)
