@@ -509,23 +509,6 @@ void dj_api_session(struct dj_call *call)
 	dj_relay_open(k, call->conn);
 }
 
-static json_t *blob_hex(const struct dj_blob *b)
-{
-	char *text = malloc(2 * b->len + 1);
-	json_t *j = NULL;
-
-	if (b->p == NULL || text == NULL) {
-		free(text);
-		return json_null();
-	}
-	text[0] = '\0';
-	for (size_t i = 0; i < b->len; i++)
-		snprintf(text + 2 * i, 3, "%02x", b->p[i]);
-	j = json_string(text);
-	free(text);
-	return j;
-}
-
 void dj_api_evidence(struct dj_call *call)
 {
 	struct dj_keep *k = own(call);
@@ -540,8 +523,8 @@ void dj_api_evidence(struct dj_call *call)
 	dj_api_json(call, 200,
 		json_pack("{s:s,s:s,s:o,s:o,s:o}", "schema",
 			"donjon.relayed-evidence/1", "keep", k->id, "hello",
-			blob_hex(&k->hello), "offer", blob_hex(&k->offer),
-			"evidence", blob_hex(&k->evidence)),
+			dj_blob_hex(&k->hello), "offer", dj_blob_hex(&k->offer),
+			"evidence", dj_blob_hex(&k->evidence)),
 		NULL);
 }
 

@@ -116,20 +116,6 @@ static const struct {
 	[DJ_EVIDENCE_PCK_CHAIN] = { "pck-chain", "pem" },
 };
 
-static json_t *hex_of(const struct dj_blob *b)
-{
-	char *text = malloc(2 * b->len + 1);
-	json_t *j = NULL;
-
-	if (text == NULL)
-		return NULL;
-	for (size_t i = 0; i < b->len; i++)
-		snprintf(text + 2 * i, 3, "%02x", b->p[i]);
-	j = json_stringn(text, 2 * b->len);
-	free(text);
-	return j;
-}
-
 static json_t *item_json(size_t tag, const struct dj_blob *b)
 {
 	const char *form = shown[tag].form;
@@ -139,7 +125,7 @@ static json_t *item_json(size_t tag, const struct dj_blob *b)
 	/* A file that is no text is told all the same: it is not judged here. */
 	if (text == NULL) {
 		form = "hex";
-		text = hex_of(b);
+		text = dj_blob_hex(b);
 	}
 	return json_pack("{s:i,s:s,s:o}", "tag", (int)tag, "name",
 		shown[tag].name, form, text);

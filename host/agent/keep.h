@@ -222,3 +222,5 @@ void dj_agent_time(time_t t, char dst[static 32]);
 void dj_blob_set(struct dj_blob *b, const void *p, size_t len);
 /* A file of 1 to 65,535 bytes; false: b is as it was. */
 bool dj_blob_read(struct dj_blob *b, const char *path);
+/* Its bytes as hex, null if there are none. */
+json_t *dj_blob_hex(const struct dj_blob *b);

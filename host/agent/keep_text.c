@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -111,6 +112,23 @@ static json_t *text_time(time_t t)
 		return json_null();
 	dj_agent_time(t, text);
 	return json_string(text);
+}
+
+json_t *dj_blob_hex(const struct dj_blob *b)
+{
+	char *text = malloc(2 * b->len + 1);
+	json_t *j = NULL;
+
+	if (b->p == NULL || text == NULL) {
+		free(text);
+		return json_null();
+	}
+	text[0] = '\0';
+	for (size_t i = 0; i < b->len; i++)
+		snprintf(text + 2 * i, 3, "%02x", b->p[i]);
+	j = json_string(text);
+	free(text);
+	return j;
 }
 
 static json_t *text_hex(const uint8_t *p, size_t len)
