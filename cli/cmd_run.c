@@ -457,18 +457,12 @@ static bool can_tell(const struct invocation *r, struct dj_err *err)
 		const char *path = dj_cli_value(r->cli, names[i]);
 		char dir[DJ_PATH_MAX];
 		struct stat st;
-		char *slash;
 
 		if (path == NULL)
 			continue;
-		if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
-			return dj_err_set(err, "output.write",
-				"--%s: the path is too long", names[i]);
-		slash = strrchr(dir, '/');
-		if (slash != NULL)
-			slash[slash == dir] = '\0';
 		errno = EISDIR;
-		if (access(slash == NULL ? "." : dir, W_OK | X_OK) < 0 ||
+		if (!dj_path_folder(dir, path) ||
+			access(dir, W_OK | X_OK) < 0 ||
 			(stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 			return dj_err_set(err, "output.write", "--%s %s: %s",
 				names[i], path, strerror(errno));

@@ -41,6 +41,20 @@ bool dj_path_cache(char ret[static DJ_PATH_MAX], const char *name)
 	return below(ret, "XDG_CACHE_HOME", ".cache", name);
 }
 
+bool dj_path_folder(char ret[static DJ_PATH_MAX], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (strlen(path) >= DJ_PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	(void)snprintf(ret, DJ_PATH_MAX, "%.*s",
+		slash == NULL ? 1 : (int)(slash - path) + (slash == path),
+		slash == NULL ? "." : path);
+	return true;
+}
+
 bool dj_state_make(struct dj_err *err)
 {
 	char path[DJ_PATH_MAX];

@@ -17,6 +17,9 @@ bool dj_path_config(char ret[static DJ_PATH_MAX], const char *name);
 bool dj_path_state(char ret[static DJ_PATH_MAX], const char *name);
 bool dj_path_cache(char ret[static DJ_PATH_MAX], const char *name);
 
+/* The folder that path is in, "." for a bare name. ENAMETOOLONG if false. */
+bool dj_path_folder(char ret[static DJ_PATH_MAX], const char *path);
+
 /*
  * Makes the state folder and its parents, mode 0700. state.write: it cannot
  * be made, or cannot be written.

@@ -245,17 +245,11 @@ bool dj_durable_write(const char *path, const void *p, size_t len,
 	bool good = false;
 	int dir = -1;
 
-	if (strlen(path) < sizeof(folder)) {
-		(void)snprintf(folder, sizeof(folder), "%.*s",
-			slash == NULL ? 1
-				      : (int)(slash - path) + (slash == path),
-			slash == NULL ? "." : path);
+	if (dj_path_folder(folder, path)) {
 		(void)snprintf(fresh, sizeof(fresh), ".donjon-%ld",
 			(long)getpid());
 		dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		good = dir >= 0 && write_at(dir, file, fresh, p, len);
-	} else {
-		errno = ENAMETOOLONG;
 	}
 	if (!good)
 		(void)dj_err_set(err, "output.write", "writing %s: %s",
