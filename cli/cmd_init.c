@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/common.h"
 #include "cli/verbs.h"
 
 /* Read back by a test: what is written here must be what is read. */
@@ -44,26 +43,13 @@ static const struct dj_option options[] = {
 static int run(struct dj_cli *cli)
 {
 	static const char name[] = "Donjon.toml";
-	size_t len = sizeof(template) - 1;
-	bool good;
-	int fd;
 
 	if (dj_cli_has(cli, "print")) {
 		dj_cli_print("%s", template);
 		return dj_cli_end(cli, 0);
 	}
-	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	good = fd >= 0 && write(fd, template, len) == (ssize_t)len;
-	if (fd >= 0 && close(fd) != 0)
-		good = false;
-	if (!good && fd >= 0) {
-		int saved = errno;
-
-		/* Half a file would be read, and not be written again. */
-		(void)unlink(name);
-		errno = saved;
-	}
-	if (!good)
+	/* Half a file would be read, and not be written again. */
+	if (!dj_cli_write_new(name, template, sizeof(template) - 1))
 		return dj_cli_failf(cli, "file.create", "writing %s: %s", name,
 			strerror(errno));
 	if (cli->json)

@@ -4,10 +4,12 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/common.h"
 #include "cli/verbs.h"
 #include "client/owner.h"
 #include "client/record.h"
@@ -51,17 +53,15 @@ static bool make(const char *path, struct dj_err *err)
 
 static bool write_public(EVP_PKEY *key, const char *path, struct dj_err *err)
 {
-	FILE *f = fopen(path, "wxe");
+	char *text = NULL, shown[400];
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
 	bool good = f != NULL && PEM_write_PUBKEY(f, key) == 1;
-	char shown[400];
-	int saved;
 
 	if (f != NULL && fclose(f) != 0)
 		good = false;
-	saved = errno;
-	if (f != NULL && !good)
-		(void)unlink(path);
-	errno = saved;
+	good = good && dj_cli_write_new(path, text, len);
+	free(text);
 	return good ||
 		dj_err_set(err, "file.create", "writing %s: %s",
 			dj_clean(shown, sizeof(shown), path, strlen(path)),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "attest/sgx_doc.h"
+#include "cli/common.h"
 #include "cli/trust.h"
 #include "cli/verbs.h"
 #include "client/agent.h"
@@ -84,29 +84,14 @@ static bool root_of(const struct dj_cli *cli, char ret[static DJ_PATH_MAX],
 	return true;
 }
 
-/* A file that is not there yet, nothing is ever overwritten, and a valid one. */
+/* A valid one, and all of it: half a policy may be one that asks for less. */
 static int write_new(const struct dj_cli *cli, const char *path,
 	const char *text)
 {
 	static struct dj_policy p;
 	struct dj_err err = { 0 };
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	size_t len = strlen(text);
-	bool good;
 
-	if (fd < 0)
-		return dj_cli_failf(cli, "output.write",
-			"writing the policy %.300s: %s", path, strerror(errno));
-	good = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-	good = close(fd) == 0 && good;
-	if (!good) {
-		int saved = errno;
-
-		/* Half a policy may be a valid one that asks for less. */
-		(void)unlink(path);
-		errno = saved;
-	}
-	if (!good)
+	if (!dj_cli_write_new(path, text, strlen(text)))
 		return dj_cli_failf(cli, "output.write",
 			"writing the policy %.300s: %s", path, strerror(errno));
 	/* A root that was named may be none. */

@@ -249,6 +249,30 @@ static void save_bundle(const struct dj_visit *v, char ret[static DJ_PATH_MAX])
 	ret[0] = '\0';
 }
 
+bool dj_cli_write_new(const char *path, const void *p, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int saved;
+	ssize_t n;
+	bool good;
+
+	if (fd < 0)
+		return false;
+	n = write(fd, p, len);
+	if (n >= 0 && (size_t)n < len)
+		errno = ENOSPC;
+	good = n == (ssize_t)len && fsync(fd) == 0;
+	saved = errno;
+	if (close(fd) != 0 && good) {
+		saved = errno;
+		good = false;
+	}
+	if (!good)
+		(void)unlink(path);
+	errno = saved;
+	return good;
+}
+
 /* A hint is typed as it is: none that is cut or that a shell would change. */
 static bool hint_verify(struct dj_err *e, const char *policy, const char *path)
 {

@@ -24,6 +24,12 @@ DJ_NODISCARD bool dj_cli_visit(const struct dj_cli *cli,
 bool dj_cli_bad_setting(const struct dj_settings *s, enum dj_setting which,
 	const char *want, struct dj_err *err);
 
+/*
+ * A file that is not there yet, nothing is ever overwritten. What cannot be
+ * written whole is not left there; false with errno.
+ */
+DJ_NODISCARD bool dj_cli_write_new(const char *path, const void *p, size_t len);
+
 /* --NAME as a number in [min, max], 0 if it was not given. usage.value. */
 DJ_NODISCARD bool dj_cli_number(const struct dj_cli *cli, const char *name,
 	uint64_t min, uint64_t max, uint64_t *ret, struct dj_err *err);
