@@ -288,7 +288,7 @@ static int release(struct dj_cli *cli)
 {
 	struct call *c = new_call(cli);
 	struct dj_err err = { 0 };
-	bool has_ticket, gone;
+	bool forgets = dj_cli_has(cli, "forget"), has_ticket, gone = false;
 	int status = 0;
 
 	if (c == NULL)
@@ -302,25 +302,28 @@ static int release(struct dj_cli *cli)
 	}
 	c->was_recorded = dj_record_has(&c->stay.record, "result");
 	has_ticket = dj_record_load(&c->stay.record, &c->stay.t, &err);
-	err = (struct dj_err){ 0 };
-	gone = !has_ticket;
-	if (has_ticket && c->was_recorded) {
+	if (!has_ticket) {
+		/* One that cannot be used may lead to a Keep that lives. */
+		gone = forgets || c->was_recorded ||
+			strcmp(err.info->name, "keep.none") == 0;
+	} else if (c->was_recorded) {
 		/* Its end is here: it may wipe itself now. */
 		(void)(come_back(c, &err) &&
 			dj_visit_run(&c->visit, &c->job, &c->outcome, &err));
 		c->visit.is_kept = false;
 		gone = true;
-	} else if (has_ticket &&
-		(c->stay.t.ticket.no == 0 || dj_cli_has(cli, "forget"))) {
+	} else if (forgets || c->stay.t.ticket.no == 0) {
 		json_decref(
 			dj_keep_ask(&c->stay.t, "DELETE", "?force=1", &err));
-		if (err.info != NULL && dj_cli_has(cli, "forget"))
+		if (err.info != NULL && forgets)
 			dj_cli_note(cli, "the Keep itself may live on: %s",
 				err.text);
 		gone = true;
 	}
 	if (gone)
 		dj_stay_end(&c->stay, true, true);
+	else if (!has_ticket)
+		status = dj_cli_fail(cli, &err);
 	else
 		status = dj_cli_failf(cli, "keep.running",
 			"releasing %s: its result is not here",

@@ -329,7 +329,7 @@ const struct dj_err_info dj_errs[] = {
 { "keep.ticket", 74, 122,
 	"the ticket cannot be used",
 	"The file is damaged, of another version, for others to read too, or "
-	"what belongs to it is gone.",
+	"what belongs to it is gone. donjon release --forget gives it up.",
 	"donjon ps -a" },
 { "keep.unknown", 66, 66,
 	"this client has no such Keep",

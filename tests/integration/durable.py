@@ -234,6 +234,8 @@ os.chmod(KEEPS + "/w/ticket", 0o640)
 r = donjon("attach", "w")
 exits(r, 122, "nor is one that others may read", "keep.ticket")
 t.ok(b"chmod 600" in r.stderr, "and what to do about it", r.stderr)
+exits(donjon("release", "w"), 74, "nor is its Keep forgotten, which lives", "keep.ticket")
+t.eq((len(live()), names()), (1, ["w"]), "and can be come back to")
 os.chmod(KEEPS + "/w/ticket", 0o600)
 # A thief with a copy comes back and leaves again; his folder is another state.
 shutil.copytree(state, work + "/thief-state")
