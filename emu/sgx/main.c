@@ -20,6 +20,7 @@
 #define FD_REGION  3 /* host/launch/launch.h */
 #define FD_TO_HOST 5
 #define FD_TO_KEEP 6
+#define NO_START   127 /* no Keep has halted: none was there */
 
 static const struct dj_sgx_machine machine = {
 	.control = dj_emu_control,
@@ -84,10 +85,10 @@ int main(void)
 	if (wrong != NULL) {
 		dprintf(DJ_EMU_SGX_FD_SAY, "donjon-emu-sgx: %s: %s\n", wrong,
 			strerror(errno));
-		return DJ_HALT_FAULT;
+		return NO_START;
 	}
 	if (close(FD_REGION) != 0 || close_range(DJ_EMU_SGX_FD_IMAGE, ~0u, 0) ||
 		!dj_emu_sgx_filter(FD_TO_HOST, FD_TO_KEEP))
-		return DJ_HALT_FAULT;
+		return NO_START;
 	_exit(dj_sgx_run(&k));
 }

@@ -23,12 +23,13 @@
  * of each, so that how many there are is measured; no EEXTEND, so their content
  * is the host's choice until the Keep has overwritten it.
  *
- * Outside, in the loader's process: the shared region at REGION.
+ * Outside, in the loader's process: the shared region at REGION. The kernel
+ * may put the loader's heap up to a GiB behind the loader, so neither is near.
  */
 #define DJ_SGX_BASE   0x1000000000
 #define DJ_SGX_SIZE   0x0800000000 /* 32 GiB; all hardware has as much */
 #define DJ_SGX_WINDOW 0x0040000000
-#define DJ_SGX_REGION 0x0010000000
+#define DJ_SGX_REGION 0x0800000000
 
 #define DJ_SGX_PAGE_SIZE   4096
 #define DJ_SGX_SSA_PAGES   1 /* of a frame: SSAFRAMESIZE */

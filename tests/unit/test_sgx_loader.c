@@ -470,6 +470,29 @@ static void an_impossible_call_ends_it(void)
 	close(host);
 }
 
+/* The kernel puts the heap of a program at a fixed address anywhere in the GiB
+ * behind it (arch_randomize_brk(), Linux 6.9 and later). */
+static void the_region_is_where_no_heap_comes(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	skip("an enclave's addresses are the sanitizer's own");
+#else
+	const size_t chunk = 1 << 20;
+	const int fd = memfd_create("region", 0);
+	void *region = (void *)(uintptr_t)DJ_SGX_REGION;
+
+	for (size_t a = chunk; a < (size_t)2 << 30; a += chunk)
+		(void)mmap((void *)a, chunk, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+				MAP_FIXED_NOREPLACE,
+			-1, 0);
+	ok(fd >= 0 && ftruncate(fd, DJ_HC_REGION_SIZE) == 0);
+	ok(dj_sgx_map_region(fd) == NULL);
+	ok(munmap(region, DJ_HC_REGION_SIZE) == 0);
+	close(fd);
+#endif
+}
+
 static void the_vdsos_symbols_are_found(void)
 {
 	const void *vdso = (const void *)(uintptr_t)getauxval(AT_SYSINFO_EHDR);
@@ -509,5 +532,6 @@ int main(void)
 	RUN(a_fault_that_stays_is_not_for_ever);
 	RUN(an_impossible_call_ends_it);
 	RUN(the_vdsos_symbols_are_found);
+	RUN(the_region_is_where_no_heap_comes);
 	return done();
 }
