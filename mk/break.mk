@@ -32,3 +32,4 @@ build/keep-break-sgx/bytes/sgx.elf: build/keep-test/tests/keep/careless_region.c
 	@mkdir -p $(@D)
 	$(Q)$(KEEP_LD) $(KEEP_LDFLAGS) -T keep/shim/sgx/image.ld -o $@ $^
 TEST_TOOLS += build/keep-break-sgx/7/sgx.sig build/keep-break-sgx/bytes/sgx.sig
+-include build/keep-test/tests/keep/careless_region.c.d
