@@ -96,6 +96,8 @@ for mode in ("sgx1", "trap sgx1"):
     t.ok(ours[2][:8].encode() in r.stderr, "under the measurement for its memory", r.stderr)
 r = run("-m", "2GiB")
 t.ok(r.returncode != 0 and b"at most 1 GiB" in r.stderr, "not with more memory than there are signatures for", r.stderr)
+r = subprocess.run([lib.program("donjon-emu-sgx")])
+t.eq(r.returncode, 127, "a processor that never had an enclave does not say that a Keep has halted")
 r = run("--engine", "aot")
 t.ok(r.returncode != 0 and b"native.unfit" in r.stderr, "native code is refused by name", r.stderr)
 t.done()
