@@ -174,6 +174,91 @@ static void exit_ends_the_program_with_its_code(void)
 	close_program();
 }
 
+/*
+ * (import "wasi_snapshot_preview1" "random_get" (func $r (param i32 i32) ...))
+ * (memory 1)
+ * (func (export "f") (loop (drop (call $r (i32.const 0) (i32.const 65536)))
+ *   (br 0)))
+ */
+static const uint8_t for_ever[] = { 0, 'a', 's', 'm', 1, 0, 0, 0, 1, 10, 2,
+	0x60, 2, 0x7f, 0x7f, 1, 0x7f, 0x60, 0, 0, 2, 37, 1, 22, 'w', 'a', 's',
+	'i', '_', 's', 'n', 'a', 'p', 's', 'h', 'o', 't', '_', 'p', 'r', 'e',
+	'v', 'i', 'e', 'w', '1', 10, 'r', 'a', 'n', 'd', 'o', 'm', '_', 'g',
+	'e', 't', 0, 0, 3, 2, 1, 1, 5, 3, 1, 0, 1, 7, 5, 1, 1, 'f', 0, 1, 10,
+	18, 1, 16, 0, 3, 0x40, 0x41, 0, 0x41, 0x80, 0x80, 4, 0x10, 0, 0x1a,
+	0x0c, 0, 0x0b, 0x0b };
+
+static enum dj_trap fourth_time(void *ctx)
+{
+	unsigned *left = ctx;
+
+	return --*left == 0 ? DJ_TRAP_STOPPED : DJ_TRAP_NONE;
+}
+
+static dj_status resolve(void *ctx, const struct dj_wasm_import *import,
+	struct dj_extern *ret)
+{
+	return dj_wasi_resolve(ctx, import, ret);
+}
+
+/* Few calls that take long are polls as well, or no limit of time would be
+ * seen: without it this one ends by its fuel. */
+static void bytes_that_a_call_goes_over_count_for_polls(void)
+{
+	unsigned left = 4;
+	const struct dj_store_config config = { .mem = hostmem,
+		.max_memory_pages = 16,
+		.poll = fourth_time,
+		.poll_ctx = &left,
+		.fuel = 20 };
+	union dj_value none = { 0 };
+	struct dj_wasm_module *m;
+	struct dj_wasm_error err;
+	struct dj_link_error link;
+	struct dj_instance *inst;
+	struct dj_store *store;
+	struct dj_arena arena;
+	struct dj_extern f;
+
+	open_program();
+	ok(hostmem_arena(&arena, (size_t)64 << 20));
+	eq_u64(dj_wasm_load(for_ever, sizeof(for_ever), &arena, &m, &err),
+		DJ_OK);
+	eq_u64(dj_store_init(&arena, &config, &store), DJ_OK);
+	eq_u64(dj_instance_new(store, m, resolve, w, &inst, &link), DJ_OK);
+	dj_wasi_set_store(w, store);
+	ok(dj_instance_export(inst, "f", 1, &f));
+	eq_u64(dj_call(store, f.func, &none), DJ_TRAP_STOPPED);
+	eq_u64(left, 0);
+	dj_store_done(store);
+	hostmem_arena_done(&arena);
+	close_program();
+}
+
+static void calls_tell_what_they_went_over(void)
+{
+	uint32_t fd;
+
+	open_program();
+	eq_u64(call("random_get", U(BUF), U(32)), 0);
+	ok(work >= 32);
+	eq_u64(call("args_get", U(0), U(100)), 0);
+	ok(work >= 10);
+	eq_u64(open_at(5, "dir/file", 0, RW, 0, &fd), 0);
+	ok(work != 0);
+	iov(0, BUF, 8);
+	eq_u64(call("fd_read", U(fd), U(IOV), U(1), U(RES)), 0);
+	eq_u64(work, 8);
+	iov(0, BUF, 5);
+	eq_u64(call("fd_pread", U(fd), U(IOV), U(1), U(0), U(RES)), 0);
+	eq_u64(work, 5);
+	eq_u64(call("fd_readdir", U(4), U(BUF), U(400), U(0), U(RES)), 0);
+	ok(work >= get32(mem + RES));
+	eq_u64(call("sched_yield"), 0);
+	eq_u64(work, 0);
+	close_program();
+}
+
 static void clocks_answer(void)
 {
 	open_program();
@@ -275,6 +360,8 @@ int main(void)
 	RUN(no_arguments_crash_a_call);
 	RUN(bad_pointers_are_efault_and_nothing_happens);
 	RUN(exit_ends_the_program_with_its_code);
+	RUN(bytes_that_a_call_goes_over_count_for_polls);
+	RUN(calls_tell_what_they_went_over);
 	RUN(clocks_answer);
 	RUN(preview_0_has_its_own_layouts);
 	RUN(what_cannot_be_opened_is_refused_at_the_start);

@@ -106,6 +106,7 @@ static struct mktar tar;
 uint8_t *mem;
 bool unstable;
 enum dj_trap trap;
+uint64_t work;
 const struct dj_wasi_stream *named;
 size_t named_count;
 
@@ -223,6 +224,7 @@ enum dj_errno run(const struct wasi_fn *fn, const uint64_t *args)
 		v[i].i64 = args[i];
 	e = fn->run(&c);
 	trap = c.trap;
+	work = c.work;
 	return e;
 }
 

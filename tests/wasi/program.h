@@ -34,6 +34,7 @@ extern struct dj_wasi *w;
 extern uint8_t *mem;
 extern bool unstable;     /* the calls are wasi_unstable's */
 extern enum dj_trap trap; /* of the last call */
+extern uint64_t work;     /* what it said it went over */
 /* Set before a program is opened. */
 extern const struct dj_wasi_stream *named;
 extern size_t named_count;
