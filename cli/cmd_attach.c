@@ -261,9 +261,24 @@ static int stop_program(struct call *c)
 	return 0;
 }
 
+/* With --json: what became of it, and how its program ended if that is here. */
+static int say_done(const struct call *c, const char *schema, const char *did,
+	json_t *outcome)
+{
+	if (!c->cli->json) {
+		json_decref(outcome);
+		return 0;
+	}
+	return dj_cli_json(c->cli,
+		json_pack("{s:s,s:s,s:s,s:o*}", "schema", schema, "keep",
+			c->cli->operands[0], "did", did, "outcome", outcome),
+		0);
+}
+
 static int stop(struct dj_cli *cli)
 {
 	struct call *c = new_call(cli);
+	const char *did = "stopped";
 	struct dj_err err = { 0 };
 	int status = 0;
 
@@ -273,13 +288,20 @@ static int stop(struct dj_cli *cli)
 	c->job.time_ms = STOP_MS;
 	if (!open_call(c, &err))
 		status = dj_cli_fail(cli, &err);
-	else if (c->was_recorded)
+	else if (c->was_recorded) {
+		did = "ended";
 		dj_cli_note(cli, "%s has ended already", cli->operands[0]);
-	else if (dj_cli_has(cli, "kill"))
+	} else if (dj_cli_has(cli, "kill")) {
+		did = "killed";
 		status = kill_keep(c);
-	else
+	} else {
 		status = stop_program(c);
+	}
 	dj_cli_quiet_line();
+	if (status == 0)
+		status = say_done(c, "donjon.stop/1", did,
+			c->was_recorded ? dj_keep_result(&c->stay.record)
+					: NULL);
 	close_call(c);
 	return status;
 }
@@ -289,6 +311,7 @@ static int release(struct dj_cli *cli)
 	struct call *c = new_call(cli);
 	struct dj_err err = { 0 };
 	bool forgets = dj_cli_has(cli, "forget"), has_ticket, gone = false;
+	const char *did = "released";
 	int status = 0;
 
 	if (c == NULL)
@@ -306,18 +329,23 @@ static int release(struct dj_cli *cli)
 		/* One that cannot be used may lead to a Keep that lives. */
 		gone = forgets || c->was_recorded ||
 			strcmp(err.info->name, "keep.none") == 0;
+		/* A result without a ticket: it was released with it. */
+		did = c->was_recorded ? did : "forgotten";
 	} else if (c->was_recorded) {
 		/* Its end is here: it may wipe itself now. */
-		(void)(come_back(c, &err) &&
-			dj_visit_run(&c->visit, &c->job, &c->outcome, &err));
+		if (!come_back(c, &err) ||
+			!dj_visit_run(&c->visit, &c->job, &c->outcome, &err))
+			did = "forgotten";
 		c->visit.is_kept = false;
 		gone = true;
 	} else if (forgets || c->stay.t.ticket.no == 0) {
 		json_decref(
 			dj_keep_ask(&c->stay.t, "DELETE", "?force=1", &err));
-		if (err.info != NULL && forgets)
+		if (err.info != NULL && forgets) {
+			did = "forgotten";
 			dj_cli_note(cli, "the Keep itself may live on: %s",
 				err.text);
+		}
 		gone = true;
 	}
 	if (gone)
@@ -330,6 +358,8 @@ static int release(struct dj_cli *cli)
 			cli->operands[0]);
 	c->was_recorded = false;
 	dj_cli_quiet_line();
+	if (status == 0)
+		status = say_done(c, "donjon.release/1", did, NULL);
 	close_call(c);
 	return status;
 }

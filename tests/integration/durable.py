@@ -17,7 +17,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import TEE_NAME, LATE, Agent, Tap, echo_module, late_module, program, spin_module  # noqa: E402
+from donjonlib import (TEE_NAME, LATE, Agent, Tap, check_schema, echo_module, late_module, load_schema,  # noqa: E402
+                       program, spin_module)
 
 t = Tap()
 work = tempfile.mkdtemp(prefix="donjon-durable-")
@@ -75,6 +76,19 @@ def exits(r, code, what, error=None):
     good = r.returncode == code and (error is None or b"error[%s]" % error.encode() in r.stderr)
     return t.ok(good, what, "exit %d\n%s%s" % (r.returncode, (r.stdout or b"").decode(errors="replace"),
                                                r.stderr.decode(errors="replace")))
+
+
+def says(r, schema, did, what, how=None):
+    """One object of that schema on standard output; how: the outcome it has."""
+    try:
+        value = json.loads(r.stdout)
+    except ValueError:
+        value = {}
+    good = check_schema(load_schema(schema), value) == "" and value["did"] == did
+    good = good and value.get("outcome", {}).get("exit", {}).get("how") == how
+    if good and how is not None:
+        good = check_schema(load_schema("donjon.outcome/1"), value["outcome"]) == ""
+    return t.ok(good and r.returncode == 0, what, repr(r.stdout))
 
 
 def live():
@@ -151,14 +165,15 @@ exits(donjon("release", "cut"), 0, "and it is forgotten")
 
 r = donjon(*H, "start", "--discard", "--name", "s", spin)
 exits(r, 0, "a program that does not end is started")
-exits(donjon("stop", "s"), 0, "stop ends it")
+says(donjon("--json", "stop", "s"), "donjon.stop/1", "stopped", "stop ends it", "stopped")
+says(donjon("--json", "stop", "s"), "donjon.stop/1", "ended", "a second time it has ended", "stopped")
 exits(donjon("attach", "s"), 143, "and attach says so", "program.stopped")
-exits(donjon("release", "s"), 0, "released")
+says(donjon("--json", "release", "s"), "donjon.release/1", "released", "released")
 exits(donjon(*H, "start", "--discard", "--name", "s", spin), 0, "another")
-exits(donjon("stop", "--kill", "s"), 0, "stop --kill ends the Keep")
+says(donjon("--json", "stop", "--kill", "s"), "donjon.stop/1", "killed", "stop --kill ends the Keep")
 t.eq(live(), [], "the host has none")
 exits(donjon("attach", "s"), 122, "there is no way back", "keep.none")
-exits(donjon("release", "s"), 0, "but it can be forgotten")
+says(donjon("--json", "release", "s"), "donjon.release/1", "forgotten", "but it can be forgotten")
 exits(donjon(*H, "start", "--discard", "--name", "f", spin), 0, "one more")
 exits(donjon("release", "f"), 75, "not released, for it runs", "keep.running")
 exits(donjon("release", "--forget", "f"), 0, "it can be forgotten all the same")
