@@ -10,6 +10,7 @@
 #include "cli/keeps.h"
 #include "cli/outcome.h"
 #include "cli/verbs.h"
+#include "client/journal.h"
 #include "client/stay.h"
 
 /*
@@ -286,9 +287,9 @@ static int stop(struct dj_cli *cli)
 		return dj_cli_failf(cli, "internal.memory", "no memory");
 	c->job.stops = c->job.detaches = true;
 	c->job.time_ms = STOP_MS;
-	if (!open_call(c, &err))
+	if (!open_call(c, &err)) {
 		status = dj_cli_fail(cli, &err);
-	else if (c->was_recorded) {
+	} else if (c->was_recorded) {
 		did = "ended";
 		dj_cli_note(cli, "%s has ended already", cli->operands[0]);
 	} else if (dj_cli_has(cli, "kill")) {
@@ -302,8 +303,29 @@ static int stop(struct dj_cli *cli)
 		status = say_done(c, "donjon.stop/1", did,
 			c->was_recorded ? dj_keep_result(&c->stay.record)
 					: NULL);
+	/* Nobody asked the Keep: a ticket may still be wanted to release it. */
+	if (strcmp(did, "ended") == 0)
+		c->was_recorded = false;
 	close_call(c);
 	return status;
+}
+
+/* Did the Keep hear, in an attach before this one, that its result is safe? */
+static bool was_released(const struct call *c)
+{
+	uint64_t at = 0;
+	json_t *lines = dj_journal_read(&c->stay.record, &at), *line;
+	const char *event;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(lines, i, line)
+	{
+		event = json_string_value(json_object_get(line, "event"));
+		found = found || (event != NULL && !strcmp(event, "released"));
+	}
+	json_decref(lines);
+	return found;
 }
 
 static int release(struct dj_cli *cli)
@@ -311,7 +333,7 @@ static int release(struct dj_cli *cli)
 	struct call *c = new_call(cli);
 	struct dj_err err = { 0 };
 	bool forgets = dj_cli_has(cli, "forget"), has_ticket, gone = false;
-	const char *did = "released";
+	bool is_released;
 	int status = 0;
 
 	if (c == NULL)
@@ -324,28 +346,26 @@ static int release(struct dj_cli *cli)
 		return status;
 	}
 	c->was_recorded = dj_record_has(&c->stay.record, "result");
+	is_released = was_released(c);
 	has_ticket = dj_record_load(&c->stay.record, &c->stay.t, &err);
 	if (!has_ticket) {
 		/* One that cannot be used may lead to a Keep that lives. */
 		gone = forgets || c->was_recorded ||
 			strcmp(err.info->name, "keep.none") == 0;
-		/* A result without a ticket: it was released with it. */
-		did = c->was_recorded ? did : "forgotten";
 	} else if (c->was_recorded) {
 		/* Its end is here: it may wipe itself now. */
-		if (!come_back(c, &err) ||
-			!dj_visit_run(&c->visit, &c->job, &c->outcome, &err))
-			did = "forgotten";
+		is_released = (come_back(c, &err) &&
+				      dj_visit_run(&c->visit, &c->job,
+					      &c->outcome, &err)) ||
+			is_released;
 		c->visit.is_kept = false;
 		gone = true;
 	} else if (forgets || c->stay.t.ticket.no == 0) {
 		json_decref(
 			dj_keep_ask(&c->stay.t, "DELETE", "?force=1", &err));
-		if (err.info != NULL && forgets) {
-			did = "forgotten";
+		if (err.info != NULL && forgets)
 			dj_cli_note(cli, "the Keep itself may live on: %s",
 				err.text);
-		}
 		gone = true;
 	}
 	if (gone)
@@ -359,7 +379,8 @@ static int release(struct dj_cli *cli)
 	c->was_recorded = false;
 	dj_cli_quiet_line();
 	if (status == 0)
-		status = say_done(c, "donjon.release/1", did, NULL);
+		status = say_done(c, "donjon.release/1",
+			is_released ? "released" : "forgotten", NULL);
 	close_call(c);
 	return status;
 }

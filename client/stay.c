@@ -710,7 +710,10 @@ void dj_stay_end(struct dj_stay *y, bool finished, bool remove)
 	char name[32];
 
 	if (!remove && y->is_attached) {
-		note(y, finished ? "released" : "detached", NULL);
+		note(y,
+			finished && y->visit->is_released ? "released"
+							  : "detached",
+			NULL);
 		dj_journal_seen(&y->record, &y->visit->session.wire.seen);
 	}
 	y->is_attached = false;

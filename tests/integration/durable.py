@@ -169,6 +169,18 @@ says(donjon("--json", "stop", "s"), "donjon.stop/1", "stopped", "stop ends it", 
 says(donjon("--json", "stop", "s"), "donjon.stop/1", "ended", "a second time it has ended", "stopped")
 exits(donjon("attach", "s"), 143, "and attach says so", "program.stopped")
 says(donjon("--json", "release", "s"), "donjon.release/1", "released", "released")
+# As if the client had been killed between the result and the release.
+exits(donjon(*H, "start", "--discard", "--name", "r", spin), 0, "one whose ticket is still there")
+ticket = os.path.join(KEEPS, "r", "ticket")
+with open(ticket, "rb") as f:
+    kept = f.read()
+says(donjon("--json", "stop", "r"), "donjon.stop/1", "stopped", "when it has ended", "stopped")
+put(ticket, kept)
+os.chmod(ticket, 0o600)
+os.unlink(os.path.join(KEEPS, "r", "events"))
+says(donjon("--json", "stop", "r"), "donjon.stop/1", "ended", "is not asked by stop", "stopped")
+t.ok(os.path.exists(ticket), "nor is the way to it given up")
+says(donjon("--json", "release", "r"), "donjon.release/1", "forgotten", "that it was released is not said of one that is gone")
 exits(donjon(*H, "start", "--discard", "--name", "s", spin), 0, "another")
 says(donjon("--json", "stop", "--kill", "s"), "donjon.stop/1", "killed", "stop --kill ends the Keep")
 t.eq(live(), [], "the host has none")
