@@ -36,8 +36,8 @@ check()
 	tools/check-image sgx "$work/x.elf" >"$work/said" 2>&1
 }
 
-if [ ! -f build/keep/sgx.elf ]; then
-	echo "1..0 # SKIP no build/keep/sgx.elf"
+if [ "$(uname -m)" != x86_64 ]; then
+	echo "1..0 # SKIP not an x86-64 machine"
 	exit 0
 fi
 tools/check-image sgx build/keep/sgx.elf >"$work/said" 2>&1
