@@ -139,7 +139,7 @@ $(eval $(call test_tool,wasirun,$(call obj,tests/support/hostnative.c)))
 $(eval $(call test_tool,wasmdiff,$(B)/aot.a $(call obj,$(wildcard tests/wasmgen/*.c) \
 	tests/support/hostnative.c),$(LLVM_LD)))
 # The native compiler as a program, for bench-engine.
-$(eval $(call test_tool,benchaot,$(B)/aot.a,$(LLVM_LD)))
+$(eval $(call test_tool,benchaot,$(B)/aot.a $(call obj,tests/support/hostnative.c),$(LLVM_LD)))
 # Modules with what they must do: run by wasirun, or by donjon in a Keep.
 $(eval $(call test_tool,wasitest))
 TEST_TOOLS += $(P)/spectest $(P)/wasirun $(P)/wasitest $(P)/wasmdiff $(P)/benchaot
@@ -199,6 +199,8 @@ $(P)/tests/unit/test_sgx_seal: $(call obj,$(SGX_LOADER_SRC) host/sign/sign.c) \
 
 # The ID block is the launcher's.
 $(P)/tests/unit/test_agent_snp: $(B)/host/launch/snp_id.c.o
+
+$(P)/tests/unit/test_arch: $(B)/keep/arch/x86_64/cpu.c.o
 
 # The SNP shim itself, ring 3's part.
 $(P)/tests/unit/test_snp_shim $(P)/tests/unit/test_snp_seal: $(B)/keep/arch/x86_64/cpu.c.o

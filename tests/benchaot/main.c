@@ -2,7 +2,8 @@
 /*
  * benchaot guard|checks MODULE IMAGE: the native image of a module, for
  * tools/bench-engine and wasirun --image. One thread, so that its CPU time
- * is the compiler's.
+ * is the compiler's. With guard pages for what a Keep on this machine offers,
+ * with checks for the least, as SGX has it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "client/aot/aot.h"
 #include "tests/support/hostmem.h"
+#include "tests/support/hostnative.h"
 
 static _Noreturn void die(const char *what, const char *why)
 {
@@ -52,8 +54,10 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		die("usage", "benchaot guard|checks MODULE IMAGE");
-	if (strcmp(argv[1], "guard") == 0)
+	if (strcmp(argv[1], "guard") == 0) {
 		options.bounds = DJ_BOUNDS_GUARD;
+		options.cpu_level = hostnative_level();
+	}
 	bytes = read_file(argv[2], &len);
 	if (!hostmem_arena(&arena, (size_t)8 << 30))
 		die(argv[2], "no memory");

@@ -6,6 +6,7 @@ what is tested is what stands around it."""
 import hashlib
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -151,6 +152,18 @@ refused(build("--tee", "tpm"), "tee.unknown", 64, "an unknown TEE is refused")
 refused(build("--bounds", "none"), "usage.value", 64, "so are unknown bounds")
 
 # ------------------------------------------------------------------ run
+# What the fake makes is refused in the Keep: what it was told is what counts.
+with open("/proc/cpuinfo") as f:
+    flags = re.search(r"^flags\s*:(.*)$", f.read(), re.M).group(1).split()
+level = 3 if {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"} <= set(flags) else 2
+n = len(compiled())
+for name in ("donjond", "donjon-launch", "donjon-emu"):
+    os.symlink(lib.program(name), os.path.join(fake, name))
+refused(donjon("run", "--tee", "process", "--engine", "aot", module, DONJON_LIBEXEC=fake,
+               DONJON_IMAGES=lib.program("keep")), "module.refused", 126,
+        "an image that is none is refused by the Keep")
+t.ok(len(compiled()) == n + 1 and " --cpu-level %d " % level in compiled()[-1],
+     "the compiler is told the CPU level that the Keep offers", compiled()[n:])
 refused(donjon("run", "--engine", "jit", module), "usage.value", 64, "an unknown engine is refused")
 refused(donjon("run", module, DONJON_ENGINE="jit"), "config.value", 78, "from the environment too")
 

@@ -6,6 +6,7 @@
 #include "client/aot/aot.h"
 #include "lib/wasm/layout.h"
 #include "tests/spectest/spectest.h"
+#include "tests/support/hostnative.h"
 
 /*
  * The compiler runs where LLVM is: a runner for another machine finds what
@@ -95,6 +96,10 @@ static dj_status make(const struct script *s, struct unit *u,
 		.isa = (enum dj_isa)t->isa,
 		.bounds = t->engine == ENGINE_GUARD ? DJ_BOUNDS_GUARD
 						    : DJ_BOUNDS_CHECKS,
+		/* Checks are for SGX, which has no more than the least. */
+		.cpu_level = t->engine == ENGINE_GUARD && t->isa == 0
+			? hostnative_level()
+			: 0,
 		.optimise = (uint8_t)t->optimise,
 		.tails = s->tails,
 		.threads = 1,

@@ -10,10 +10,11 @@
 
 #define ALT_SIZE ((size_t)64 << 10)
 
+/* The most that there is: whoever compiles says what is made use of. */
 const struct dj_native_target hostnative_target = {
 #if defined(__x86_64__)
 	.isa = DJ_ISA_X86_64,
-	.cpu_level = 2,
+	.cpu_level = 3,
 #elif defined(__riscv)
 	.isa = DJ_ISA_RISCV64,
 	.cpu_level = 1,
@@ -22,6 +23,15 @@ const struct dj_native_target hostnative_target = {
 	.cpu_level = 9,
 #endif
 };
+
+uint8_t hostnative_level(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("x86-64-v3") ? 3 : 2;
+#else
+	return hostnative_target.cpu_level;
+#endif
+}
 
 dj_status hostnative_exec(void *p, size_t len)
 {

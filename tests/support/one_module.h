@@ -71,6 +71,7 @@ ONE dj_status one_native(const struct dj_wasm_module *m,
 	const struct dj_aot_options options = {
 		.bounds = one_engine == ONE_GUARD ? DJ_BOUNDS_GUARD
 						  : DJ_BOUNDS_CHECKS,
+		.cpu_level = one_engine == ONE_GUARD ? hostnative_level() : 0,
 		.optimise = one_engine == ONE_GUARD ? 1 : 2,
 		.threads = 1,
 	};

@@ -123,6 +123,47 @@ static void begin(void)
 	(void)dj_vm_begin();
 }
 
+/* The page of firmware, 56860 section 8.17.2.6: leaf, EBX and ECX. */
+static void say(uint32_t i, uint32_t leaf, uint32_t b, uint32_t c)
+{
+	uint8_t *entry = cpuid + 16 + (size_t)48 * i;
+	uint32_t n = i + 1;
+
+	memcpy(cpuid, &n, 4);
+	memcpy(entry, &leaf, 4);
+	memcpy(entry + 28, &b, 4);
+	memcpy(entry + 32, &c, 4);
+}
+
+static uint64_t level_with(uint32_t one_c, uint32_t seven_b, uint32_t ext_c)
+{
+	begin();
+	eq_u64(dj_shim_info.cpu_level, 2);
+	say(0, 1, 0, one_c);
+	say(1, 7, seven_b, 0);
+	say(2, 0x80000001, 0, ext_c);
+	(void)dj_vm_begin();
+	return dj_shim_info.cpu_level;
+}
+
+/* OSXSAVE is not firmware's to say, XSAVE is. */
+static void the_cpu_level_is_what_firmware_vouches_for(void)
+{
+	const uint32_t one =
+		1u << 12 | 1u << 22 | 1u << 26 | 1u << 28 | 1u << 29;
+	const uint32_t seven = 1u << 3 | 1u << 5 | 1u << 8, ext = 1u << 5;
+
+	if (!__builtin_cpu_supports("avx")) {
+		skip("no AVX on this machine, whose XCR0 is read");
+		return;
+	}
+	eq_u64(level_with(one, seven, ext), 3);
+	eq_u64(level_with(one & ~(1u << 26), seven, ext), 2);
+	eq_u64(level_with(one & ~(1u << 22), seven, ext), 2);
+	eq_u64(level_with(one, seven & ~(1u << 8), ext), 2);
+	eq_u64(level_with(one, seven, 0), 2);
+}
+
 static dj_status ask_with(enum evil e)
 {
 	uint8_t data[64];
@@ -213,6 +254,7 @@ int main(void)
 		return 0;
 	}
 	RUN(the_page_of_secrets_is_wiped_before_the_core_runs);
+	RUN(the_cpu_level_is_what_firmware_vouches_for);
 	RUN(honest_answers_make_reports_in_order);
 	RUN(a_busy_host_gets_the_same_bytes_again);
 	RUN(an_answer_that_is_none_ends_the_use_of_the_key);

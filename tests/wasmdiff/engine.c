@@ -285,22 +285,19 @@ static bool fresh_store(enum engine e)
 	return false;
 }
 
-static bool instantiate(enum engine e, unsigned level)
+static bool instantiate(enum engine e)
 {
-	struct dj_native_target target = hostnative_target;
 	struct dj_link_error err = { .what = "" };
 	dj_status st;
 
 	if (!fresh_store(e))
 		return false;
-	if (level != 0)
-		target.cpu_level = (uint8_t)level;
 	if (e == INTERPRETER)
 		st = dj_instance_new(t.store, t.m, resolve, NULL, &t.inst,
 			&err);
 	else
 		st = dj_instance_new_native(t.store, t.m, t.image, t.image_len,
-			&target, resolve, NULL, &t.inst, &err);
+			&hostnative_target, resolve, NULL, &t.inst, &err);
 	if (st == DJ_E_STATE)
 		text_add(t.out, "start trap %d\n", (int)err.trap);
 	else if (st != DJ_OK)
@@ -318,7 +315,7 @@ static bool instantiate(enum engine e, unsigned level)
 }
 
 /* Goes along the plan, as v8.js does: a trap is the end of an instance. */
-static void follow(const struct text *plan, enum engine e, unsigned level)
+static void follow(const struct text *plan, enum engine e)
 {
 	const char *p = plan->p;
 	char kind, name[128];
@@ -331,7 +328,7 @@ static void follow(const struct text *plan, enum engine e, unsigned level)
 		if (!t.trapped)
 			continue;
 		state(plan, "~");
-		if (!instantiate(e, level))
+		if (!instantiate(e))
 			return;
 	}
 	state(plan, "");
@@ -342,8 +339,7 @@ static void follow(const struct text *plan, enum engine e, unsigned level)
  * The same once more, with so little fuel that many a function does not end;
  * as lines that begin with a dot.
  */
-static void run_dry(const struct text *plan, enum engine e, unsigned level,
-	uint64_t fuel)
+static void run_dry(const struct text *plan, enum engine e, uint64_t fuel)
 {
 	static struct text dry;
 	struct text *out = t.out;
@@ -353,8 +349,8 @@ static void run_dry(const struct text *plan, enum engine e, unsigned level,
 	t.out = &dry;
 	t.fuel = fuel;
 	t.hash = 0;
-	if (instantiate(e, level))
-		follow(plan, e, level);
+	if (instantiate(e))
+		follow(plan, e);
 	t.out = out;
 	for (const char *p = dry.p; *p != '\0';) {
 		int n = (int)strcspn(p, "\n");
@@ -383,25 +379,12 @@ void engine_run(const uint8_t *bytes, size_t len, enum engine e,
 		ret->lacking = true;
 	else if (!plan_write(t.m, &plan))
 		text_add(t.out, "more than a plan can say\n");
-	else if (instantiate(e, level)) {
-		follow(&plan, e, level);
-		run_dry(&plan, e, level, 1 + len / 8 % (len % 2 == 0 ? 7 : 61));
+	else if (instantiate(e)) {
+		follow(&plan, e);
+		run_dry(&plan, e, 1 + len / 8 % (len % 2 == 0 ? 7 : 61));
 	}
 	if (t.store != NULL)
 		dj_store_done(t.store);
 	free(t.image);
 	hostmem_arena_done(&t.arena);
-}
-
-unsigned engine_level(void)
-{
-#if defined(__x86_64__)
-	return __builtin_cpu_supports("avx2") &&
-			__builtin_cpu_supports("bmi2") &&
-			__builtin_cpu_supports("fma")
-		? 3
-		: 2;
-#else
-	return 0;
-#endif
 }

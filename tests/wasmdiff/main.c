@@ -463,7 +463,7 @@ int main(int argc, char **argv)
 		return 2;
 	p->end = p->next + wanted;
 	hostnative_begin();
-	opt.level = engine_level();
+	opt.level = hostnative_level();
 	if (strcmp(opt.node, "none") != 0) {
 		opt.v8 = v8_begin(opt.node, false);
 		v8_end();

@@ -57,8 +57,6 @@ struct outcome {
 /* Runs it by one of ours. optimise, level: dj_aot_options. */
 void engine_run(const uint8_t *bytes, size_t len, enum engine e,
 	unsigned optimise, unsigned level, struct outcome *ret);
-/* The highest level of instructions that this machine has. */
-unsigned engine_level(void);
 
 /*
  * What node on this machine has, bits of lib/wasm/feature.h; 0: no node.

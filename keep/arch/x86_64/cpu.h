@@ -24,3 +24,14 @@ uint64_t dj_arch_cpu_of(uint32_t one_c, uint32_t seven_b);
  */
 bool dj_arch_rdseed(uint64_t *ret);
 bool dj_arch_rdrand(uint64_t *ret);
+
+/*
+ * An OFFER's CPU level: 3 where all of x86-64-v3 is there and the state of AVX
+ * is enabled in XCR0, else 2. Again the host's word: claiming too much faults,
+ * and what faults ends the Keep.
+ */
+unsigned dj_arch_level(void);
+/* The same from leaves that are known otherwise: ECX of 1, EBX of 7, ECX of
+ * 0x80000001, and XCR0 (0 where there is none). */
+unsigned dj_arch_level_of(uint32_t one_c, uint32_t seven_b, uint32_t ext_c,
+	uint32_t xcr0);

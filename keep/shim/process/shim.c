@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "keep/arch/x86_64/cpu.h"
 #include "keep/shim.h"
 #include "keep/shim/mapped/mapped.h"
 #include "keep/shim/process/sys.h"
@@ -38,7 +39,6 @@ struct dj_shim_info dj_shim_info = {
 	.isa = 1,
 	.bounds = 1,
 	.native_code = 1,
-	.cpu_level = 2,
 };
 
 const uintptr_t dj_mapped_region = REGION;
@@ -163,5 +163,6 @@ _Noreturn void dj_process_main(void)
 	must(sys3(SYS_CLOSE_RANGE, FD_TO_KEEP + 1, UINT32_MAX, 0) == 0);
 	must(dj_process_filter() == 0);
 	dj_crypto_cpu(dj_crypto_cpu_detect());
+	dj_shim_info.cpu_level = dj_arch_level();
 	dj_keep_main();
 }

@@ -25,7 +25,6 @@ struct dj_shim_info dj_shim_info = {
 	.isa = 1,
 	.bounds = 1,
 	.native_code = 1,
-	.cpu_level = 2,
 };
 
 static struct dj_key vmpck;
@@ -40,7 +39,9 @@ uint32_t dj_vm_begin(void)
 	uint32_t sent;
 	uint32_t one = dj_snp_cpuid_find(cpuid_page, 1, 0).ecx;
 	uint32_t seven = dj_snp_cpuid_find(cpuid_page, 7, 0).ebx;
+	uint32_t ext = dj_snp_cpuid_find(cpuid_page, 0x80000001, 0).ecx;
 	bool has_xsave = (one & 1U << 26) != 0;
+	uint32_t xcr0 = has_xsave ? dj_crypto_cpu_xcr0() : 0;
 
 	memcpy(&vmpck, secrets + DJ_SNP_SECRETS_VMPCK0, sizeof(vmpck));
 	memcpy(&sent, secrets + DJ_SNP_SECRETS_SEQNO, sizeof(sent));
@@ -49,8 +50,8 @@ uint32_t dj_vm_begin(void)
 	has_key = true;
 	/* Whether OSXSAVE is on is ours to know: ring 0 has set it. */
 	one = has_xsave ? one | 1U << 27 : one & ~(1U << 27);
-	return dj_crypto_cpu_of(one, seven,
-		has_xsave ? dj_crypto_cpu_xcr0() : 0);
+	dj_shim_info.cpu_level = dj_arch_level_of(one, seven, ext, xcr0);
+	return dj_crypto_cpu_of(one, seven, xcr0);
 }
 
 uint64_t dj_shim_generators(void)
