@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/link.h"
-#include "client/aot/swap.h"
+#include "client/aot/mend.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +15,10 @@
  * objects are LLVM's and not a stranger's; what is out of shape is an error
  * all the same.
  */
+
+/* Room for the jumps of mend.h: some ten times what was ever needed. */
+#define POOL(code) (512 + (code) / 2048)
+
 void link_fail(struct linker *l, const char *fmt, ...)
 {
 	va_list ap;
@@ -147,6 +151,9 @@ static void lay_out(struct linker *l)
 			if (strcmp(s->name, ".text") == 0)
 				l->elves[i].text = k;
 		}
+	l->pool = (uint32_t)at;
+	if (l->job->opt.isa == DJ_ISA_X86_64)
+		at += POOL(at);
 	at = (at + DJ_NATIVE_PAGE - 1) & ~(uint64_t)(DJ_NATIVE_PAGE - 1);
 	l->code_len = (uint32_t)at;
 	start = at;
@@ -652,6 +659,7 @@ static bool find_like_marks(const struct linker *l, uint8_t *bad)
 
 static bool find_forbidden(const struct linker *l, uint8_t *bad)
 {
+	struct mend m = { l->body, l->code_len, l->pool, l->code_len };
 	size_t at = 0;
 	bool any = false;
 	uint32_t owner;
@@ -666,8 +674,7 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 		owner = owner_of(l, (uint32_t)at);
 		/* Entries are no one function; they are soon made again. */
 		if (l->job->opt.isa != DJ_ISA_X86_64 || owner == l->own ||
-			!swap_registers(l->body, l->code_len, l->funcs[owner],
-				(uint32_t)at)) {
+			!mend_forbidden(&m, l->funcs[owner], (uint32_t)at)) {
 			bad[owner] = 1;
 			any = true;
 		}

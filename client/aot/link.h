@@ -43,6 +43,7 @@ struct linker {
 	size_t count;
 	uint8_t *body;
 	uint32_t code_len, rodata_len;
+	uint32_t pool; /* from here to the end of the code: mend.h */
 	/* NOWHERE: not seen yet; dispatches per type, entries two each */
 	uint32_t *funcs, *entries, *dispatches;
 	uint32_t cold[2][COLD_MAX]; /* ways to helpers, and traps */

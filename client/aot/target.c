@@ -145,7 +145,7 @@ static void begin_llvm(void)
 	LLVMInitializeX86Target();
 	LLVMInitializeX86TargetMC();
 	LLVMInitializeX86AsmPrinter();
-	LLVMInitializeX86Disassembler(); /* swap.c */
+	LLVMInitializeX86Disassembler(); /* mend.c */
 	LLVMInitializeRISCVTargetInfo();
 	LLVMInitializeRISCVTarget();
 	LLVMInitializeRISCVTargetMC();

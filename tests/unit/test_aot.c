@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/aot/swap.h"
+#include "client/aot/mend.h"
 #include "lib/wasm/native.h"
 #include "tests/support/one_module.h"
 
-#pragma weak swap_registers
+#pragma weak mend_forbidden
 
 /* The native compiler's images; what they do is in test_engine_*.c. */
 
@@ -148,7 +148,7 @@ static void a_constant_is_no_system_call(void)
 		skip("no compiler in a build with sanitizers");
 }
 
-/* Addresses whose registers change places, in bytes of code. */
+/* Forbidden bytes that are done away with where they stand. */
 static const struct {
 	const char *what;
 	uint8_t before[12], after[12];
@@ -177,10 +177,26 @@ static const struct {
 		{ 0x66, 0x41, 0x0f, 0x38, 0x00, 0x4c, 0x0f, 0x34 },
 		{ 0x66, 0x42, 0x0f, 0x38, 0x00, 0x4c, 0x39, 0x34 }, 8, 6,
 		true },
+	{ "mov r13d, ecx; cmp byte [rbp - 45], 94: the other encoding",
+		{ 0x41, 0x89, 0xcd, 0x80, 0x7d, 0xd3, 0x5e },
+		{ 0x44, 0x8b, 0xe9, 0x80, 0x7d, 0xd3, 0x5e }, 7, 2, true },
+	{ "jle over 15 bytes; add eax, eax: that of the second",
+		{ 0x7e, 0x0f, 0x01, 0xc0, 0x90 },
+		{ 0x7e, 0x0f, 0x03, 0xc0, 0x90 }, 5, 1, true },
+	{ "sub r9, r13: each bit of the prefix goes along",
+		{ 0xeb, 0x0f, 0x01, 0xfd, 0x4d, 0x29, 0xe9 },
+		{ 0xeb, 0x0f, 0x03, 0xef, 0x4d, 0x29, 0xe9 }, 7, 1, true },
+	{ "mov cl, r13b; nop; INT 80 itself, which it has nothing to do with",
+		{ 0x44, 0x88, 0xe9, 0x90, 0xcd, 0x80 },
+		{ 0x44, 0x88, 0xe9, 0x90, 0xcd, 0x80 }, 6, 4, false },
+	{ "or r13d, 0x80808080: a constant has but one encoding",
+		{ 0x41, 0x81, 0xcd, 0x80, 0x80, 0x80, 0x80 },
+		{ 0x41, 0x81, 0xcd, 0x80, 0x80, 0x80, 0x80 }, 7, 2, false },
 	{ "mov eax, 0x00050f04: a constant stays",
 		{ 0xb8, 0x04, 0x0f, 0x05, 0x00 },
 		{ 0xb8, 0x04, 0x0f, 0x05, 0x00 }, 5, 2, false },
-	{ "a call whose distance it is", { 0xe8, 0x0f, 0x05, 0x00, 0x00 },
+	{ "a call whose distance it is, and no room for a jump",
+		{ 0xe8, 0x0f, 0x05, 0x00, 0x00 },
 		{ 0xe8, 0x0f, 0x05, 0x00, 0x00 }, 5, 1, false },
 	{ "mov ecx, [rip + 0x050f]", { 0x8b, 0x0d, 0x0f, 0x05, 0x00, 0x00 },
 		{ 0x8b, 0x0d, 0x0f, 0x05, 0x00, 0x00 }, 6, 2, false },
@@ -194,18 +210,20 @@ static const struct {
 		3, 1, false },
 };
 
-static void registers_change_places_where_they_can(void)
+static void instructions_have_other_forms_where_they_can(void)
 {
 	uint8_t code[12];
 
-	if (swap_registers == NULL) {
+	if (mend_forbidden == NULL) {
 		skip("no compiler in a build with sanitizers");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct mend m = { code, cases[i].len, cases[i].len,
+			cases[i].len };
+
 		memcpy(code, cases[i].before, sizeof(code));
-		if (!ok(swap_registers(code, cases[i].len, 0, cases[i].at) ==
-			    cases[i].done) ||
+		if (!ok(mend_forbidden(&m, 0, cases[i].at) == cases[i].done) ||
 			!eq_mem(code, cases[i].after, sizeof(code)))
 			printf("# %s\n", cases[i].what);
 	}
@@ -215,14 +233,108 @@ static void an_instruction_that_is_cut_off_stays(void)
 {
 	uint8_t code[12];
 
-	if (swap_registers == NULL) {
+	if (mend_forbidden == NULL) {
 		skip("no compiler in a build with sanitizers");
 		return;
 	}
-	memcpy(code, cases[1].before, sizeof(code));
-	ok(!swap_registers(code, 5, 0, 4));
-	ok(!swap_registers(code, 4, 0, 4));
-	eq_mem(code, cases[1].before, sizeof(code));
+	for (uint32_t len = 4; len <= 5; len++) {
+		struct mend m = { code, len, len, len };
+
+		memcpy(code, cases[1].before, sizeof(code));
+		ok(!mend_forbidden(&m, 0, 4));
+		eq_mem(code, cases[1].before, sizeof(code));
+	}
+}
+
+/* Where the jump or call at i of m goes, by way of others. */
+static uint32_t goes_to(const struct mend *m, uint32_t i)
+{
+	for (unsigned n = 0; n < 4; n++) {
+		uint32_t end = i + (m->code[i] == 0x0f ? 6 : 5), far;
+
+		memcpy(&far, m->code + end - 4, 4);
+		i = end + far;
+		if (i >= m->len || m->code[i] != 0xe9)
+			break;
+	}
+	return i;
+}
+
+/* Jumps and calls over a forbidden distance; the pool is behind all. */
+static void distances_go_by_another_jump(void)
+{
+	static const struct {
+		uint8_t insn[6], n;
+		uint32_t far;
+		uint8_t at; /* of the forbidden bytes in the distance */
+	} jumps[] = {
+		{ { 0xe8 }, 5, 0x050f, 0 }, { { 0xe9 }, 5, 0x050f, 0 },
+		{ { 0x0f, 0x84 }, 6, 0x050f, 0 },
+		{ { 0x0f, 0x8f }, 6, 0x80cd, 0 },
+		{ { 0x0f, 0x86 }, 6, 0x340f00, 1 },
+		{ { 0xe9 }, 5, 0xffcd80cd, 0 }, /* and another one, back */
+	};
+	static uint8_t code[0x400000];
+	const uint32_t size = sizeof(code), pool = size - 40;
+
+	if (mend_forbidden == NULL) {
+		skip("no compiler in a build with sanitizers");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(jumps) / sizeof(*jumps); i++) {
+		struct mend m = { code, size, pool, size };
+		uint32_t from = jumps[i].far >> 31 != 0 ? size - 128 : 64;
+		uint32_t far = from + jumps[i].n - 4, to;
+
+		memset(code, 0x90, size);
+		memcpy(code + from, jumps[i].insn, jumps[i].n);
+		memcpy(code + far, &jumps[i].far, 4);
+		to = goes_to(&m, from);
+		ok(mend_forbidden(&m, from - 8, far + jumps[i].at));
+		eq_u64(goes_to(&m, from), to);
+		eq_u64(dj_native_forbidden(DJ_ISA_X86_64, code, size),
+			SIZE_MAX);
+		ok(m.pool >= pool + 5 && m.pool <= size);
+		/* What has no room is as it was. */
+		memcpy(code + far, &jumps[i].far, 4);
+		m.pool = m.pool_end - 4;
+		ok(!mend_forbidden(&m, from - 8, far + jumps[i].at));
+		ok(memcmp(code + far, &jumps[i].far, 4) == 0);
+		eq_u64(m.pool, m.pool_end - 4);
+	}
+}
+
+/* A jump whose own distance would be forbidden stands elsewhere. */
+static void the_other_jump_is_clean_too(void)
+{
+	static uint8_t code[0x9000];
+	const uint32_t far = 0x80cd, end = 64 + 5;
+	/* From the first place the call would be over 0x050f bytes. */
+	struct mend m = { code, sizeof(code), end + 0x050f, sizeof(code) };
+
+	if (mend_forbidden == NULL) {
+		skip("no compiler in a build with sanitizers");
+		return;
+	}
+	memset(code, 0x90, sizeof(code));
+	code[64] = 0xe8;
+	memcpy(code + 65, &far, 4);
+	ok(mend_forbidden(&m, 64, 65));
+	eq_u64(goes_to(&m, 64), end + far);
+	ok(m.pool > end + 0x050f + 5);
+	eq_u64(dj_native_forbidden(DJ_ISA_X86_64, code, sizeof(code)),
+		SIZE_MAX);
+	/* Nowhere but beside other forbidden bytes: nothing has changed. */
+	for (uint32_t i = 0x1000; i < sizeof(code); i++)
+		code[i] = i % 2 == 0 ? 0x0f : 0x05;
+	memcpy(code + 65, &far, 4);
+	m.pool = 0x2000;
+	ok(!mend_forbidden(&m, 64, 65));
+	ok(memcmp(code + 65, &far, 4) == 0);
+	eq_u64(m.pool, 0x2000);
+	for (uint32_t i = 0x1000; i < sizeof(code); i++)
+		if (code[i] != (i % 2 == 0 ? 0x0f : 0x05))
+			ok(!"a byte of the pool");
 }
 
 /* What was said, by whom: the compiler goes on here, and ends. */
@@ -314,8 +426,10 @@ int main(void)
 		RUN(a_load_traps_that_a_select_leaves);
 	}
 	RUN(a_constant_is_no_system_call);
-	RUN(registers_change_places_where_they_can);
+	RUN(instructions_have_other_forms_where_they_can);
 	RUN(an_instruction_that_is_cut_off_stays);
+	RUN(distances_go_by_another_jump);
+	RUN(the_other_jump_is_clean_too);
 	RUN(a_part_that_takes_too_long_is_named);
 	return done();
 }
