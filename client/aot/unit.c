@@ -74,8 +74,7 @@ void add_attributes(struct unit *u, LLVMValueRef f)
 		snprintf(frame, sizeof(frame), "%u", m->max_frame);
 		add_string(u, f, "warn-stack-size", frame);
 	}
-	if (u->variant != 0)
-		add_string(u, f, "tune-cpu", m->tunes[u->variant % tunes]);
+	add_string(u, f, "tune-cpu", m->tunes[u->variant % tunes]);
 }
 
 void add_mark(struct unit *u, LLVMValueRef f)
