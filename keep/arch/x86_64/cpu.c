@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keep/arch/x86_64/cpu.h"
 
-#include "lib/crypto/cpu.h"
-
 /* Intel's manual asks for 10 of RDRAND; RDSEED is shared and runs dry. */
 #define RDRAND_TRIES 10
 #define RDSEED_TRIES 100
@@ -55,6 +53,14 @@ unsigned dj_arch_level_of(uint32_t one_c, uint32_t seven_b, uint32_t ext_c,
 		: 2;
 }
 
+static uint32_t read_xcr0(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low;
+}
+
 unsigned dj_arch_level(void)
 {
 	uint32_t one = cpuid(1).c, seven = 0, ext = 0;
@@ -64,7 +70,7 @@ unsigned dj_arch_level(void)
 	if (cpuid(0x80000000).a >= 0x80000001)
 		ext = cpuid(0x80000001).c;
 	return dj_arch_level_of(one, seven, ext,
-		has(one, OSXSAVE) ? dj_crypto_cpu_xcr0() : 0);
+		has(one, OSXSAVE) ? read_xcr0() : 0);
 }
 
 /* 64-bit operands: AMD's erratum of 2025 has the narrow forms give 0. */
