@@ -43,7 +43,7 @@ struct machine {
 	 * the rounding mode, which is that.
 	 */
 	bool rounds_keep_nan, promotes_keep_nan, nearest_is_rint;
-	bool rounds_twice;    /* i64 to f32 goes by way of f64 */
+	bool rounds_twice; /* i64 to f32 goes by way of f64 */
 	/*
 	 * For what processor code is chosen: the first unless it has forbidden
 	 * bytes. x86-64-v2's own has rotations by SHLD, slow on AMD's: BearSSL
