@@ -21,13 +21,16 @@ def good(c, module, out):
 
 
 def offered_native(info):
-    """Item 4 of an offer: is native code taken, and with which bounds?"""
+    """Items 4 and 5 of an offer: is native code taken, with which bounds, and for which CPU level?"""
+    taken, bounds, level = False, 0, 0
     while info:
         tag, n = int.from_bytes(info[:2], "big"), int.from_bytes(info[2:4], "big")
         if tag == 4:
-            return info[6] == 1, info[5]
+            taken, bounds = info[6] == 1, info[5]
+        if tag == 5:
+            level = int.from_bytes(info[4:12], "big")
         info = info[4 + n:]
-    return False, 0
+    return taken, bounds, level
 
 
 with Agent() as a:
@@ -98,7 +101,7 @@ with Agent() as a:
     c.release()
 
     # native code that its own envelope gainsays: our client would not send it
-    taken, bounds_here = offered_native(c.o["info"])
+    taken, bounds_here, level_here = offered_native(c.o["info"])
 
     def envelope(isa=1, bounds=bounds_here, level=2, wasm=mod, image=b"x" * 100, hwasm=None, himage=None):
         return (b"KNC1" + bytes([isa, bounds, level, 0]) + (2).to_bytes(4, "big") + b"me" +
@@ -108,7 +111,7 @@ with Agent() as a:
     def near(d):
         return d[:-1] + bytes([d[-1] ^ 1])
 
-    for knc, says in ((envelope(isa=2), b"another instruction set"), (envelope(level=3), b"a later processor"),
+    for knc, says in ((envelope(isa=2), b"another instruction set"), (envelope(level=level_here + 1), b"a later processor"),
                       (envelope(bounds=2), b"bounds"), (envelope(hwasm=near(H(mod))), b"the digest of the module"),
                       (envelope(himage=near(H(b"x" * 100))), b"the digest of the native code"),
                       (envelope(), b"native code of another module")):
