@@ -343,6 +343,9 @@ static bool split(struct run *r)
 		why = "the digest of the native code is not the envelope's";
 	else if (!dj_native_is_of(k.image, (size_t)k.image_len, k.wasm_hash))
 		why = "native code of another module";
+	else if (!dj_native_is_for(k.image, (size_t)k.image_len, k.isa,
+			 k.bounds, k.cpu_level))
+		why = "native code for something else than the envelope says";
 	if (why[0] != '\0')
 		return refused(why, NULL, 0, DJ_DIAG_NO_OFFSET);
 	r->wasm = k.wasm;

@@ -272,6 +272,13 @@ bool dj_native_is_of(const uint8_t *image, size_t len, const uint8_t module[32])
 	return len >= DJ_NATIVE_HEAD && memcmp(image + 32, module, 32) == 0;
 }
 
+bool dj_native_is_for(const uint8_t *image, size_t len, uint8_t isa,
+	uint8_t bounds, uint8_t cpu_level)
+{
+	return len >= DJ_NATIVE_HEAD && image[6] == isa && image[7] == bounds &&
+		image[8] == cpu_level;
+}
+
 static size_t body_at(const struct dj_native *n)
 {
 	size_t at = DJ_NATIVE_HEAD + (size_t)n->func_count * 4 +

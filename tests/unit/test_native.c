@@ -72,6 +72,16 @@ static void what_is_written_is_read(void)
 	ok(dj_native_is_of(image, len, whole.module));
 	ok(!dj_native_is_of(image, len, body));
 	ok(!dj_native_is_of(image, DJ_NATIVE_HEAD - 1, whole.module));
+	ok(dj_native_is_for(image, len, (uint8_t)whole.isa,
+		(uint8_t)whole.bounds, whole.cpu_level));
+	ok(!dj_native_is_for(image, DJ_NATIVE_HEAD - 1, (uint8_t)whole.isa,
+		(uint8_t)whole.bounds, whole.cpu_level));
+	ok(!dj_native_is_for(image, len, (uint8_t)whole.isa + 1,
+		(uint8_t)whole.bounds, whole.cpu_level));
+	ok(!dj_native_is_for(image, len, (uint8_t)whole.isa,
+		(uint8_t)whole.bounds ^ 1, whole.cpu_level));
+	ok(!dj_native_is_for(image, len, (uint8_t)whole.isa,
+		(uint8_t)whole.bounds, whole.cpu_level + 1));
 	ok(!dj_native_site(&got, 15, &at));
 	ok(dj_native_site(&got, 16, &at) && at == 40);
 	ok(dj_native_site(&got, 21, &at) && at == 41);
