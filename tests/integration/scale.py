@@ -19,7 +19,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from donjonlib import (Agent, RefClient, Tap, UnixHTTP, echo_module, kcf1, program, reference,  # noqa: E402
+from donjonlib import (Agent, RefClient, Tap, UnixHTTP, echo_module, kcf1, reference,  # noqa: E402
                        skip_all)
 
 
@@ -33,9 +33,6 @@ KEEPS = option("--keeps", 100, 1000)
 SECONDS = option("--seconds", 3, 60)
 SILENT = option("--silent", 200, 1000)
 GOOD = min(50, KEEPS)
-for p in ("donjond", "donjon-launch", "donjon-emu", "keep/process.elf"):
-    if not os.path.exists(program(p)):
-        skip_all("no " + program(p))
 ref = reference()
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
