@@ -82,7 +82,7 @@ dj_status dj_native_write(const struct dj_native *n, uint8_t *dst, size_t cap);
 /* Was the image made of the module of this digest? It need not be whole. */
 bool dj_native_is_of(const uint8_t *image, size_t len,
 	const uint8_t module[32]);
-/* The same: was it made for these, as KNC1 has them? */
+/* Was it made for these, as KNC1 has them? It need not be whole either. */
 bool dj_native_is_for(const uint8_t *image, size_t len, uint8_t isa,
 	uint8_t bounds, uint8_t cpu_level);
 
