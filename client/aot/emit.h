@@ -206,8 +206,9 @@ void add_mark(struct unit *u, LLVMValueRef f);
 void add_enum(struct unit *u, LLVMValueRef f, const char *name);
 void add_string(struct unit *u, LLVMValueRef f, const char *key,
 	const char *value);
-/* An attribute of functions that vectors may be good for. */
-#define HAS_FAST "donjon-fast"
+/* Attributes of functions: vectors may be good for it; see reroll.c. */
+#define HAS_FAST   "donjon-fast"
+#define HAS_COPIES "donjon-copies"
 LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v);
 void set_tag(struct unit *u, LLVMValueRef access, enum tag tag);
 LLVMValueRef intrinsic(struct unit *u, const char *name, LLVMTypeRef *over,
@@ -305,6 +306,12 @@ void loop_end(struct fn *f, const struct block *b);
 void loop_block(struct fn *f, LLVMBasicBlockRef bb);
 /* An address that is known to be in memory, or NULL. */
 LLVMValueRef loop_address(struct fn *f, LLVMValueRef addr, uint64_t width);
+/* What the last address was for, if it is one load or one store. */
+void loop_access(struct fn *f, LLVMValueRef insn);
+/* Is that what another of the fast form's turns does? See reroll.c. */
+bool loop_is_copy(const struct fn *f);
+/* The instruction at hand can trap, and not for an access. */
+void loop_trap(struct fn *f);
 
 /* ---- call.c ---- */
 /*

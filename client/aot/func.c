@@ -105,6 +105,8 @@ void trap_if(struct fn *f, LLVMValueRef cond, enum dj_trap trap)
 {
 	LLVMBasicBlockRef on = NULL;
 
+	if (trap != DJ_TRAP_MEMORY)
+		loop_trap(f);
 	if (cond != NULL) {
 		if (LLVMIsAConstantInt(cond) != NULL &&
 			LLVMConstIntGetZExtValue(cond) == 0)

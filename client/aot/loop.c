@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/aot/emit.h"
+#include "client/aot/loop.h"
 
 #include <string.h>
 
@@ -11,74 +11,10 @@
  * done: no address of it can be outside, and each turn of it goes on to
  * another, which the plain form begins at the latest.
  */
-#define MAX_LEN      1200 /* bytes of a body that is made twice */
-#define MAX_BLOCKS   96
-#define MAX_ACCESSES 48
-#define MAX_GROUPS   16
-#define MAX_LEAVES   8
-#define MAX_DEPTH    12
-#define MIN_TURNS    4
-#define MAX_EXITS    4
-#define SHORT        80 /* bytes of one that may be left in another way */
-
-/* konst + the sum of by * v, and step more in each turn, modulo 2^32. */
-struct form {
-	bool ok;
-	uint32_t konst, step, n;
-	struct {
-		LLVMValueRef v;
-		uint32_t by;
-	} leaf[MAX_LEAVES];
-};
-
-struct access {
-	LLVMValueRef addr; /* NULL: not one of memory 0, of 32 bits */
-	uint64_t imm, width;
-	uint32_t group; /* MAX_GROUPS: none */
-	uint32_t konst;
-	uint64_t extra; /* behind the group's pointer */
-};
-
-/* Accesses whose addresses differ by constants. */
-struct group {
-	struct form form;
-	int32_t low;        /* of konst - form.konst */
-	uint64_t end;       /* behind the pointer, of the last */
-	LLVMValueRef first; /* the lowest address in the first turn */
-	LLVMValueRef p;
-};
-
-struct loop {
-	enum {
-		LOOP_WATCHED,
-		LOOP_BETWEEN,
-		LOOP_FAST
-	} state;
-	struct dj_wasm_rd r; /* at the body */
-	uint32_t block_number, depth, checks, len;
-	LLVMBasicBlockRef choose, head;
-	LLVMValueRef *first; /* of the set, in choose */
-	LLVMValueRef *phis;  /* the plain form's */
-	LLVMValueRef *latch; /* what they become */
-	uint32_t n;
-	LLVMValueRef cond, back, fast_back;
-	struct {
-		LLVMValueRef cond;
-		uint32_t at;
-	} exits[MAX_EXITS]; /* branches that leave it, if every turn comes by */
-	uint32_t exit_count;
-	uint32_t counted; /* fast: what ends it, by its place; 0: cond */
-	bool leaves, goes_back, is_nested, overflow;
-	LLVMBasicBlockRef blocks[MAX_BLOCKS];
-	uint32_t block_count;
-	struct access accesses[MAX_ACCESSES];
-	uint32_t access_count, in_turn;
-	struct group groups[MAX_GROUPS];
-	uint32_t group_count;
-	LLVMValueRef turn, turns, ok;
-	bool strided; /* a turn takes more than one of what lies there */
-	uint32_t at;  /* fast: the next access */
-};
+#define MAX_LEN   1200 /* bytes of a body that is made twice */
+#define MAX_DEPTH 12
+#define MIN_TURNS 4
+#define SHORT     80 /* bytes of one that may be left in another way */
 
 /* ---- watching the plain form ---- */
 
@@ -187,6 +123,28 @@ static void watch_access(struct fn *f, LLVMValueRef addr, uint64_t width)
 	};
 }
 
+void loop_access(struct fn *f, LLVMValueRef insn)
+{
+	struct loop *l = f->loop;
+
+	if (l != NULL && l->state == LOOP_WATCHED && l->access_count > 0)
+		l->accesses[l->access_count - 1].insn = insn;
+}
+
+bool loop_is_copy(const struct fn *f)
+{
+	const struct loop *l = f->loop;
+
+	return l != NULL && l->state == LOOP_FAST && l->copies > 1 &&
+		l->at > l->in_turn / l->copies;
+}
+
+void loop_trap(struct fn *f)
+{
+	if (f->loop != NULL && f->loop->state == LOOP_WATCHED)
+		f->loop->traps = true;
+}
+
 /* What the turn's end makes of the set, to the phis of to. */
 static void give(struct fn *f, const struct block *b, LLVMValueRef *phis)
 {
@@ -210,7 +168,17 @@ static LLVMValueRef after_turns(struct fn *f, uint32_t i, LLVMValueRef phi,
 	struct loop *l = f->loop;
 	LLVMValueRef by, turns;
 	LLVMOpcode op;
+	uint32_t step;
 
+	if (l->copies > 1 && i + 1 < l->n) {
+		/* It does not change, or nobody asks for it. */
+		if (LLVMTypeOf(phi) != u->i32 || !loop_step(l, i, &step) ||
+			step == 0)
+			return l->first[i];
+		turns = LLVMBuildTrunc(u->b, l->turns, u->i32, "");
+		by = LLVMBuildMul(u->b, turns, int_const(u, u->i32, step), "");
+		return LLVMBuildAdd(u->b, l->first[i], by, "");
+	}
 	if (LLVMIsABinaryOperator(last) == NULL)
 		return last;
 	op = LLVMGetInstructionOpcode(last);
@@ -238,7 +206,7 @@ static void fast_latch(struct fn *f, struct block *b)
 	LLVMAddIncoming(l->turn, &next, &from, 1);
 	give(f, b, b->phis);
 	l->fast_back = LLVMBuildCondBr(u->b,
-		LLVMBuildICmp(u->b, LLVMIntEQ, next, l->turns, ""), done,
+		LLVMBuildICmp(u->b, LLVMIntEQ, next, l->fast_turns, ""), done,
 		b->head);
 	go_on_at(f, done);
 	for (uint32_t i = 0; i < b->set_count; i++)
@@ -262,6 +230,8 @@ void loop_latch(struct fn *f, struct block *b)
 		fast_latch(f, b);
 		return;
 	}
+	l->body_blocks = l->block_count;
+	l->turns_at = here(f);
 	for (uint32_t i = 0; i < b->set_count; i++)
 		l->latch[i] = f->locals[b->set[i]];
 	l->latch[b->set_count] = *count;
@@ -284,7 +254,7 @@ void loop_latch(struct fn *f, struct block *b)
 
 /* ---- values that are known beforehand ---- */
 
-static bool is_inside(const struct loop *l, LLVMValueRef v)
+bool loop_has(const struct loop *l, LLVMValueRef v)
 {
 	LLVMBasicBlockRef bb;
 
@@ -315,7 +285,7 @@ static bool is_const(LLVMValueRef v, uint32_t *ret)
 }
 
 /* What is added to phi i in a turn. */
-static bool step_of(const struct loop *l, uint32_t i, uint32_t *ret)
+bool loop_step(const struct loop *l, uint32_t i, uint32_t *ret)
 {
 	LLVMValueRef v = l->latch[i];
 	uint32_t by = 0, c;
@@ -327,7 +297,7 @@ static bool step_of(const struct loop *l, uint32_t i, uint32_t *ret)
 			*ret = by;
 			return true;
 		}
-		if (!is_inside(l, v))
+		if (!loop_has(l, v))
 			return false;
 		op = LLVMGetInstructionOpcode(v);
 		if ((op != LLVMAdd && op != LLVMSub) ||
@@ -372,7 +342,7 @@ static bool add_operation(const struct loop *l, struct form *m, LLVMValueRef v,
 	b = LLVMGetOperand(v, 1);
 	is_known = is_const(b, &c);
 	/* Of what does not change, a constant part is worth to be known. */
-	if (!is_known && (!is_inside(l, v) || op == LLVMShl || op == LLVMMul))
+	if (!is_known && (!loop_has(l, v) || op == LLVMShl || op == LLVMMul))
 		return false;
 	if (op == LLVMShl && c > 31)
 		return false;
@@ -409,7 +379,7 @@ static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
 	}
 	i = phi_of(l, v);
 	if (i < l->n) {
-		m->ok = m->ok && step_of(l, i, &c);
+		m->ok = m->ok && loop_step(l, i, &c);
 		m->step += m->ok ? by * c : 0;
 		add_leaf(m, l->first[i], by);
 		return;
@@ -417,7 +387,7 @@ static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
 	if (LLVMIsAInstruction(v) != NULL &&
 		add_operation(l, m, v, by, depth + 1))
 		return;
-	if (is_inside(l, v))
+	if (loop_has(l, v))
 		m->ok = false;
 	else
 		add_leaf(m, v, by);
@@ -656,6 +626,22 @@ static void put_in_group(struct loop *l, struct access *a)
 		g->low = at;
 }
 
+/* Does a turn take more than one of what lies there? */
+static bool is_strided(const struct loop *l)
+{
+	for (uint32_t i = 0; i < l->in_turn; i++) {
+		const struct access *a = &l->accesses[i];
+		uint32_t step;
+
+		if (a->group == MAX_GROUPS)
+			continue;
+		step = l->groups[a->group].form.step;
+		if (step != 0 && step != a->width * l->copies)
+			return true;
+	}
+	return false;
+}
+
 /* False: not enough is known for a fast form to be one. */
 static bool find_groups(struct fn *f)
 {
@@ -681,11 +667,14 @@ static bool find_groups(struct fn *f)
 			continue;
 		a->extra =
 			a->imm + (a->konst - g->form.konst - (uint32_t)g->low);
-		if (g->form.step != 0 && g->form.step != a->width)
-			l->strided = true;
 		if (a->extra + a->width > g->end)
 			g->end = a->extra + a->width;
 	}
+	/* Rolled up it is good for vectors only. */
+	l->copies = all ? loop_copies(l) : 1;
+	if (l->copies > 1 && is_strided(l))
+		l->copies = 1;
+	l->strided = is_strided(l);
 	return true;
 }
 
@@ -730,32 +719,71 @@ LLVMValueRef loop_address(struct fn *f, LLVMValueRef addr, uint64_t width)
 	if (a->group == MAX_GROUPS)
 		return NULL;
 	g = &l->groups[a->group];
-	off = LLVMBuildNSWMul(u->b, l->turn, i64_of(f, (int32_t)g->form.step),
-		"");
+	off = LLVMBuildNSWMul(u->b, l->turn,
+		i64_of(f, (int32_t)g->form.step / (int32_t)l->copies), "");
 	p = LLVMBuildInBoundsGEP2(u->b, u->i8, g->p, &off, 1, "");
 	return at_offset(u, p, a->extra);
 }
 
-/* ---- the fast form ---- */
+/* ---- what LLVM is to do with them ---- */
 
-/* Do neither, or not the latter, to the loop that branch goes back in. */
-static void mark(struct fn *f, LLVMValueRef branch, bool no_unrolling)
+/* A tuple: a word, and at most two things. */
+static LLVMMetadataRef word(struct unit *u, const char *name, LLVMMetadataRef a,
+	LLVMMetadataRef b)
+{
+	LLVMMetadataRef parts[3] = {
+		LLVMMDStringInContext2(u->c, name, strlen(name)), a, b
+	};
+
+	return LLVMMDNodeInContext2(u->c, parts,
+		a == NULL           ? 1
+			: b == NULL ? 2
+				    : 3);
+}
+
+static LLVMMetadataRef number(LLVMTypeRef t, uint64_t v)
+{
+	return LLVMValueAsMetadata(LLVMConstInt(t, v, false));
+}
+
+/* Two words, or one, for the loop that branch goes back in. */
+static void mark(struct fn *f, LLVMValueRef branch, LLVMMetadataRef a,
+	LLVMMetadataRef b)
 {
 	struct unit *u = f->u;
-	static const char *const words[] = { "llvm.loop.unroll.disable",
-		"llvm.loop.vectorize.enable" };
 	LLVMMetadataRef self = LLVMTemporaryMDNode(u->c, NULL, 0);
-	LLVMMetadataRef parts[3] = { self }, node, two[2];
+	LLVMMetadataRef parts[3] = { self, a, b }, node;
 
-	two[0] = LLVMMDStringInContext2(u->c, words[0], strlen(words[0]));
-	parts[2] = LLVMMDNodeInContext2(u->c, two, 1);
-	two[0] = LLVMMDStringInContext2(u->c, words[1], strlen(words[1]));
-	two[1] = LLVMValueAsMetadata(LLVMConstInt(u->i1, 0, false));
-	parts[1] = LLVMMDNodeInContext2(u->c, two, 2);
-	node = LLVMMDNodeInContext2(u->c, parts, no_unrolling ? 3 : 2);
+	node = LLVMMDNodeInContext2(u->c, parts, b == NULL ? 2 : 3);
 	LLVMMetadataReplaceAllUsesWith(self, node);
 	LLVMSetMetadata(branch, u->kind_loop, LLVMMetadataAsValue(u->c, node));
 }
+
+static void mark_forms(struct fn *f)
+{
+	static const char after[] = "llvm.loop.vectorize.followup_vectorized",
+			  rest[] = "llvm.loop.vectorize.followup_epilogue";
+	struct unit *u = f->u;
+	struct loop *l = f->loop;
+	LLVMMetadataRef no_vectors =
+		word(u, "llvm.loop.vectorize.enable", number(u->i1, 0), NULL);
+	LLVMMetadataRef as_is = word(u, "llvm.loop.unroll.disable", NULL, NULL);
+	LLVMMetadataRef done, copies;
+
+	mark(f, l->back, no_vectors, as_is);
+	if (l->strided)
+		mark(f, l->fast_back, no_vectors, NULL);
+	if (l->copies == 1)
+		return;
+	/* Where vectors would overlap the turns are best as they were. */
+	done = word(u, "llvm.loop.isvectorized", number(u->i32, 1), NULL);
+	copies = word(u, "llvm.loop.unroll.count", number(u->i32, l->copies),
+		NULL);
+	mark(f, l->fast_back, word(u, after, done, as_is),
+		word(u, rest, done, copies));
+}
+
+/* ---- the fast form ---- */
 
 /* By the branch back, or by one that leaves the loop before. */
 static bool find_count(struct fn *f)
@@ -810,6 +838,8 @@ static void begin_fast(struct fn *f, const struct block *plain)
 
 	LLVMBuildCondBr(u->b, l->ok, pre, l->head);
 	go_on_at(f, pre);
+	l->fast_turns =
+		LLVMBuildNUWMul(u->b, l->turns, i64_of(f, l->copies), "");
 	for (uint32_t i = 0; i < l->group_count; i++)
 		l->groups[i].p = LLVMBuildInBoundsGEP2(u->b, u->i8, f->base,
 			&l->groups[i].first, 1, "");
@@ -930,10 +960,10 @@ static void make_fast(struct fn *f, const struct block *plain,
 	else
 		for (uint32_t k = 0; k < checks; k++)
 			f->checks[f->check_count++] = known[k];
-	mark(f, l->back, true);
-	if (l->strided)
-		mark(f, l->fast_back, false);
+	mark_forms(f);
 	add_string(f->u, f->f, HAS_FAST, "");
+	if (l->copies > 1)
+		add_string(f->u, f->f, HAS_COPIES, "");
 }
 
 void loop_end(struct fn *f, const struct block *b)

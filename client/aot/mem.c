@@ -163,15 +163,20 @@ LLVMValueRef load_at(struct fn *f, LLVMTypeRef t, LLVMValueRef p)
 	LLVMSetAlignment(v, 1);
 	LLVMSetVolatile(v, is_guarded(f) && !f->shown);
 	set_tag(f->u, v, TAG_MEMORY);
+	loop_access(f, v);
 	return v;
 }
 
 void store_at(struct fn *f, LLVMValueRef v, LLVMValueRef p)
 {
-	LLVMValueRef s = LLVMBuildStore(f->u->b, v, p);
+	LLVMValueRef s;
 
+	if (loop_is_copy(f))
+		return;
+	s = LLVMBuildStore(f->u->b, v, p);
 	LLVMSetAlignment(s, 1);
 	set_tag(f->u, s, TAG_MEMORY);
+	loop_access(f, s);
 }
 
 static LLVMTypeRef bits(const struct unit *u, unsigned log2)

@@ -509,15 +509,22 @@ static const char least[] = "function(adce,early-cse,simplifycfg,"
 			    "instcombine<no-verify-fixpoint>)";
 static const char vectors[] =
 	"function(loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg)";
+/* Only what is marked so. */
+static const char copies[] =
+	"function(loop-unroll<O2;no-peeling;no-partial;no-runtime>,"
+	"instcombine<no-verify-fixpoint>,simplifycfg)";
 
-static bool has_fast(LLVMValueRef f)
+static bool has(LLVMValueRef f, const char *key)
 {
-	return LLVMGetStringAttributeAtIndex(f, LLVMAttributeFunctionIndex,
-		       HAS_FAST, (unsigned)strlen(HAS_FAST)) != NULL;
+	return LLVMGetStringAttributeAtIndex(f, LLVMAttributeFunctionIndex, key,
+		       (unsigned)strlen(key)) != NULL;
 }
 
-/* Passes leave functions alone that have it. Returns how many have not. */
-static unsigned leave_alone(struct unit *u, bool add)
+/*
+ * Passes leave functions alone that have not this attribute of ours; NULL:
+ * none. Returns how many have it.
+ */
+static unsigned leave_alone(struct unit *u, const char *key)
 {
 	static const char name[] = "optnone";
 	unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
@@ -525,15 +532,14 @@ static unsigned leave_alone(struct unit *u, bool add)
 	unsigned n = 0;
 
 	for (; f != NULL; f = LLVMGetNextFunction(f)) {
-		if (has_fast(f))
-			n++;
-		else if (LLVMIsDeclaration(f))
+		if (LLVMIsDeclaration(f))
 			continue;
-		else if (add)
+		LLVMRemoveEnumAttributeAtIndex(f, LLVMAttributeFunctionIndex,
+			kind);
+		if (key != NULL && has(f, key))
+			n++;
+		else if (key != NULL)
 			add_enum(u, f, name);
-		else
-			LLVMRemoveEnumAttributeAtIndex(f,
-				LLVMAttributeFunctionIndex, kind);
 	}
 	return n;
 }
@@ -561,9 +567,11 @@ static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 								: checked);
 	if (how == 1)
 		return;
-	if (leave_alone(u, true) != 0)
+	if (leave_alone(u, HAS_FAST) != 0)
 		run_passes(u, tm, vectors);
-	(void)leave_alone(u, false);
+	if (leave_alone(u, HAS_COPIES) != 0)
+		run_passes(u, tm, copies);
+	(void)leave_alone(u, NULL);
 }
 
 static void emit(struct unit *u, LLVMTargetMachineRef tm, struct object *ret)

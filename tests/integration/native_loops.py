@@ -71,6 +71,7 @@ def module(body, sets):
                             b"\x60" + leb(n) + i32 * n + b"\1" + i32, b"\x60\0\0"])) +
             section(2, vec([name(w) + name("args_sizes_get") + b"\0\0", name(w) + name("fd_write") + b"\0\1"])) +
             section(3, vec([b"\2", b"\3"])) + section(5, b"\1\0\2") +
+            section(6, vec([b"\x7f\1" + const(0) + b"\x0b"])) +
             section(7, vec([name("_start") + b"\0\3", name("memory") + b"\2\0"])) +
             section(10, vec([code(body, b"\1\4\x7f"), code(start, b"\1\3\x7f")])) +
             section(11, vec([b"\0" + const(TABLE) + b"\x0b" +
@@ -83,7 +84,7 @@ def loop(body, again, tail=b""):
 
 
 # f(p0..p5), locals 6 to 9; what is left of p0 and local 6 is the result.
-RESULT = get(0) + get(6) + ADD
+RESULT = get(0) + get(6) + ADD + b"\x23\0" + ADD
 copy = get(0) + get(1) + at(LOAD) + get(2) + ADD + at(STORE)
 step = get(0) + get(3) + ADD + put(0)
 
@@ -150,6 +151,69 @@ for what, op, by in ((">=, signed", GE_S, 1), (">=, unsigned", GE_U, 3), (">, si
                      (">, unsigned", GT_U, 5), ("<=, signed", LE_S, -1), ("<=, unsigned", LE_U, -3),
                      ("<, signed", LT_S, -2), ("<, unsigned", LT_U, -4)):
     programs["until " + what] = until(get(0) + get(2) + op, up + get(0) + at(STORE) + get(0) + const(by) + ADD + put(0))
+
+
+def plus(to, from_=None, by=None, op=ADD):
+    """p0[to] = p1[from] + p3, bytes behind the pointers."""
+    return get(0) + get(1) + at(LOAD, to if from_ is None else from_) + (by or get(3)) + op + at(STORE, to)
+
+
+def turns(body, step, n):
+    return loop(body + moves(step), get(2) + const(n) + SUB + tee(2))
+
+
+# Turns that are some copies of one: native code does them one by one, as vectors.
+MUL3 = const(3) + MUL + get(3)
+rolled = {
+    "two copies": turns(plus(0) + plus(4), 8, 2),
+    "three copies": turns(plus(0) + plus(4) + plus(8), 12, 3),
+    "four copies, far behind": turns(b"".join(plus(k + 400) for k in (0, 4, 8, 12)), 16, 4),
+    "copies by sums of addresses": turns(
+        plus(0) + get(0) + const(4) + ADD + tee(7) + get(1) + const(4) + ADD + tee(8) + at(LOAD) + get(3) + ADD +
+        at(STORE), 8, 2),
+    "copies of more than one operation": turns(
+        b"".join(get(0) + get(1) + at(LOAD, k) + MUL3 + ADD + get(0) + at(LOAD, k) + b"\x73" + at(STORE, k)
+                 for k in (0, 4)), 8, 2),
+    "copies, counted up": loop(
+        plus(0) + plus(4) + moves(8) + get(6) + const(2) + ADD + tee(6) + put(9), get(6) + get(2) + LT_S),
+    "copies of two stores": turns(b"".join(plus(k) + get(0) + get(0) + at(LOAD, k) + get(4) + ADD +
+                                           at(STORE, k + 800) for k in (0, 4)), 8, 2),
+}
+programs.update(rolled)
+# What looks like copies, and is not.
+unrolled = {
+    "copies, one by another number": turns(plus(0, by=const(5)) + plus(4, by=const(6)), 8, 2),
+    "copies, one by another operation": turns(plus(0) + plus(4, op=SUB), 8, 2),
+    "copies, one with its operands changed": turns(
+        plus(0, op=SUB) + get(0) + get(3) + get(1) + at(LOAD, 4) + SUB + at(STORE, 4), 8, 2),
+    "copies in the other order": turns(plus(4) + plus(0), 8, 2),
+    "copies, all loads first": turns(
+        get(1) + at(LOAD) + put(7) + get(1) + at(LOAD, 4) + put(8) + get(0) + get(7) + get(3) + ADD + at(STORE) +
+        get(0) + get(8) + get(3) + ADD + at(STORE, 4), 8, 2),
+    "copies, one of the first's load": turns(
+        get(0) + get(1) + at(LOAD) + tee(7) + get(3) + ADD + at(STORE) + get(1) + at(LOAD, 4) + b"\x1a" +
+        get(0) + get(7) + get(3) + ADD + at(STORE, 4), 8, 2),
+    "a load and a store behind it": turns(get(0) + get(0) + at(LOAD) + get(3) + ADD + at(STORE, 4), 8, 2),
+    "copies, and a global": turns(plus(0) + plus(4) + b"\x23\0" + get(3) + ADD + b"\x24\0", 8, 2),
+    "copies, and a store after the last": loop(plus(0) + plus(4) + moves(8), get(2) + const(2) + SUB + tee(2),
+                                               get(0) + const(5) + at(STORE, 4)),
+    "copies with a gap": turns(plus(0) + plus(4), 12, 2),
+    "copies that overlap": turns(plus(0) + plus(2), 8, 2),
+    "copies, one further than it should": turns(plus(0) + plus(4, 8), 8, 2),
+    "copies of what the turn counts": turns(plus(0, by=get(2)) + plus(4, by=get(2)), 8, 2),
+    "copies, and a sum": turns(b"".join(plus(k) + get(6) + get(0) + at(LOAD, k) + ADD + put(6) for k in (0, 4)), 8, 2),
+    "copies, the last but one kept": turns(get(7) + put(6) + b"".join(
+        get(0) + get(1) + at(LOAD, k) + get(3) + ADD + tee(7) + at(STORE, k) for k in (0, 4)), 8, 2),
+    "copies, one in some turns": turns(plus(0) + get(2) + const(3) + b"\x71\x04\x40" + plus(4) + b"\x0b", 8, 2),
+    "copies that may trap": turns(b"".join(
+        get(0) + get(4) + get(1) + at(LOAD, k) + get(3) + ADD + b"\x6e" + at(STORE, k)
+        for k in (0, 4)), 8, 2),
+    "copies down": turns(plus(4) + plus(0), -8, 2),
+    "copies and a way out": b"\x02\x40\x03\x40" + plus(0) + plus(4) + get(0) + at(LOAD) + get(4) +
+                            b"\x46\x0d\1" + moves(8) + get(2) + const(2) + SUB + tee(2) + b"\x0d\0\x0b\x0b",
+    "copies of bytes and words": turns(plus(0) + get(0) + get(1) + at(LOAD8, 4) + get(3) + ADD + at(STORE8, 4), 8, 2),
+}
+programs.update(unrolled)
 END = 131072
 sets = [
     (1024, 2048, 100, 7, 9, 0), (1024, 1028, 37, 3, 9, 0), (1028, 1024, 37, 3, 9, 0), (4096, 4096, 9, 0, 1, 0),
@@ -159,6 +223,8 @@ sets = [
     (END - 200, 0, 100, 7, 9, 0), (0, END - 300, 100, 7, 9, 0), (396, 800, 100, 7, 9, 0), (392, 800, 100, 7, 9, 0), (1024, 2048, 99, 98, 9, 0), (5, 2048, 1000, 0, 9, 0),
     (1000, 2048, 5, 0, 9, 0), (0x7ffffff0, 2048, 0x7fffffff, 0, 9, 0), (-100, 4096, 100, 1, 1, 0),
     (100, 4096, -100, 1, 1, 0), (0, 8192, 20000, 7, 9, 0), (0x3ffffff0, 4096, 0x40000010, 1, 1, 0),
+    (1024, 2048, 120, 7, 9, 0), (1024, 1036, 120, 7, 9, 0), (1036, 1024, 120, 7, 9, 0), (1024, 4096, 36, 7, 1030, 0),
+    (1024, 1024, 24, 7, 9, 0), (END - 480, 0, 120, 7, 9, 0), (0, END - 476, 120, 7, 9, 0), (-16, 1024, 120, 7, 9, 0),
     (20, 4096, 3, 1, 1, 0), (3, 4096, 20, 1, 1, 0), (3, 4096, 63, 1, 1, 0), (1024, 2048, -1, 0, 1, 0),
 ]
 
@@ -177,6 +243,12 @@ def compiled(wasm, mode):
     return image if r.returncode == 0 else r.stderr
 
 
+def adds_vectors(image):
+    """Has code PADDD, and not only in a constant?"""
+    r = subprocess.run(["objdump", "-D", "-b", "binary", "-mi386:x86-64", image], capture_output=True, check=True)
+    return re.search(rb"\bv?paddd ", r.stdout) is not None
+
+
 for what, body in programs.items():
     path = os.path.join(tmp.name, "p.wasm")
     with open(path, "wb") as f:
@@ -193,5 +265,7 @@ for what, body in programs.items():
                 if got != want:
                     bad.append((mode, fuel, sets[k], got, want))
     t.eq(bad[:2], [], what)
+    if what in rolled or what in unrolled:
+        t.eq([adds_vectors(image) for image in images.values()], [what in rolled] * 2, what + ": vectors or not")
     t.ok(0 in ends and len(ends) > 1, what + ": some runs end well and some do not", ends)
 t.done()

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "client/aot/emit.h"
+
+/* What loop.c and reroll.c know of a loop that may have a fast form. */
+#define MAX_BLOCKS   96
+#define MAX_ACCESSES 48
+#define MAX_GROUPS   16
+#define MAX_LEAVES   8
+#define MAX_EXITS    4
+
+/* konst + the sum of by * v, and step more in each turn, modulo 2^32. */
+struct form {
+	bool ok;
+	uint32_t konst, step, n;
+	struct {
+		LLVMValueRef v;
+		uint32_t by;
+	} leaf[MAX_LEAVES];
+};
+
+struct access {
+	LLVMValueRef addr; /* NULL: not one of memory 0, of 32 bits */
+	LLVMValueRef insn; /* NULL: neither one load nor one store */
+	uint64_t imm, width;
+	uint32_t group; /* MAX_GROUPS: none */
+	uint32_t konst;
+	uint64_t extra; /* behind the group's pointer */
+};
+
+/* Accesses whose addresses differ by constants. */
+struct group {
+	struct form form;
+	int32_t low;        /* of konst - form.konst */
+	uint64_t end;       /* behind the pointer, of the last */
+	LLVMValueRef first; /* the lowest address in the first turn */
+	LLVMValueRef p;
+};
+
+struct loop {
+	enum {
+		LOOP_WATCHED,
+		LOOP_BETWEEN,
+		LOOP_FAST
+	} state;
+	struct dj_wasm_rd r; /* at the body */
+	uint32_t block_number, depth, checks, len;
+	LLVMBasicBlockRef choose, head;
+	LLVMValueRef *first; /* of the set, in choose */
+	LLVMValueRef *phis;  /* the plain form's */
+	LLVMValueRef *latch; /* what they become */
+	uint32_t n;
+	LLVMValueRef cond, back, fast_back;
+	struct {
+		LLVMValueRef cond;
+		uint32_t at;
+	} exits[MAX_EXITS]; /* branches that leave it, if every turn comes by */
+	uint32_t exit_count;
+	uint32_t counted; /* fast: what ends it, by its place; 0: cond */
+	bool leaves, goes_back, is_nested, overflow;
+	LLVMBasicBlockRef blocks[MAX_BLOCKS];
+	uint32_t block_count;
+	struct access accesses[MAX_ACCESSES];
+	uint32_t access_count, in_turn;
+	uint32_t body_blocks;       /* up to the plain form's latch */
+	LLVMBasicBlockRef turns_at; /* that latch */
+	bool traps;                 /* for more than an access */
+	struct group groups[MAX_GROUPS];
+	uint32_t group_count;
+	uint32_t copies; /* in one turn of what a fast turn does once */
+	LLVMValueRef turn, turns, fast_turns, ok;
+	bool strided; /* a turn takes more than one of what lies there */
+	uint32_t at;  /* fast: the next access */
+};
+
+/* An instruction of the plain form's turns? */
+bool loop_has(const struct loop *l, LLVMValueRef v);
+/* What is added to phi i in a turn, if that is a constant. */
+bool loop_step(const struct loop *l, uint32_t i, uint32_t *ret);
+
+/* ---- reroll.c ---- */
+/*
+ * Compilers to Wasm unroll loops: where they do, a turn is n times the same,
+ * one place further each, and neither one load from each array nor one store
+ * to it. The number of copies that a turn consists of, or 1; all accesses
+ * have their groups. The fast form does one copy a turn then, n times as many
+ * turns: in that form LLVM has vectors for it.
+ */
+uint32_t loop_copies(const struct loop *l);
