@@ -32,6 +32,11 @@ bool is_plain(const struct unit *u)
 	return u->job->machine->regs[REG_INT] == 0;
 }
 
+bool has_place(const struct unit *u)
+{
+	return dj_native_has_place(u->job->opt.isa, u->job->opt.bounds);
+}
+
 bool by_area(const struct unit *u, const struct dj_wasm_functype *t)
 {
 	return t->result_count > 1 ||
@@ -61,7 +66,14 @@ static LLVMTypeRef result_of(const struct unit *u,
 		: u->void_;
 }
 
-static LLVMTypeRef plain_sig(struct unit *u, const struct dj_wasm_functype *t)
+/* How many parameters are in front of the results and the function's own. */
+static unsigned leading(const struct unit *u, bool by_pointer)
+{
+	return has_place(u) ? by_pointer : 2;
+}
+
+static LLVMTypeRef plain_sig(struct unit *u, const struct dj_wasm_functype *t,
+	unsigned lead)
 {
 	LLVMTypeRef *params = calloc((size_t)t->param_count + 3,
 			    sizeof(LLVMTypeRef)),
@@ -70,8 +82,8 @@ static LLVMTypeRef plain_sig(struct unit *u, const struct dj_wasm_functype *t)
 
 	if (params == NULL)
 		abort();
-	params[n++] = u->ptr;
-	params[n++] = u->ptr;
+	while (n < lead)
+		params[n++] = u->ptr;
 	if (by_area(u, t))
 		params[n++] = u->ptr;
 	for (uint32_t i = 0; i < t->param_count; i++)
@@ -111,8 +123,29 @@ LLVMTypeRef sig_of(struct unit *u, uint32_t id)
 	LLVMTypeRef *sig = &u->sigs[id];
 
 	if (*sig == NULL)
-		*sig = is_plain(u) ? plain_sig(u, t) : same_sig(u, t);
+		*sig = is_plain(u) ? plain_sig(u, t, leading(u, false))
+				   : same_sig(u, t);
 	return *sig;
+}
+
+LLVMTypeRef pointer_sig(struct unit *u, uint32_t id)
+{
+	return has_place(u)
+		? plain_sig(u, dj_wasm_functype_at(u->m, id), leading(u, true))
+		: sig_of(u, id);
+}
+
+/* LLVM's nest is r10, which no parameter has. */
+static LLVMAttributeRef nest(const struct unit *u)
+{
+	return LLVMCreateEnumAttribute(u->c,
+		LLVMGetEnumAttributeKindForName("nest", 4), 0);
+}
+
+void take_context(struct unit *u, LLVMValueRef f)
+{
+	if (has_place(u))
+		LLVMAddAttributeAtIndex(f, 1, nest(u));
 }
 
 /* ---- values to registers and back ---- */
@@ -199,24 +232,24 @@ LLVMValueRef *values_of(const struct dj_wasm_functype *t)
 	return v;
 }
 
-void abi_params(struct unit *u, LLVMValueRef f, uint32_t id,
+void abi_params(struct unit *u, LLVMValueRef f, uint32_t id, bool by_pointer,
 	LLVMValueRef *ret_values, LLVMValueRef *ret_area)
 {
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, id);
 	struct places p = { { 0 }, 0 };
 	LLVMValueRef extra = NULL;
-	unsigned first = by_area(u, t) ? 3 : 2, n;
+	unsigned first = leading(u, by_pointer), n;
 	uint64_t at;
 
 	*ret_area = NULL;
 	if (is_plain(u)) {
-		if (first == 3)
-			*ret_area = LLVMGetParam(f, 2);
+		if (by_area(u, t))
+			*ret_area = LLVMGetParam(f, first++);
 		for (uint32_t i = 0; i < t->param_count; i++)
 			ret_values[i] = LLVMGetParam(f, first + i);
 		return;
 	}
-	if (first == 3)
+	if (by_area(u, t))
 		*ret_area = from_reg(u,
 			LLVMGetParam(f, next_place(u, &p, REG_INT, &at)),
 			u->ptr);
@@ -294,13 +327,19 @@ static LLVMValueRef plain_call(struct unit *u, uint32_t id,
 
 	if (args == NULL)
 		abort();
-	args[n++] = c->ctx;
-	args[n++] = c->base;
+	if (leading(u, !c->is_own) > 0)
+		args[n++] = c->ctx;
+	if (leading(u, !c->is_own) > 1)
+		args[n++] = c->base;
 	if (area != NULL)
 		args[n++] = area;
 	for (uint32_t i = 0; i < t->param_count; i++)
 		args[n++] = values[i];
-	call = LLVMBuildCall2(u->b, sig_of(u, id), c->code, args, n, "");
+	call = LLVMBuildCall2(u->b,
+		c->is_own ? sig_of(u, id) : pointer_sig(u, id), c->code, args,
+		n, "");
+	if (has_place(u) && !c->is_own)
+		LLVMAddCallSiteAttribute(call, 1, nest(u));
 	free(args);
 	return call;
 }

@@ -156,7 +156,10 @@ static struct callee callee_of(struct fn *f, LLVMValueRef func)
 	store_field(u, f->ctx, f->shared, DJ_SHARED_CALLER, TAG_SHARED);
 	c.code = load_field(u, u->ptr, func, DJ_FUNC_CODE, TAG_TABLE, false);
 	c.ctx = load_field(u, u->ptr, func, DJ_FUNC_CTX, TAG_TABLE, false);
-	c.base = load_field(u, u->ptr, c.ctx, DJ_CTX_BASE, TAG_TABLE, false);
+	c.base = has_place(u)
+		? NULL
+		: load_field(u, u->ptr, c.ctx, DJ_CTX_BASE, TAG_TABLE, false);
+	c.is_own = false;
 	return c;
 }
 
@@ -167,14 +170,15 @@ static struct callee direct(struct fn *f, uint32_t index)
 	LLVMValueRef func;
 
 	if (is_own && !u->job->far_calls)
-		return (struct callee){ func_ref(u, index), f->ctx, f->base };
+		return (struct callee){ func_ref(u, index), f->ctx, f->base,
+			true };
 	func = load_field(u, u->ptr, f->ctx, DJ_CTX_FUNCS, TAG_CONTEXT, true);
 	func = load_field(u, u->ptr, func, (uint64_t)index * 8, TAG_CONTEXT,
 		true);
 	if (!is_own)
 		return callee_of(f, func);
 	func = load_field(u, u->ptr, func, DJ_FUNC_CODE, TAG_CONTEXT, true);
-	return (struct callee){ func, f->ctx, f->base };
+	return (struct callee){ func, f->ctx, f->base, true };
 }
 
 /* An index of 64 bits: beyond all tables if it is beyond 32. */
@@ -247,13 +251,14 @@ void compile_dispatch(struct unit *u, uint32_t type)
 	struct callee c;
 
 	f.f = dispatch_ref(u, type);
-	f.ctx = LLVMGetParam(f.f, 0);
 	go_on_at(&f, new_block(&f, ""));
 	LLVMSetCurrentDebugLocation2(u->b, NULL);
+	f.ctx = has_place(u) ? own_context(u) : LLVMGetParam(f.f, 0);
 	f.shared =
 		load_field(u, u->ptr, f.ctx, DJ_CTX_SHARED, TAG_CONTEXT, true);
-	abi_params(u, f.f, type, args, &area);
-	i = LLVMBuildPtrToInt(u->b, LLVMGetParam(f.f, 1), u->i32, "");
+	abi_params(u, f.f, type, true, args, &area);
+	i = LLVMBuildPtrToInt(u->b, LLVMGetParam(f.f, has_place(u) ? 0 : 1),
+		u->i32, "");
 	c = look_up(&f, i);
 	tail_call(&f, abi_call(u, type, &c, area, args, true));
 	free(args);
@@ -267,9 +272,11 @@ static struct callee indirect(struct fn *f)
 
 	if (f->i.b != 0 || !is_plain(u))
 		return look_up(f, i);
-	c = (struct callee){ dispatch_ref(u, f->i.a), f->ctx, NULL };
 	i = LLVMBuildZExt(u->b, i, u->i64, "");
-	c.base = LLVMBuildIntToPtr(u->b, i, u->ptr, "");
+	i = LLVMBuildIntToPtr(u->b, i, u->ptr, "");
+	c = (struct callee){ .code = dispatch_ref(u, f->i.a) };
+	c.ctx = has_place(u) ? i : f->ctx;
+	c.base = i;
 	return c;
 }
 

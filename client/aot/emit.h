@@ -219,6 +219,8 @@ LLVMValueRef load_field(struct unit *u, LLVMTypeRef t, LLVMValueRef p,
 LLVMValueRef store_field(struct unit *u, LLVMValueRef v, LLVMValueRef p,
 	uint64_t off, enum tag tag);
 LLVMValueRef at_offset(struct unit *u, LLVMValueRef p, uint64_t off);
+/* Where has_place(): the instance's context. */
+LLVMValueRef own_context(struct unit *u);
 /* v, and LLVM does not know that it is. */
 LLVMValueRef opaque(struct unit *u, LLVMValueRef v);
 /* The same for a factor, which LLVM puts together with others, in variants. */
@@ -230,24 +232,42 @@ void compile_leave(struct unit *u, uint32_t type);
 
 /* ---- abi.c ---- */
 LLVMTypeRef sig_of(struct unit *u, uint32_t id);
+/* The same, called through a pointer: the context is in front in any case. */
+LLVMTypeRef pointer_sig(struct unit *u, uint32_t id);
+/* f is called like that, and this parameter is where such calls have it. */
+void take_context(struct unit *u, LLVMValueRef f);
 /*
  * Are functions called by a convention that has registers as it likes? Else
  * all have the same parameters.
  */
 bool is_plain(const struct unit *u);
+/*
+ * Has the instance's context its place behind the code, where functions find
+ * it by themselves? With checks it has not: a function that compares with
+ * limits as often as those do has too many distances with forbidden bytes.
+ */
+bool has_place(const struct unit *u);
 /* Do results go through an array of 16-byte places, and not a register? */
 bool by_area(const struct unit *u, const struct dj_wasm_functype *t);
-/* What to call, and its context and memory. */
+/*
+ * What to call, and its context and memory's base. Is it known to be a
+ * function of the module's own? Where has_place(), it needs neither then, and
+ * the base never.
+ */
 struct callee {
 	LLVMValueRef code, ctx, base;
+	bool is_own;
 };
 /* Calls a function of type id; area is NULL unless its results go there. */
 LLVMValueRef abi_call(struct unit *u, uint32_t id, const struct callee *c,
 	LLVMValueRef area, LLVMValueRef *values, bool is_tail);
 /* Room for a value of each parameter; the caller's to free(). */
 LLVMValueRef *values_of(const struct dj_wasm_functype *t);
-/* What f, of type id, was given; *ret_area NULL as above. At its entry. */
-void abi_params(struct unit *u, LLVMValueRef f, uint32_t id,
+/*
+ * What f, of type id, was given, by a call through a pointer or not; *ret_area
+ * NULL as above. At its entry.
+ */
+void abi_params(struct unit *u, LLVMValueRef f, uint32_t id, bool by_pointer,
 	LLVMValueRef *ret_values, LLVMValueRef *ret_area);
 
 /* ---- func.c ---- */

@@ -891,7 +891,7 @@ static void read_locals(struct fn *f)
 	}
 	f->locals = fn_alloc(f, (total + 1) * sizeof(LLVMValueRef));
 	f->local_types = fn_alloc(f, (total + 1) * sizeof(*f->local_types));
-	abi_params(f->u, f->f, f->u->m->funcs[f->index].type, f->locals,
+	abi_params(f->u, f->f, f->u->m->funcs[f->index].type, false, f->locals,
 		&f->ret);
 	for (uint32_t i = 0; i < f->type->param_count; i++)
 		add_local(f, f->type->params[i], f->locals[i]);
@@ -944,6 +944,7 @@ static void begin_function(struct fn *f)
 {
 	struct unit *u = f->u;
 	LLVMBasicBlockRef first;
+	bool own = has_place(u);
 
 	f->f = func_ref(u, f->index);
 	add_mark(u, f->f);
@@ -951,14 +952,20 @@ static void begin_function(struct fn *f)
 		u->file, f->i.at, u->sub_type, false, true, f->i.at,
 		LLVMDIFlagZero, true);
 	LLVMSetSubprogram(f->f, f->scope);
-	f->ctx = LLVMGetParam(f->f, 0);
-	f->base = LLVMGetParam(f->f, 1);
 	f->entry = new_block(f, "");
 	first = new_block(f, "");
 	go_on_at(f, f->entry);
 	at_insn(f, true);
+	/*
+	 * What functions find by themselves never changes, and LLVM is not to
+	 * know: it would be loaded again wherever it is used.
+	 */
+	f->ctx = own ? own_context(u) : LLVMGetParam(f->f, 0);
+	f->base = own
+		? load_field(u, u->ptr, f->ctx, DJ_CTX_BASE, TAG_CONTEXT, false)
+		: LLVMGetParam(f->f, 1);
 	f->shared =
-		load_field(u, u->ptr, f->ctx, DJ_CTX_SHARED, TAG_CONTEXT, true);
+		load_field(u, u->ptr, f->ctx, DJ_CTX_SHARED, TAG_CONTEXT, !own);
 	LLVMBuildBr(u->b, first);
 	go_on_at(f, first);
 	read_locals(f);

@@ -157,6 +157,9 @@ static void lay_out(struct linker *l)
 	at = (at + DJ_NATIVE_PAGE - 1) & ~(uint64_t)(DJ_NATIVE_PAGE - 1);
 	l->code_len = (uint32_t)at;
 	start = at;
+	if (dj_native_has_place(l->job->opt.isa, l->job->opt.bounds))
+		at += DJ_NATIVE_CONTEXT(
+			l->job->m->global_count - l->job->m->imported_globals);
 	for (size_t i = 0; i < l->count; i++)
 		for (uint32_t k = 0; k < l->elves[i].section_count; k++) {
 			struct section *s = &l->elves[i].sections[k];
@@ -193,13 +196,13 @@ static void copy_sections(struct linker *l)
 
 /* ---- symbols ---- */
 
-/* Where a name of ours is kept: f7, e7, l7, d7, h7, t7; NULL: not ours. */
+/* Where a name of ours is kept: f7, e7, l7, d7, h7, t7, o0; NULL: not ours. */
 static uint32_t *slot_of(struct linker *l, const char *name)
 {
 	char *end;
 	unsigned long i;
 
-	if (strchr("feldht", name[0]) == NULL || name[0] == '\0' ||
+	if (strchr("feldhto", name[0]) == NULL || name[0] == '\0' ||
 		name[1] < '0' || name[1] > '9')
 		return NULL;
 	i = strtoul(name + 1, &end, 10);
@@ -209,6 +212,8 @@ static uint32_t *slot_of(struct linker *l, const char *name)
 		i -= l->job->m->imported_funcs;
 		return i < l->own ? &l->funcs[i] : NULL;
 	}
+	if (name[0] == 'o')
+		return &l->code_len;
 	if (name[0] == 'h' || name[0] == 't')
 		return i < COLD_MAX ? &l->cold[name[0] == 't'][i] : NULL;
 	if (i >= l->job->m->types.count)

@@ -91,9 +91,12 @@ LLVMValueRef named_func(struct unit *u, char kind, uint32_t i, uint32_t type)
 	f = LLVMGetNamedFunction(u->mod, name);
 	if (f != NULL)
 		return f;
-	f = LLVMAddFunction(u->mod, name, sig_of(u, type));
+	f = LLVMAddFunction(u->mod, name,
+		kind == 'f' ? sig_of(u, type) : pointer_sig(u, type));
 	LLVMSetFunctionCallConv(f, u->job->cc);
 	add_attributes(u, f);
+	if (kind != 'f')
+		take_context(u, f);
 	return f;
 }
 
@@ -135,6 +138,22 @@ LLVMValueRef at_offset(struct unit *u, LLVMValueRef p, uint64_t off)
 	if (off == 0)
 		return p;
 	return LLVMBuildInBoundsGEP2(u->b, u->i8, p, &i, 1, "");
+}
+
+LLVMValueRef own_context(struct unit *u)
+{
+	static const char name[] = "o0";
+	uint32_t own = u->m->global_count - u->m->imported_globals;
+	LLVMValueRef v = LLVMGetNamedGlobal(u->mod, name),
+		     off = int_const(u, u->i64, 8 * DJ_NATIVE_LIMITS);
+
+	if (v == NULL) {
+		v = LLVMAddGlobal(u->mod,
+			LLVMArrayType2(u->i8, DJ_NATIVE_CONTEXT(own)), name);
+		LLVMSetVisibility(v, LLVMHiddenVisibility);
+		LLVMSetAlignment(v, 16);
+	}
+	return LLVMConstInBoundsGEP2(u->i8, v, &off, 1);
 }
 
 LLVMValueRef load_field(struct unit *u, LLVMTypeRef t, LLVMValueRef p,
@@ -338,7 +357,8 @@ void compile_enter(struct unit *u, uint32_t type)
 void compile_leave(struct unit *u, uint32_t type)
 {
 	const struct dj_wasm_functype *t = dj_wasm_functype_at(u->m, type);
-	LLVMValueRef f = add_entry(u, 'l', type, sig_of(u, type), u->job->cc);
+	LLVMValueRef f =
+		add_entry(u, 'l', type, pointer_sig(u, type), u->job->cc);
 	LLVMValueRef func = LLVMGetParam(f, 0), slots, v, shared, callee;
 	LLVMValueRef *args = values_of(t), area;
 	uint64_t most = t->param_count > t->result_count ? t->param_count
@@ -346,8 +366,9 @@ void compile_leave(struct unit *u, uint32_t type)
 	LLVMTypeRef two[] = { u->ptr, u->ptr };
 	uint32_t at = 0;
 
+	take_context(u, f);
 	slots = array_of(u, most * 16);
-	abi_params(u, f, type, args, &area);
+	abi_params(u, f, type, true, args, &area);
 	for (uint32_t i = 0; i < t->param_count; i++)
 		at += slot_store(u, slots, at, t->params[i], args[i]);
 	free(args);

@@ -646,7 +646,7 @@ dj_status dj_instance_make(struct dj_store *s,
 	if (st == DJ_OK)
 		st = link_imports(inst, resolve, resolve_ctx, &c, err);
 	if (st == DJ_OK && code != NULL)
-		st = dj_native_context(inst);
+		st = dj_native_context(inst, code);
 	if (st == DJ_OK)
 		st = make_own(inst, &c);
 	if (st == DJ_OK && code != NULL)

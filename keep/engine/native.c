@@ -81,9 +81,7 @@ AT(dj_native_shared, helpers, DJ_SHARED_HELPERS);
 AT(dj_vm, abi, 0);
 _Static_assert(sizeof(struct dj_native_ctx) == DJ_CTX_OWN_GLOBALS, "ABI");
 AT(context, ctx, (size_t)8 * DJ_NATIVE_LIMITS);
-_Static_assert(sizeof(struct context) ==
-		(size_t)8 * DJ_NATIVE_LIMITS + DJ_CTX_OWN_GLOBALS,
-	"ABI");
+_Static_assert(sizeof(struct context) == DJ_NATIVE_CONTEXT(0), "ABI");
 _Static_assert(sizeof(struct dj_global) <= DJ_NATIVE_GLOBAL_SIZE, "ABI");
 _Static_assert(DJ_NATIVE_ARGS / 16 == DJ_WASM_MAX_ARITY, "ABI");
 
@@ -682,14 +680,24 @@ enum dj_trap dj_native_call(struct dj_vm *vm, struct dj_func *f,
 
 /* ---- loading ---- */
 
-dj_status dj_native_context(struct dj_instance *inst)
+static bool has_place(const struct dj_native *n)
+{
+	return dj_native_has_place(n->isa, n->bounds);
+}
+
+dj_status dj_native_context(struct dj_instance *inst,
+	struct dj_native_code *code)
 {
 	const struct dj_wasm_module *m = inst->module;
-	size_t own = m->global_count - m->imported_globals;
-	struct context *c = dj_arena_array(inst->store->arena, 1,
-		sizeof(*c) + own * DJ_NATIVE_GLOBAL_SIZE, 16);
+	size_t len = DJ_NATIVE_CONTEXT(m->global_count - m->imported_globals);
 	struct dj_native_ctx *ctx;
+	struct context *c;
 
+	/* Behind the code, where nothing is code; misfit() saw to the room. */
+	if (has_place(&code->n))
+		c = memset(code->p + code->n.code_len, 0, len);
+	else
+		c = dj_arena_array(inst->store->arena, 1, len, 16);
 	if (c == NULL)
 		return DJ_E_NOMEM;
 	ctx = &c->ctx;
@@ -782,9 +790,14 @@ static const char *misfit(const struct dj_store *s,
 	if (n->func_count != m->func_count - m->imported_funcs ||
 		n->type_count != m->types.count || !has_ways(m, n))
 		return "native code of another module";
+	if (has_place(n) &&
+		n->rodata_len < DJ_NATIVE_CONTEXT(
+					m->global_count - m->imported_globals))
+		return "native code without room for its context";
 	if (s->vm.native.codes != NULL &&
-		((s->vm.native.codes->n.flags ^ n->flags) & DJ_NATIVE_TAILS) !=
-			0)
+		(((s->vm.native.codes->n.flags ^ n->flags) & DJ_NATIVE_TAILS) !=
+				0 ||
+			has_place(&s->vm.native.codes->n) != has_place(n)))
 		return "native code that is called in another way than that "
 		       "of the modules before";
 	if (dj_native_forbidden(n->isa, n->body, n->code_len) != SIZE_MAX)

@@ -299,7 +299,8 @@ size_t dj_native_backtrace(const struct dj_store *s, struct dj_frame *dst,
 /* mem has become longer: so have the limits of those who have it. */
 void dj_native_grown(const struct dj_store *s, const struct dj_memory *mem);
 /* While an instance is made: its context, then its functions' entries. */
-dj_status dj_native_context(struct dj_instance *inst);
+dj_status dj_native_context(struct dj_instance *inst,
+	struct dj_native_code *code);
 struct dj_global *dj_native_global(struct dj_instance *inst, uint32_t own);
 void dj_native_link(struct dj_instance *inst, struct dj_native_code *code);
 dj_status dj_instance_make(struct dj_store *s,

@@ -267,6 +267,11 @@ dj_status dj_native_parse(const uint8_t *buf, size_t len, struct dj_native *ret,
 	return DJ_OK;
 }
 
+bool dj_native_has_place(enum dj_isa isa, enum dj_bounds bounds)
+{
+	return isa == DJ_ISA_X86_64 && bounds == DJ_BOUNDS_GUARD;
+}
+
 bool dj_native_is_of(const uint8_t *image, size_t len, const uint8_t module[32])
 {
 	return len >= DJ_NATIVE_HEAD && memcmp(image + 32, module, 32) == 0;

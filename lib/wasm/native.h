@@ -45,7 +45,7 @@
  * what the compiler meant.
  */
 #define DJ_NATIVE_VERSION  2
-#define DJ_NATIVE_ABI      5
+#define DJ_NATIVE_ABI      6
 #define DJ_NATIVE_HEAD     64
 #define DJ_NATIVE_MARK     8
 #define DJ_NATIVE_PAGE     4096u
@@ -129,13 +129,21 @@ size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len);
 
 /*
  * What code and engine know of each other, DJ_NATIVE_ABI. Offsets in bytes;
- * keep/engine/native.c asserts that its structures have them. A function is
- * called with (context, base of memory 0, [results], parameters...) in
- * registers and on the stack as C says, and with DJ_NATIVE_TAILS as LLVM's
- * tailcc does; results is an array of 16-byte places, there if a function has
- * more than one result.
+ * keep/engine/native.c asserts that its structures have them.
  *
- * On riscv64 and ppc64le nothing is on the stack: integers (results is one)
+ * x86-64 with explicit checks: a function is called with (context, base of
+ * memory 0, [results], parameters...) in registers and on the stack as C says,
+ * and with DJ_NATIVE_TAILS as LLVM's tailcc does; results is an array of
+ * 16-byte places, there if a function has more than one result.
+ *
+ * x86-64 with guard pages: the constants begin with the instance's context,
+ * the words in front of it and its own globals, DJ_NATIVE_CONTEXT() bytes that
+ * the engine writes, for it copies the image for each instance. A function is
+ * called with ([results], parameters...) as above. Who calls through a pointer
+ * has its DJ_FUNC_CTX in r10 besides, where a host function wants it.
+ *
+ * On riscv64 and ppc64le it is called with (context, base of memory 0,
+ * [results], parameters...), and nothing is on the stack: integers (results is one)
  * have 6 registers behind context and base, floats and doubles 4 each, vectors
  * 6 on ppc64le; what is left is in 16-byte places of the argument area. A
  * riscv64 vector is always there, and as a result always in results. The
@@ -185,6 +193,11 @@ enum {
 	DJ_SHARED_TARGET = 48,  /* where a tail call goes; of the code's own */
 	DJ_SHARED_HELPERS = 56, /* pointers, by enum dj_helper */
 };
+/* Do the constants of such an image begin with the instance's context? */
+bool dj_native_has_place(enum dj_isa isa, enum dj_bounds bounds);
+#define DJ_NATIVE_CONTEXT(own_globals)                       \
+	((size_t)8 * DJ_NATIVE_LIMITS + DJ_CTX_OWN_GLOBALS + \
+		(size_t)(own_globals)*DJ_NATIVE_GLOBAL_SIZE)
 
 /* The argument area: as many vectors as a function may have parameters. */
 #define DJ_NATIVE_ARGS ((size_t)16 * 1000)

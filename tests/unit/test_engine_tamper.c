@@ -303,26 +303,29 @@ static void tampered_images(void)
 	skip("no compiler in a build with sanitizers");
 }
 
-/* A function of one would return to another's with the stack elsewhere. */
+/*
+ * A function of one would return to another's with the stack elsewhere, or
+ * look for its context where it is not.
+ */
 static void two_ways_of_calling_do_not_meet(void)
 {
 	bool two = hostnative_target.isa == DJ_ISA_X86_64;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 16; i++) {
 		struct dj_link_error link = { .what = "" };
 		struct dj_instance *second;
 		uint8_t *first, *other;
 		size_t first_len, other_len;
 		dj_status st;
 
-		with_tails = i / 2 != 0;
-		if (!make(hostnative_target.isa, DJ_BOUNDS_GUARD))
+		with_tails = (i & 1) != 0;
+		if (!make(hostnative_target.isa, (enum dj_bounds)(i >> 1 & 1)))
 			return;
 		first = image;
 		first_len = image_len;
 		image = NULL;
-		with_tails = i % 2 != 0;
-		if (!make(hostnative_target.isa, DJ_BOUNDS_GUARD))
+		with_tails = (i >> 2 & 1) != 0;
+		if (!make(hostnative_target.isa, (enum dj_bounds)(i >> 3)))
 			return;
 		other = image;
 		other_len = image_len;
@@ -332,7 +335,7 @@ static void two_ways_of_calling_do_not_meet(void)
 		st = dj_instance_new_native(one_store, one_inst->module, other,
 			other_len, &hostnative_target, one_no_import, NULL,
 			&second, &link);
-		if (two && i / 2 != i % 2) {
+		if (two && (i & 3) != i >> 2) {
 			eq_u64(st, DJ_E_UNSUPPORTED);
 			ok(strstr(link.what, "called in another way") != NULL);
 		} else {
@@ -342,6 +345,47 @@ static void two_ways_of_calling_do_not_meet(void)
 		free(other);
 	}
 	with_tails = false;
+}
+
+/* An image that was made of the like with fewer globals. */
+static void a_context_that_does_not_fit_is_refused(void)
+{
+	/* (module (func)) and the same with a global. */
+	static const uint8_t without[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00,
+		0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02,
+		0x01, 0x00, 0x0a, 0x04, 0x01, 0x02, 0x00, 0x0b };
+	static const uint8_t with[] = { 0x00, 0x61, 0x73, 0x6d, 0x01, 0x00,
+		0x00, 0x00, 0x01, 0x04, 0x01, 0x60, 0x00, 0x00, 0x03, 0x02,
+		0x01, 0x00, 0x06, 0x06, 0x01, 0x7f, 0x00, 0x41, 0x00, 0x0b,
+		0x0a, 0x04, 0x01, 0x02, 0x00, 0x0b };
+
+	for (unsigned b = 0; b < 2; b++) {
+		enum dj_bounds bounds = (enum dj_bounds)b;
+
+		wasm = without;
+		wasm_len = sizeof(without);
+		if (!make(hostnative_target.isa, bounds))
+			break;
+		ok(loads());
+		one_stop();
+		wasm = with;
+		wasm_len = sizeof(with);
+		if (dj_native_has_place(hostnative_target.isa, bounds)) {
+			ok(!loads());
+			ok(strcmp(said_why,
+				   "native code without room for its "
+				   "context") == 0);
+		} else {
+			ok(loads());
+		}
+		one_stop();
+		if (!make(hostnative_target.isa, bounds))
+			break;
+		ok(loads());
+		one_stop();
+	}
+	wasm = module;
+	wasm_len = sizeof(module);
 }
 
 int main(void)
@@ -359,6 +403,7 @@ int main(void)
 	RUN(each_byte_of_the_sites_may_lie_and_no_more);
 	RUN(a_fault_of_code_with_checks_is_no_trap);
 	RUN(two_ways_of_calling_do_not_meet);
+	RUN(a_context_that_does_not_fit_is_refused);
 	free(image);
 	return done();
 }
