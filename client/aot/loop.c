@@ -39,6 +39,7 @@ struct loop *loop_begin(struct fn *f, struct block *b, LLVMValueRef *values)
 	go_on_at(f, l->choose);
 	l->first = fn_alloc(f, l->n * sizeof(LLVMValueRef));
 	l->latch = fn_alloc(f, l->n * sizeof(LLVMValueRef));
+	l->carried = fn_alloc(f, l->n * sizeof(*l->carried));
 	for (uint32_t i = 0; i < l->n; i++) {
 		l->first[i] = LLVMBuildPhi(u->b, LLVMTypeOf(values[i]), "");
 		LLVMAddIncoming(l->first[i], &values[i], &from, 1);
@@ -127,8 +128,12 @@ void loop_access(struct fn *f, LLVMValueRef insn)
 {
 	struct loop *l = f->loop;
 
-	if (l != NULL && l->state == LOOP_WATCHED && l->access_count > 0)
+	if (l == NULL)
+		return;
+	if (l->state == LOOP_WATCHED && l->access_count > 0)
 		l->accesses[l->access_count - 1].insn = insn;
+	if (l->state == LOOP_FAST && l->at > 0)
+		l->accesses[l->at - 1].fast = insn;
 }
 
 bool loop_is_copy(const struct fn *f)
@@ -170,6 +175,8 @@ static LLVMValueRef after_turns(struct fn *f, uint32_t i, LLVMValueRef phi,
 	LLVMOpcode op;
 	uint32_t step;
 
+	if (l->carried[i].order != 0)
+		return last;
 	if (l->copies > 1 && i + 1 < l->n) {
 		/* It does not change, or nobody asks for it. */
 		if (LLVMTypeOf(phi) != u->i32 || !loop_step(l, i, &step) ||
@@ -201,6 +208,12 @@ static void fast_latch(struct fn *f, struct block *b)
 	LLVMValueRef *count = &f->locals[f->local_count], next;
 	LLVMBasicBlockRef done = new_block(f, ""), from = here(f);
 
+	/* What it is after one copy, not after all of them. */
+	for (uint32_t i = 0; i < b->set_count; i++)
+		if (l->carried[i].order != 0)
+			f->locals[b->set[i]] = l->carried[i].order == 1
+				? l->accesses[l->carried[i].access].fast
+				: b->phis[loop_carried_next(l, i)];
 	*count = LLVMBuildSub(u->b, *count, int_const(u, u->i32, 1), "");
 	next = LLVMBuildNUWAdd(u->b, l->turn, int_const(u, u->i64, 1), "");
 	LLVMAddIncoming(l->turn, &next, &from, 1);
@@ -267,7 +280,7 @@ bool loop_has(const struct loop *l, LLVMValueRef v)
 	return false;
 }
 
-static uint32_t phi_of(const struct loop *l, LLVMValueRef v)
+uint32_t loop_phi(const struct loop *l, LLVMValueRef v)
 {
 	uint32_t i = 0;
 
@@ -377,7 +390,7 @@ static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
 		m->konst += by * c;
 		return;
 	}
-	i = phi_of(l, v);
+	i = loop_phi(l, v);
 	if (i < l->n) {
 		m->ok = m->ok && loop_step(l, i, &c);
 		m->step += m->ok ? by * c : 0;

@@ -23,10 +23,16 @@ struct form {
 struct access {
 	LLVMValueRef addr; /* NULL: not one of memory 0, of 32 bits */
 	LLVMValueRef insn; /* NULL: neither one load nor one store */
+	LLVMValueRef fast; /* the same in the fast form */
 	uint64_t imm, width;
 	uint32_t group; /* MAX_GROUPS: none */
 	uint32_t konst;
 	uint64_t extra; /* behind the group's pointer */
+};
+
+/* What of the set is what an access loaded one or two copies before. */
+struct carried {
+	uint32_t order, access; /* 0: it is not */
 };
 
 /* Accesses whose addresses differ by constants. */
@@ -47,9 +53,10 @@ struct loop {
 	struct dj_wasm_rd r; /* at the body */
 	uint32_t block_number, depth, checks, len;
 	LLVMBasicBlockRef choose, head;
-	LLVMValueRef *first; /* of the set, in choose */
-	LLVMValueRef *phis;  /* the plain form's */
-	LLVMValueRef *latch; /* what they become */
+	LLVMValueRef *first;     /* of the set, in choose */
+	LLVMValueRef *phis;      /* the plain form's */
+	LLVMValueRef *latch;     /* what they become */
+	struct carried *carried; /* with copies: see reroll.c */
 	uint32_t n;
 	LLVMValueRef cond, back, fast_back;
 	struct {
@@ -78,6 +85,8 @@ struct loop {
 bool loop_has(const struct loop *l, LLVMValueRef v);
 /* What is added to phi i in a turn, if that is a constant. */
 bool loop_step(const struct loop *l, uint32_t i, uint32_t *ret);
+/* The number of a phi of the plain form, or l->n. */
+uint32_t loop_phi(const struct loop *l, LLVMValueRef v);
 
 /* ---- reroll.c ---- */
 /*
@@ -87,4 +96,6 @@ bool loop_step(const struct loop *l, uint32_t i, uint32_t *ret);
  * have their groups. The fast form does one copy a turn then, n times as many
  * turns: in that form LLVM has vectors for it.
  */
-uint32_t loop_copies(const struct loop *l);
+uint32_t loop_copies(struct loop *l);
+/* Which of the set has what i has one copy later; l->n: none has. */
+uint32_t loop_carried_next(const struct loop *l, uint32_t i);

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/loop.h"
 
+#include <string.h>
+
 /*
  * A turn of n copies, as clang unrolls: the accesses of copy c are those of
  * the first, in its order and behind all of the copy before, c n-ths of the
  * group's step further; what it stores is the same operations of what it
  * loads and of what does not change. Nothing else comes of a turn: what is
- * carried to the next one goes up or down by constants, or nobody reads it.
- * So n times as many turns of the first copy are the same accesses in the
+ * carried to the next one goes up or down by constants, or is what an access
+ * loaded one or two copies before, or nobody reads it. So n times as many turns of the first copy are the same accesses in the
  * same order with the same values.
  */
 #define MAX_COPIES 16
 #define MAX_STEPS  256 /* of a comparison */
+#define MAX_ORDER  2   /* copies that a value is carried over */
 
 struct comparison {
 	const struct loop *l;
@@ -65,6 +68,22 @@ static bool same_operation(LLVMValueRef a, LLVMValueRef b)
 		op == LLVMFNeg || op == LLVMSelect;
 }
 
+/* Is b what i of the set, as the turn begins, will be some copies later? */
+static bool is_later(const struct comparison *c, uint32_t i, LLVMValueRef b)
+{
+	const struct loop *l = c->l;
+	uint32_t order = i < l->n ? l->carried[i].order : 0, k;
+
+	if (order == 0)
+		return false;
+	if (c->copy < order) {
+		k = loop_carried_next(l, i);
+		return k < l->n && b == l->phis[k];
+	}
+	return access_of(l, b) ==
+		l->carried[i].access + c->per_copy * (c->copy - order);
+}
+
 /* Is b to its copy what a is to the first? */
 static bool is_same(struct comparison *c, LLVMValueRef a, LLVMValueRef b)
 {
@@ -74,6 +93,8 @@ static bool is_same(struct comparison *c, LLVMValueRef a, LLVMValueRef b)
 		return a == b;
 	if (c->steps-- == 0)
 		return false;
+	if (LLVMIsAPHINode(a) != NULL)
+		return is_later(c, loop_phi(c->l, a), b);
 	if (LLVMIsALoadInst(a) != NULL) {
 		i = access_of(c->l, a);
 		return access_of(c->l, b) == i + c->per_copy * c->copy;
@@ -184,35 +205,72 @@ static bool computes(const struct loop *l)
 	return false;
 }
 
-/* Is what the turns make of the set known without them? */
-static bool is_set_known(const struct loop *l)
+static bool is_i32(LLVMTypeRef t)
+{
+	return LLVMGetTypeKind(t) == LLVMIntegerTypeKind &&
+		LLVMGetIntTypeWidth(t) == 32;
+}
+
+uint32_t loop_carried_next(const struct loop *l, uint32_t i)
+{
+	uint32_t k = 0;
+
+	while (k < l->n &&
+		(l->carried[k].access != l->carried[i].access ||
+			l->carried[k].order + 1 != l->carried[i].order ||
+			l->carried[k].order == 0))
+		k++;
+	return k;
+}
+
+/* Of n copies in a turn: is it what one of the last two loaded? */
+static bool is_carried(const struct loop *l, uint32_t i, uint32_t n,
+	struct carried *ret)
+{
+	uint32_t per_copy = l->in_turn / n;
+	uint32_t a = access_of(l, l->latch[i]);
+
+	if (a == l->in_turn || is_store(&l->accesses[a]))
+		return false;
+	ret->order = n - a / per_copy;
+	ret->access = a % per_copy;
+	return ret->order <= MAX_ORDER;
+}
+
+/* Is what the turns make of the set known without them, or is it carried? */
+static bool is_set_known(struct loop *l, uint32_t n)
 {
 	uint32_t step;
 
+	memset(l->carried, 0, l->n * sizeof(*l->carried));
 	for (uint32_t i = 0; i + 1 < l->n; i++) {
 		if (LLVMGetFirstUse(l->phis[i]) == NULL ||
 			l->latch[i] == l->phis[i])
 			continue;
-		if (LLVMGetTypeKind(LLVMTypeOf(l->phis[i])) !=
-				LLVMIntegerTypeKind ||
-			LLVMGetIntTypeWidth(LLVMTypeOf(l->phis[i])) != 32 ||
-			!loop_step(l, i, &step))
+		if (is_i32(LLVMTypeOf(l->phis[i])) && loop_step(l, i, &step))
+			continue;
+		if (!is_carried(l, i, n, &l->carried[i]))
 			return false;
 	}
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->carried[i].order > 1 && loop_carried_next(l, i) == l->n)
+			return false;
 	return true;
 }
 
-uint32_t loop_copies(const struct loop *l)
+uint32_t loop_copies(struct loop *l)
 {
 	if (l->traps || l->leaves || l->cond == NULL || l->is_nested ||
 		l->access_count != l->in_turn || !computes(l) ||
-		!is_plain_body(l) || !is_set_known(l))
+		!is_plain_body(l))
 		return 1;
 	for (uint32_t i = 0; i < l->in_turn; i++)
 		if (l->accesses[i].insn == NULL)
 			return 1;
 	for (uint32_t n = MAX_COPIES; n > 1; n--)
-		if (l->in_turn % n == 0 && is_copies(l, n))
+		if (l->in_turn % n == 0 && is_set_known(l, n) &&
+			is_copies(l, n))
 			return n;
+	memset(l->carried, 0, l->n * sizeof(*l->carried));
 	return 1;
 }

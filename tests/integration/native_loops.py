@@ -162,6 +162,13 @@ def turns(body, step, n):
     return loop(body + moves(step), get(2) + const(n) + SUB + tee(2))
 
 
+def carry(k, before, into):
+    """p0[k] = the sum of what was loaded before and p1[k], which goes into a local."""
+    return get(0) + b"".join(get(i) for i in before) + ADD * (len(before) - 1) + get(1) + at(LOAD, k) + tee(into) + \
+        get(3) + ADD + ADD + at(STORE, k)
+
+
+SUM67 = get(6) + get(7) + const(5) + MUL + ADD + put(6)
 # Turns that are some copies of one: native code does them one by one, as vectors.
 MUL3 = const(3) + MUL + get(3)
 rolled = {
@@ -176,6 +183,11 @@ rolled = {
                  for k in (0, 4)), 8, 2),
     "copies, counted up": loop(
         plus(0) + plus(4) + moves(8) + get(6) + const(2) + ADD + tee(6) + put(9), get(6) + get(2) + LT_S),
+    "copies with what the one before loaded": turns(carry(0, [6], 7) + carry(4, [7], 6), 8, 2),
+    "copies with what the two before loaded": turns(
+        carry(0, [6, 7], 8) + carry(4, [7, 8], 9) + get(8) + put(6) + get(9) + put(7), 8, 2) + SUM67,
+    "four copies with what the two before loaded": turns(
+        carry(0, [6, 7], 8) + carry(4, [7, 8], 9) + carry(8, [8, 9], 6) + carry(12, [9, 6], 7), 16, 4) + SUM67,
     "copies of two stores": turns(b"".join(plus(k) + get(0) + get(0) + at(LOAD, k) + get(4) + ADD +
                                            at(STORE, k + 800) for k in (0, 4)), 8, 2),
 }
@@ -186,6 +198,14 @@ unrolled = {
     "copies, one by another operation": turns(plus(0) + plus(4, op=SUB), 8, 2),
     "copies, one with its operands changed": turns(
         plus(0, op=SUB) + get(0) + get(3) + get(1) + at(LOAD, 4) + SUB + at(STORE, 4), 8, 2),
+    "copies with what the three before loaded": turns(
+        carry(0, [6, 7, 5], 8) + carry(4, [7, 5, 8], 9) + get(5) + put(6) + get(8) + put(7) + get(9) + put(5), 8, 2) +
+    SUM67,
+    "copies with what the first loaded": turns(carry(0, [6], 7) + carry(4, [6], 8) + get(7) + put(6), 8, 2),
+    "copies with what two loaded, one of them another's": turns(
+        carry(0, [6, 7], 8) + carry(4, [7, 6], 9) + get(8) + put(6) + get(9) + put(7), 8, 2) + SUM67,
+    "copies with what was stored before": turns(b"".join(
+        get(0) + get(6) + get(1) + at(LOAD, k) + ADD + tee(6) + at(STORE, k) for k in (0, 4)), 8, 2),
     "copies in the other order": turns(plus(4) + plus(0), 8, 2),
     "copies, all loads first": turns(
         get(1) + at(LOAD) + put(7) + get(1) + at(LOAD, 4) + put(8) + get(0) + get(7) + get(3) + ADD + at(STORE) +
