@@ -32,6 +32,11 @@ bool is_plain(const struct unit *u)
 	return u->job->machine->regs[REG_INT] == 0;
 }
 
+bool has_vectors(const struct unit *u)
+{
+	return is_plain(u) || u->job->machine->regs[REG_VECTOR] != 0;
+}
+
 bool has_place(const struct unit *u)
 {
 	return dj_native_has_place(u->job->opt.isa, u->job->opt.bounds);
@@ -41,7 +46,7 @@ bool by_area(const struct unit *u, const struct dj_wasm_functype *t)
 {
 	return t->result_count > 1 ||
 		(t->result_count == 1 && t->results[0] == DJ_WASM_V128 &&
-			!is_plain(u) && u->job->machine->regs[REG_VECTOR] == 0);
+			!has_vectors(u));
 }
 
 static enum reg_kind kind_of(uint32_t type)

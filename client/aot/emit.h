@@ -241,6 +241,8 @@ void take_context(struct unit *u, LLVMValueRef f);
  * all have the same parameters.
  */
 bool is_plain(const struct unit *u);
+/* Has the machine registers for vectors? */
+bool has_vectors(const struct unit *u);
 /*
  * Has the instance's context its place behind the code, where functions find
  * it by themselves? With checks it has not: a function that compares with

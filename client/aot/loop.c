@@ -684,7 +684,7 @@ static bool find_groups(struct fn *f)
 			g->end = a->extra + a->width;
 	}
 	/* Rolled up it is good for vectors only. */
-	l->copies = all ? loop_copies(l) : 1;
+	l->copies = all && has_vectors(f->u) ? loop_copies(l) : 1;
 	if (l->copies > 1 && is_strided(l))
 		l->copies = 1;
 	l->strided = is_strided(l);
@@ -759,15 +759,20 @@ static LLVMMetadataRef number(LLVMTypeRef t, uint64_t v)
 	return LLVMValueAsMetadata(LLVMConstInt(t, v, false));
 }
 
-/* Two words, or one, for the loop that branch goes back in. */
-static void mark(struct fn *f, LLVMValueRef branch, LLVMMetadataRef a,
-	LLVMMetadataRef b)
+/* Words for the loop that branch goes back in; NULL: no more. */
+static void mark(struct fn *f, LLVMValueRef branch,
+	const LLVMMetadataRef words[3])
 {
 	struct unit *u = f->u;
 	LLVMMetadataRef self = LLVMTemporaryMDNode(u->c, NULL, 0);
-	LLVMMetadataRef parts[3] = { self, a, b }, node;
+	LLVMMetadataRef parts[4] = { self }, node;
+	unsigned n = 1;
 
-	node = LLVMMDNodeInContext2(u->c, parts, b == NULL ? 2 : 3);
+	while (n < 4 && words[n - 1] != NULL) {
+		parts[n] = words[n - 1];
+		n++;
+	}
+	node = LLVMMDNodeInContext2(u->c, parts, n);
 	LLVMMetadataReplaceAllUsesWith(self, node);
 	LLVMSetMetadata(branch, u->kind_loop, LLVMMetadataAsValue(u->c, node));
 }
@@ -783,17 +788,21 @@ static void mark_forms(struct fn *f)
 	LLVMMetadataRef as_is = word(u, "llvm.loop.unroll.disable", NULL, NULL);
 	LLVMMetadataRef done, copies;
 
-	mark(f, l->back, no_vectors, as_is);
+	mark(f, l->back, (LLVMMetadataRef[3]){ no_vectors, as_is });
 	if (l->strided)
-		mark(f, l->fast_back, no_vectors, NULL);
+		mark(f, l->fast_back, (LLVMMetadataRef[3]){ no_vectors });
 	if (l->copies == 1)
 		return;
-	/* Where vectors would overlap the turns are best as they were. */
+	/*
+	 * Where LLVM has no vectors for it, or they would overlap, the turns
+	 * are best as they were.
+	 */
 	done = word(u, "llvm.loop.isvectorized", number(u->i32, 1), NULL);
 	copies = word(u, "llvm.loop.unroll.count", number(u->i32, l->copies),
 		NULL);
-	mark(f, l->fast_back, word(u, after, done, as_is),
-		word(u, rest, done, copies));
+	mark(f, l->fast_back,
+		(LLVMMetadataRef[3]){ copies, word(u, after, done, as_is),
+			word(u, rest, done, copies) });
 }
 
 /* ---- the fast form ---- */

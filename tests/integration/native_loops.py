@@ -204,6 +204,8 @@ unrolled = {
     "copies with what the first loaded": turns(carry(0, [6], 7) + carry(4, [6], 8) + get(7) + put(6), 8, 2),
     "copies with what two loaded, one of them another's": turns(
         carry(0, [6, 7], 8) + carry(4, [7, 6], 9) + get(8) + put(6) + get(9) + put(7), 8, 2) + SUM67,
+    "copies with what two loaded, one of them too late": turns(
+        carry(0, [6, 7], 8) + carry(4, [6, 8], 9) + get(8) + put(6) + get(9) + put(7), 8, 2) + SUM67,
     "copies with what was stored before": turns(b"".join(
         get(0) + get(6) + get(1) + at(LOAD, k) + ADD + tee(6) + at(STORE, k) for k in (0, 4)), 8, 2),
     "copies in the other order": turns(plus(4) + plus(0), 8, 2),
