@@ -188,6 +188,9 @@ rolled = {
         carry(0, [6, 7], 8) + carry(4, [7, 8], 9) + get(8) + put(6) + get(9) + put(7), 8, 2) + SUM67,
     "four copies with what the two before loaded": turns(
         carry(0, [6, 7], 8) + carry(4, [7, 8], 9) + carry(8, [8, 9], 6) + carry(12, [9, 6], 7), 16, 4) + SUM67,
+    "copies with one of two loads of the one before": turns(b"".join(
+        get(0) + get(0) + at(LOAD, k) + get(before) + ADD + get(1) + at(LOAD, k) + tee(into) + ADD + at(STORE, k)
+        for k, before, into in ((0, 6, 7), (4, 7, 6))), 8, 2),
     "copies of two stores": turns(b"".join(plus(k) + get(0) + get(0) + at(LOAD, k) + get(4) + ADD +
                                            at(STORE, k + 800) for k in (0, 4)), 8, 2),
 }
