@@ -49,10 +49,10 @@ struct dj_aot_options {
  * Raised with every mistake that is taken out of the code we make, so that what
  * an earlier build left in a cache is made anew.
  */
-#define DJ_AOT_CODE 2
+#define DJ_AOT_CODE 3
 
 /*
- * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.5 code 2",
+ * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.6 code 3",
  * where the first 2 is the image's version, the last DJ_AOT_CODE.
  */
 const char *dj_aot_compiler_id(void);

@@ -206,6 +206,8 @@ void add_mark(struct unit *u, LLVMValueRef f);
 void add_enum(struct unit *u, LLVMValueRef f, const char *name);
 void add_string(struct unit *u, LLVMValueRef f, const char *key,
 	const char *value);
+/* Does LLVM look for vectors in what is compiled, and has the machine any? */
+bool makes_vectors(const struct unit *u);
 /* Attributes of functions: vectors may be good for it; see reroll.c. */
 #define HAS_FAST   "donjon-fast"
 #define HAS_COPIES "donjon-copies"

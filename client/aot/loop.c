@@ -85,6 +85,8 @@ void loop_branch(struct fn *f, uint32_t label, LLVMValueRef cond)
 		l->is_nested = f->depth != l->depth;
 		l->leaves = l->leaves || l->is_nested;
 		l->cond = cond;
+		l->back_at = here(f);
+		l->keeps = f->height != f->blocks[l->depth - 1].height;
 		l->in_turn = l->access_count;
 	} else if (cond != NULL && f->depth == l->depth &&
 		f->depth - label < l->depth && l->exit_count < MAX_EXITS) {
@@ -639,8 +641,7 @@ static void put_in_group(struct loop *l, struct access *a)
 		g->low = at;
 }
 
-/* Does a turn take more than one of what lies there? */
-static bool is_strided(const struct loop *l)
+bool loop_is_strided(const struct loop *l, uint32_t copies)
 {
 	for (uint32_t i = 0; i < l->in_turn; i++) {
 		const struct access *a = &l->accesses[i];
@@ -649,7 +650,7 @@ static bool is_strided(const struct loop *l)
 		if (a->group == MAX_GROUPS)
 			continue;
 		step = l->groups[a->group].form.step;
-		if (step != 0 && step != a->width * l->copies)
+		if (step != 0 && step != a->width * copies)
 			return true;
 	}
 	return false;
@@ -683,11 +684,8 @@ static bool find_groups(struct fn *f)
 		if (a->extra + a->width > g->end)
 			g->end = a->extra + a->width;
 	}
-	/* Rolled up it is good for vectors only. */
-	l->copies = all && has_vectors(f->u) ? loop_copies(l) : 1;
-	if (l->copies > 1 && is_strided(l))
-		l->copies = 1;
-	l->strided = is_strided(l);
+	l->copies = all && makes_vectors(f->u) ? loop_copies(l) : 1;
+	l->strided = loop_is_strided(l, l->copies);
 	return true;
 }
 

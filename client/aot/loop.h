@@ -72,7 +72,9 @@ struct loop {
 	uint32_t access_count, in_turn;
 	uint32_t body_blocks;       /* up to the plain form's latch */
 	LLVMBasicBlockRef turns_at; /* that latch */
+	LLVMBasicBlockRef back_at;  /* where the branch back is */
 	bool traps;                 /* for more than an access */
+	bool keeps; /* something on the stack behind the branch back */
 	struct group groups[MAX_GROUPS];
 	uint32_t group_count;
 	uint32_t copies; /* in one turn of what a fast turn does once */
@@ -87,6 +89,9 @@ bool loop_has(const struct loop *l, LLVMValueRef v);
 bool loop_step(const struct loop *l, uint32_t i, uint32_t *ret);
 /* The number of a phi of the plain form, or l->n. */
 uint32_t loop_phi(const struct loop *l, LLVMValueRef v);
+
+/* Does a copy take more, or less, than one of what lies there? */
+bool loop_is_strided(const struct loop *l, uint32_t copies);
 
 /* ---- reroll.c ---- */
 /*

@@ -158,8 +158,12 @@ LLVMValueRef address(struct fn *f, LLVMValueRef addr, uint64_t width)
 
 LLVMValueRef load_at(struct fn *f, LLVMTypeRef t, LLVMValueRef p)
 {
-	LLVMValueRef v = LLVMBuildLoad2(f->u->b, t, p, "");
+	LLVMValueRef v;
 
+	/* Nobody asks for it, and it is further than what was shown. */
+	if (loop_is_copy(f))
+		return LLVMConstNull(t);
+	v = LLVMBuildLoad2(f->u->b, t, p, "");
 	LLVMSetAlignment(v, 1);
 	LLVMSetVolatile(v, is_guarded(f) && !f->shown);
 	set_tag(f->u, v, TAG_MEMORY);

@@ -158,8 +158,7 @@ static bool goes_on(const struct loop *l, LLVMBasicBlockRef bb)
 	if (end == NULL || LLVMGetNumSuccessors(end) < 2)
 		return true;
 	return LLVMIsABranchInst(end) != NULL &&
-		(LLVMGetCondition(end) == l->cond ||
-			is_trap(LLVMGetSuccessor(end, 0)));
+		(bb == l->back_at || is_trap(LLVMGetSuccessor(end, 0)));
 }
 
 /* Does the body do nothing but its accesses, and all of them each turn? */
@@ -260,16 +259,18 @@ static bool is_set_known(struct loop *l, uint32_t n)
 
 uint32_t loop_copies(struct loop *l)
 {
-	if (l->traps || l->leaves || l->cond == NULL || l->is_nested ||
-		l->access_count != l->in_turn || !computes(l) ||
+	/* What is kept may be of the set, and has no use yet. */
+	if (l->traps || l->keeps || l->leaves || l->cond == NULL ||
+		l->is_nested || l->access_count != l->in_turn || !computes(l) ||
 		!is_plain_body(l))
 		return 1;
 	for (uint32_t i = 0; i < l->in_turn; i++)
 		if (l->accesses[i].insn == NULL)
 			return 1;
 	for (uint32_t n = MAX_COPIES; n > 1; n--)
-		if (l->in_turn % n == 0 && is_set_known(l, n) &&
-			is_copies(l, n))
+		/* For itself a copy is good for vectors only. */
+		if (l->in_turn % n == 0 && !loop_is_strided(l, n) &&
+			is_set_known(l, n) && is_copies(l, n))
 			return n;
 	memset(l->carried, 0, l->n * sizeof(*l->carried));
 	return 1;

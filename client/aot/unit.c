@@ -516,6 +516,11 @@ static unsigned effort(const struct unit *u)
 					  : u->variant % 3;
 }
 
+bool makes_vectors(const struct unit *u)
+{
+	return has_vectors(u) && effort(u) > 1;
+}
+
 /*
  * For all, and what vectors give on top of it. What checks compare with is
  * loaded, and can be loaded before a loop; without checks there is next to

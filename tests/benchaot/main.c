@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * benchaot guard|checks MODULE IMAGE: the native image of a module, for
- * tools/bench-engine and wasirun --image. One thread, so that its CPU time
- * is the compiler's. With guard pages for what a Keep on this machine offers,
- * with checks for the least, as SGX has it.
+ * benchaot guard|checks MODULE IMAGE [0|1|2]: the native image of a module,
+ * for tools/bench-engine and wasirun --image, optimised so much (2). One
+ * thread, so that its CPU time is the compiler's. With guard pages for what a
+ * Keep on this machine offers, with checks for the least, as SGX has it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -52,8 +52,10 @@ int main(int argc, char **argv)
 	char why[256] = "";
 	FILE *f;
 
-	if (argc != 4)
-		die("usage", "benchaot guard|checks MODULE IMAGE");
+	if (argc < 4 || argc > 5)
+		die("usage", "benchaot guard|checks MODULE IMAGE [0|1|2]");
+	if (argc == 5)
+		options.optimise = (uint8_t)(argv[4][0] - '0') % 3;
 	if (strcmp(argv[1], "guard") == 0) {
 		options.bounds = DJ_BOUNDS_GUARD;
 		options.cpu_level = hostnative_level();

@@ -119,17 +119,17 @@ def outcome(args, fuel, n):
     return r.returncode, r.stdout, re.sub(rb"at 0x[0-9a-f]+", b"at", r.stderr, count=1)
 
 
-def compiled(wasm, mode):
-    image = wasm + "." + mode
-    r = subprocess.run([AOT, mode, wasm, image], capture_output=True)
+def compiled(wasm, mode, level):
+    image = wasm + "." + mode + level
+    r = subprocess.run([AOT, mode, wasm, image, level], capture_output=True)
     return image if r.returncode == 0 else r.stderr
 
 
-def write(body, sets):
+def write(body, sets, level="2"):
     path = os.path.join(tmp.name, "p.wasm")
     with open(path, "wb") as f:
         f.write(module(body + RESULT, sets))
-    return path, {m: compiled(path, m) for m in MODES}
+    return path, {m: compiled(path, m, level) for m in MODES}
 
 
 def differences(path, images, args, runs):
