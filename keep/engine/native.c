@@ -118,6 +118,7 @@ static void record(struct dj_vm *vm, uintptr_t pc, uintptr_t fp)
 	struct dj_native_vm *n = &vm->native;
 
 	n->frame_count = 0;
+	n->begun = false;
 	while (n->frame_count < DJ_NATIVE_FRAMES && code_at(vm, pc) != NULL) {
 		const uintptr_t *up = word_at(vm, fp + DJ_NATIVE_UP), *to;
 
@@ -189,6 +190,7 @@ void dj_native_fault(uintptr_t pc, uintptr_t addr, uintptr_t fp)
 			c->n.bounds != DJ_BOUNDS_GUARD)
 			return;
 		record(vm, pc, fp);
+		vm->native.begun = true;
 		leave(vm, DJ_TRAP_MEMORY);
 	}
 }
@@ -212,9 +214,10 @@ static uint32_t func_at(const struct dj_native_code *c, uint32_t pc,
 
 /*
  * Frames of entries, and of what the code goes to helpers by, have no
- * function. One that has not begun is its call.
+ * function. One that may not have begun, for its event or its stack was not
+ * there, is its call.
  */
-static bool frame_of(const struct dj_vm *vm, uintptr_t pc, bool is_first,
+static bool frame_of(const struct dj_vm *vm, uintptr_t pc, bool may_not,
 	struct dj_frame *ret)
 {
 	const struct dj_native_code *c = code_at(vm, pc);
@@ -227,7 +230,7 @@ static bool frame_of(const struct dj_vm *vm, uintptr_t pc, bool is_first,
 	i += m->imported_funcs;
 	if (!dj_native_site(&c->n, at, &offset))
 		offset = m->funcs[i].body;
-	if (is_first && offset == m->funcs[i].body)
+	if (may_not && offset == m->funcs[i].body)
 		return false;
 	*ret = (struct dj_frame){ .func = i,
 		.offset = offset,
@@ -242,7 +245,8 @@ size_t dj_native_backtrace(const struct dj_store *s, struct dj_frame *dst,
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < n->frame_count && count < cap; i++)
-		if (frame_of(&s->vm, n->frames[i], count == 0, &dst[count]))
+		if (frame_of(&s->vm, n->frames[i], count == 0 && !n->begun,
+			    &dst[count]))
 			count++;
 	return count;
 }

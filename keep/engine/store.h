@@ -171,6 +171,7 @@ struct dj_native_vm {
 	struct dj_gc_roots on_stack, in_exn, ref; /* for the collector */
 	uintptr_t frames[DJ_NATIVE_FRAMES];
 	uint32_t frame_count;
+	bool begun; /* the innermost, whatever place its code has */
 };
 
 /* The machine; the interpreter's handlers get a pointer to it. */
