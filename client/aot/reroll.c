@@ -259,6 +259,8 @@ static bool is_set_known(struct loop *l, uint32_t n)
 
 uint32_t loop_copies(struct loop *l)
 {
+	uint32_t n;
+
 	/* What is kept may be of the set, and has no use yet. */
 	if (l->traps || l->keeps || l->leaves || l->cond == NULL ||
 		l->is_nested || l->access_count != l->in_turn || !computes(l) ||
@@ -267,7 +269,8 @@ uint32_t loop_copies(struct loop *l)
 	for (uint32_t i = 0; i < l->in_turn; i++)
 		if (l->accesses[i].insn == NULL)
 			return 1;
-	for (uint32_t n = MAX_COPIES; n > 1; n--)
+	n = l->in_turn < MAX_COPIES ? l->in_turn : MAX_COPIES;
+	for (; n > 1; n--)
 		/* For itself a copy is good for vectors only. */
 		if (l->in_turn % n == 0 && !loop_is_strided(l, n) &&
 			is_set_known(l, n) && is_copies(l, n))

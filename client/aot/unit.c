@@ -145,7 +145,7 @@ LLVMValueRef own_context(struct unit *u)
 	static const char name[] = "o0";
 	uint32_t own = u->m->global_count - u->m->imported_globals;
 	LLVMValueRef v = LLVMGetNamedGlobal(u->mod, name),
-		     off = int_const(u, u->i64, 8 * DJ_NATIVE_LIMITS);
+		     off = int_const(u, u->i64, (uint64_t)8 * DJ_NATIVE_LIMITS);
 
 	if (v == NULL) {
 		v = LLVMAddGlobal(u->mod,
