@@ -88,10 +88,14 @@ tree=$PWD
 suite=$(cd "$suite" && pwd)
 mkdir "$images.own"
 tests/support/backtrace_script.py "$images.own"
+tests/support/memory_script.py "$images.own"
 for arch in riscv64 ppc64le; do
 	for bounds in checks guard; do
 		native "$arch" "$bounds" backtraces --wasm 3.0 \
 			"$images.own/backtrace.json"
+		# With vectors where the machine has them.
+		native "$arch" "$bounds,O2" "memory's end" \
+			"$images.own/memory.json"
 	done
 	if [ -n "${DONJON_LONG:-}" ]; then
 		for group in $native_groups; do

@@ -69,6 +69,14 @@ BODIES = {
              get(0) + const(1) + b"\x6a\x21\x00" + b"\x0c\x00" + END + END + get(0)),
     "find": (BLOCK + LOOP + get(0) + load8() + const(7) + b"\x46" + IF + get(0) + const(1) + b"\x6a\x22\x00" + get(1) +
              b"\x47" + br_if(1) + b"\x0c\x02" + END + END + END + get(0)),
+    # A loop as compilers unroll it: words from parameter 0 on, parameter 1 of them and an even number, are w * 5 + 3.
+    "words": (LOOP + b"".join(get(0) + get(0) + b"\x28\x00" + leb(k) + const(5) + b"\x6c" + const(3) + b"\x6a" + store(k)
+                              for k in (0, 4)) +
+              get(0) + const(8) + b"\x6a\x21\x00" + get(1) + const(2) + b"\x6b\x22\x01" + br_if(0) + END + get(0)),
+    # The same, and the word before is added, a quarter of a page on.
+    "sums": (b"\x01\x01\x7f" + LOOP + get(0) + get(2) + get(0) + b"\x28\x00\x00\x22\x02" + b"\x6a" + store(16384) +
+             get(0) + get(2) + get(0) + b"\x28\x00\x04\x22\x02" + b"\x6a" + store(16388) +
+             get(0) + const(8) + b"\x6a\x21\x00" + get(1) + const(2) + b"\x6b\x22\x01" + br_if(0) + END + get(0)),
 }
 
 
@@ -82,7 +90,7 @@ def module(pages, imported):
     if not imported:
         out += section(5, b"\x01" + limits)
     exports = [name("m") + b"\x02\x00"] + [name(n) + b"\x00" + leb(i) for i, n in enumerate(BODIES)]
-    code = [b"\x00" + c + END for c in BODIES.values()]
+    code = [(b"" if n == "sums" else b"\x00") + c + END for n, c in BODIES.items()]
     return out + section(7, vec(exports)) + section(10, vec([leb(len(c)) + c for c in code]))
 
 
@@ -178,6 +186,24 @@ traps("e", "find", 65500, 65537)
 gives("e", "fill", 65536, 65400, 65536)
 gives("e", "find", 65536, 65500, 65536)
 traps("e", "find", 65400, 5)
+
+make("g", 1)
+gives("g", "words", 1160, 1000, 40)
+gives("g", "words", 1164, 1012, 38)
+for place, value in ((996, 0), (1000, 3), (1008, 3), (1012, 18), (1156, 18), (1160, 3), (1164, 0)):
+    gives("g", "load8", value, place)
+gives("g", "sums", 1160, 1000, 40)
+gives("g", "load8", 3, 17384)
+gives("g", "load8", 6, 17384 + 4)
+gives("g", "load8", 3 + 18, 17384 + 12)
+gives("g", "load8", 36, 17384 + 156)
+gives("g", "load8", 0, 17384 + 160)
+gives("g", "words", 65536, 65536 - 160, 40)
+gives("g", "load8", 3, 65532)
+gives("g", "sums", 49152, 49152 - 160, 40)
+traps("g", "sums", 49152 - 160, 42)
+traps("g", "words", 65536 - 160, 42)
+traps("g", "words", -16, 40)
 
 
 def write(script):
