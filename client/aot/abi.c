@@ -10,7 +10,9 @@
  * x86-64: as C does, each parameter as one of LLVM's; in a module with tail
  * calls by LLVM's tailcc, which takes what is on the stack away before it
  * returns, and something always is: an instruction more after each call, and
- * every fifteenth byte of SQLite's code.
+ * every fifteenth byte of SQLite's code. In front are context and base; with
+ * guard pages neither is, for functions find them (has_place()), and a call
+ * through a pointer has the context where C has no parameter.
  *
  * riscv64 and ppc64le have no tailcc, and promise a tail call between
  * functions of one prototype only, none of whose parameters is in memory. So
@@ -328,13 +330,13 @@ static LLVMValueRef plain_call(struct unit *u, uint32_t id,
 	LLVMValueRef *args =
 		calloc((size_t)t->param_count + 3, sizeof(LLVMValueRef));
 	LLVMValueRef call;
-	unsigned n = 0;
+	unsigned lead = leading(u, !c->is_own), n = 0;
 
 	if (args == NULL)
 		abort();
-	if (leading(u, !c->is_own) > 0)
+	if (lead > 0)
 		args[n++] = c->ctx;
-	if (leading(u, !c->is_own) > 1)
+	if (lead > 1)
 		args[n++] = c->base;
 	if (area != NULL)
 		args[n++] = area;

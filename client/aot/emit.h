@@ -208,7 +208,7 @@ void add_string(struct unit *u, LLVMValueRef f, const char *key,
 	const char *value);
 /* Does LLVM look for vectors in what is compiled, and has the machine any? */
 bool makes_vectors(const struct unit *u);
-/* Attributes of functions: vectors may be good for it; see reroll.c. */
+/* Attributes of functions: vectors may be good for it; it has loop_copies(). */
 #define HAS_FAST   "donjon-fast"
 #define HAS_COPIES "donjon-copies"
 LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v);
@@ -341,7 +341,8 @@ void loop_trap(struct fn *f);
 /*
  * What each call of this type through table 0 jumps to, where the convention
  * is plain: it looks the function up, checks it and goes on there, all
- * arguments in place; the index comes where a function has its memory's base.
+ * arguments in place; the index comes where a function would have its memory's
+ * base, or where has_place() a call through a pointer its context.
  * So there is one lookup per type, not one per call, which made every eighth
  * instruction of SQLite's. It has no frame in a backtrace: entries have none.
  */

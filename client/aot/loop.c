@@ -12,7 +12,6 @@
  * another, which the plain form begins at the latest.
  */
 #define MAX_LEN   1200 /* bytes of a body that is made twice */
-#define MAX_DEPTH 12
 #define MIN_TURNS 4
 #define SHORT     80 /* bytes of one that may be left in another way */
 
@@ -267,337 +266,6 @@ void loop_latch(struct fn *f, struct block *b)
 	LLVMBuildBr(u->b, l->choose);
 }
 
-/* ---- values that are known beforehand ---- */
-
-bool loop_has(const struct loop *l, LLVMValueRef v)
-{
-	LLVMBasicBlockRef bb;
-
-	if (LLVMIsAInstruction(v) == NULL)
-		return false;
-	bb = LLVMGetInstructionParent(v);
-	for (uint32_t i = 0; i < l->block_count; i++)
-		if (l->blocks[i] == bb)
-			return true;
-	return false;
-}
-
-uint32_t loop_phi(const struct loop *l, LLVMValueRef v)
-{
-	uint32_t i = 0;
-
-	while (i < l->n && l->phis[i] != v)
-		i++;
-	return i;
-}
-
-static bool is_const(LLVMValueRef v, uint32_t *ret)
-{
-	if (LLVMIsAConstantInt(v) == NULL)
-		return false;
-	*ret = (uint32_t)LLVMConstIntGetZExtValue(v);
-	return true;
-}
-
-/* What is added to phi i in a turn. */
-bool loop_step(const struct loop *l, uint32_t i, uint32_t *ret)
-{
-	LLVMValueRef v = l->latch[i];
-	uint32_t by = 0, c;
-
-	for (unsigned n = 0; n < MAX_DEPTH; n++) {
-		LLVMOpcode op;
-
-		if (v == l->phis[i]) {
-			*ret = by;
-			return true;
-		}
-		if (!loop_has(l, v))
-			return false;
-		op = LLVMGetInstructionOpcode(v);
-		if ((op != LLVMAdd && op != LLVMSub) ||
-			!is_const(LLVMGetOperand(v, 1), &c))
-			return false;
-		by += op == LLVMAdd ? c : 0 - c;
-		v = LLVMGetOperand(v, 0);
-	}
-	return false;
-}
-
-static void add_leaf(struct form *m, LLVMValueRef v, uint32_t by)
-{
-	for (uint32_t i = 0; i < m->n; i++)
-		if (m->leaf[i].v == v) {
-			m->leaf[i].by += by;
-			return;
-		}
-	if (m->n == MAX_LEAVES) {
-		m->ok = false;
-		return;
-	}
-	m->leaf[m->n].v = v;
-	m->leaf[m->n++].by = by;
-}
-
-static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
-	uint32_t by, unsigned depth);
-
-/* An operation that keeps the form; false: another one. */
-static bool add_operation(const struct loop *l, struct form *m, LLVMValueRef v,
-	uint32_t by, unsigned depth)
-{
-	LLVMOpcode op = LLVMGetInstructionOpcode(v);
-	LLVMValueRef a, b;
-	uint32_t c = 0;
-	bool is_known;
-
-	if (op != LLVMAdd && op != LLVMSub && op != LLVMShl && op != LLVMMul)
-		return false;
-	a = LLVMGetOperand(v, 0);
-	b = LLVMGetOperand(v, 1);
-	is_known = is_const(b, &c);
-	/* Of what does not change, a constant part is worth to be known. */
-	if (!is_known && (!loop_has(l, v) || op == LLVMShl || op == LLVMMul))
-		return false;
-	if (op == LLVMShl && c > 31)
-		return false;
-	if (op == LLVMShl || op == LLVMMul) {
-		by = op == LLVMShl ? by << c : by * c;
-		add_form(l, m, a, by, depth);
-		return true;
-	}
-	add_form(l, m, a, by, depth);
-	add_form(l, m, b, op == LLVMAdd ? by : 0 - by, depth);
-	return true;
-}
-
-static void add_form(const struct loop *l, struct form *m, LLVMValueRef v,
-	uint32_t by, unsigned depth)
-{
-	uint32_t i, c;
-
-	if (depth == MAX_DEPTH || !m->ok) {
-		m->ok = false;
-		return;
-	}
-	/*
-	 * What LLVM says of a constant that traps, behind the trap: in front
-	 * of the loop it would be there without one.
-	 */
-	if (LLVMIsUndef(v)) {
-		m->ok = false;
-		return;
-	}
-	if (is_const(v, &c)) {
-		m->konst += by * c;
-		return;
-	}
-	i = loop_phi(l, v);
-	if (i < l->n) {
-		m->ok = m->ok && loop_step(l, i, &c);
-		m->step += m->ok ? by * c : 0;
-		add_leaf(m, l->first[i], by);
-		return;
-	}
-	if (LLVMIsAInstruction(v) != NULL &&
-		add_operation(l, m, v, by, depth + 1))
-		return;
-	if (loop_has(l, v))
-		m->ok = false;
-	else
-		add_leaf(m, v, by);
-}
-
-static struct form form_of(const struct loop *l, LLVMValueRef v)
-{
-	struct form m = { .ok = true };
-
-	add_form(l, &m, v, 1, 0);
-	return m;
-}
-
-/* The value in the first turn, of 32 bits. */
-static LLVMValueRef first_of(struct fn *f, const struct form *m)
-{
-	struct unit *u = f->u;
-	LLVMValueRef sum = int_const(u, u->i32, m->konst), v;
-
-	for (uint32_t i = 0; i < m->n; i++) {
-		v = m->leaf[i].v;
-		if (m->leaf[i].by != 1)
-			v = LLVMBuildMul(u->b, v,
-				hidden(u, int_const(u, u->i32, m->leaf[i].by)),
-				"");
-		sum = LLVMBuildAdd(u->b, sum, v, "");
-	}
-	return sum;
-}
-
-/* ---- how many turns go on to another ---- */
-
-static LLVMValueRef i64_of(struct fn *f, int64_t v)
-{
-	return int_const(f->u, f->u->i64, (uint64_t)v);
-}
-
-static void only_if(struct fn *f, LLVMValueRef cond)
-{
-	struct loop *l = f->loop;
-
-	l->ok = l->ok == NULL ? cond : LLVMBuildAnd(f->u->b, l->ok, cond, "");
-}
-
-static uint32_t inverse(uint32_t odd)
-{
-	uint32_t v = odd;
-
-	for (unsigned i = 0; i < 5; i++)
-		v *= 2 - odd * v;
-	return v;
-}
-
-/* As long as a is not b: until step * turn is what they differ by. */
-static void turns_until_equal(struct fn *f, const struct form *a,
-	const struct form *b)
-{
-	struct unit *u = f->u;
-	LLVMValueRef x = first_of(f, a), y = first_of(f, b), d;
-	uint32_t step = a->step - b->step, shift;
-
-	/* The sign as is best: what is left then is small. */
-	if ((int32_t)step > 0) {
-		d = LLVMBuildSub(u->b, y, x, "");
-	} else {
-		d = LLVMBuildSub(u->b, x, y, "");
-		step = 0 - step;
-	}
-	shift = (uint32_t)__builtin_ctz(step);
-	if (shift != 0) {
-		only_if(f,
-			LLVMBuildICmp(u->b, LLVMIntEQ,
-				LLVMBuildAnd(u->b, d,
-					int_const(u, u->i32,
-						((uint64_t)1 << shift) - 1),
-					""),
-				int_const(u, u->i32, 0), ""));
-		d = LLVMBuildLShr(u->b, d, int_const(u, u->i32, shift), "");
-	}
-	if (step >> shift != 1) {
-		d = LLVMBuildMul(u->b, d,
-			int_const(u, u->i32, inverse(step >> shift)), "");
-		d = LLVMBuildAnd(u->b, d,
-			int_const(u, u->i32, UINT32_MAX >> shift), "");
-	}
-	f->loop->turns = LLVMBuildZExt(u->b, d, u->i64, "");
-}
-
-struct order {
-	bool is_signed, less, or_equal;
-};
-
-/* As long as a is on its side of b, without coming around. */
-static void turns_until_past(struct fn *f, const struct form *a,
-	const struct form *b, struct order o)
-{
-	struct unit *u = f->u;
-	LLVMValueRef x = first_of(f, a), y = first_of(f, b), d, beyond;
-	int64_t step = (int32_t)a->step;
-	int64_t most = o.is_signed ? INT32_MAX : UINT32_MAX;
-	int64_t least = o.is_signed ? INT32_MIN : 0;
-
-	x = o.is_signed ? LLVMBuildSExt(u->b, x, u->i64, "")
-			: LLVMBuildZExt(u->b, x, u->i64, "");
-	y = o.is_signed ? LLVMBuildSExt(u->b, y, u->i64, "")
-			: LLVMBuildZExt(u->b, y, u->i64, "");
-	if (o.or_equal)
-		y = LLVMBuildAdd(u->b, y, i64_of(f, o.less ? 1 : -1), "");
-	if (o.less) {
-		only_if(f,
-			LLVMBuildICmp(u->b, LLVMIntSLE, y,
-				i64_of(f, most - step + 1), ""));
-		d = LLVMBuildSub(u->b, y, x, "");
-	} else {
-		step = -step;
-		only_if(f,
-			LLVMBuildICmp(u->b, LLVMIntSGE, y,
-				i64_of(f, least + step - 1), ""));
-		d = LLVMBuildSub(u->b, x, y, "");
-	}
-	beyond = LLVMBuildICmp(u->b, LLVMIntSLE, d, i64_of(f, 0), "");
-	d = LLVMBuildAdd(u->b, d, i64_of(f, step - 1), "");
-	d = LLVMBuildUDiv(u->b, d, i64_of(f, step), "");
-	f->loop->turns = LLVMBuildSelect(u->b, beyond, i64_of(f, 0), d, "");
-}
-
-static bool order_of(LLVMIntPredicate p, struct order *ret)
-{
-	*ret = (struct order){
-		.is_signed = p == LLVMIntSLT || p == LLVMIntSLE ||
-			p == LLVMIntSGT || p == LLVMIntSGE,
-		.less = p == LLVMIntSLT || p == LLVMIntSLE || p == LLVMIntULT ||
-			p == LLVMIntULE,
-		.or_equal = p == LLVMIntSLE || p == LLVMIntULE ||
-			p == LLVMIntSGE || p == LLVMIntUGE,
-	};
-	return p != LLVMIntEQ && p != LLVMIntNE;
-}
-
-static LLVMIntPredicate opposite(LLVMIntPredicate p)
-{
-	static const LLVMIntPredicate of[] = {
-		[LLVMIntEQ] = LLVMIntNE,
-		[LLVMIntNE] = LLVMIntEQ,
-		[LLVMIntUGT] = LLVMIntULE,
-		[LLVMIntUGE] = LLVMIntULT,
-		[LLVMIntULT] = LLVMIntUGE,
-		[LLVMIntULE] = LLVMIntUGT,
-		[LLVMIntSGT] = LLVMIntSLE,
-		[LLVMIntSGE] = LLVMIntSLT,
-		[LLVMIntSLT] = LLVMIntSGE,
-		[LLVMIntSLE] = LLVMIntSGT,
-	};
-
-	return of[p];
-}
-
-/* It goes on as long as c is what the branch back wants, or an exit does not. */
-static bool find_turns(struct fn *f, LLVMValueRef c, bool is_exit)
-{
-	struct loop *l = f->loop;
-	struct form a, b, t;
-	struct order o;
-	LLVMIntPredicate p;
-
-	if (c == NULL || LLVMIsAICmpInst(c) == NULL ||
-		LLVMTypeOf(LLVMGetOperand(c, 0)) != f->u->i32)
-		return false;
-	a = form_of(l, LLVMGetOperand(c, 0));
-	b = form_of(l, LLVMGetOperand(c, 1));
-	if (!a.ok || !b.ok)
-		return false;
-	p = LLVMGetICmpPredicate(c);
-	if (is_exit)
-		p = opposite(p);
-	if (p == LLVMIntNE) {
-		if (a.step == b.step)
-			return false;
-		turns_until_equal(f, &a, &b);
-		return true;
-	}
-	if (!order_of(p, &o))
-		return false;
-	if (a.step == 0) {
-		t = a;
-		a = b;
-		b = t;
-		o.less = !o.less;
-	}
-	if (b.step != 0 || a.step == 0 || o.less != ((int32_t)a.step > 0))
-		return false;
-	turns_until_past(f, &a, &b, o);
-	return true;
-}
-
 /* ---- addresses ---- */
 
 static bool same_but_constant(const struct form *a, const struct form *b)
@@ -622,7 +290,7 @@ static void put_in_group(struct loop *l, struct access *a)
 	int32_t at;
 
 	if (a->addr != NULL)
-		m = form_of(l, a->addr);
+		m = loop_form(l, a->addr);
 	if (!m.ok)
 		return;
 	for (a->group = 0; a->group < l->group_count; a->group++)
@@ -698,18 +366,18 @@ static void check_group(struct fn *f, struct group *g, LLVMValueRef len,
 	LLVMValueRef way, high;
 
 	g->form.konst += (uint32_t)g->low;
-	g->first = LLVMBuildZExt(u->b, first_of(f, &g->form), u->i64, "");
-	way = LLVMBuildMul(u->b, last, i64_of(f, step), "");
+	g->first = LLVMBuildZExt(u->b, loop_first(f, &g->form), u->i64, "");
+	way = LLVMBuildMul(u->b, last, loop_i64(f, step), "");
 	high = g->first;
 	if (step < 0)
-		only_if(f,
+		loop_only_if(f,
 			LLVMBuildICmp(u->b, LLVMIntSGE,
 				LLVMBuildAdd(u->b, g->first, way, ""),
-				i64_of(f, 0), ""));
+				loop_i64(f, 0), ""));
 	else
 		high = LLVMBuildAdd(u->b, high, way, "");
-	high = LLVMBuildAdd(u->b, high, i64_of(f, (int64_t)g->end), "");
-	only_if(f, LLVMBuildICmp(u->b, LLVMIntULE, high, len, ""));
+	high = LLVMBuildAdd(u->b, high, loop_i64(f, (int64_t)g->end), "");
+	loop_only_if(f, LLVMBuildICmp(u->b, LLVMIntULE, high, len, ""));
 }
 
 LLVMValueRef loop_address(struct fn *f, LLVMValueRef addr, uint64_t width)
@@ -731,7 +399,7 @@ LLVMValueRef loop_address(struct fn *f, LLVMValueRef addr, uint64_t width)
 		return NULL;
 	g = &l->groups[a->group];
 	off = LLVMBuildNSWMul(u->b, l->turn,
-		i64_of(f, (int32_t)g->form.step / (int32_t)l->copies), "");
+		loop_i64(f, (int32_t)g->form.step / (int32_t)l->copies), "");
 	p = LLVMBuildInBoundsGEP2(u->b, u->i8, g->p, &off, 1, "");
 	return at_offset(u, p, a->extra);
 }
@@ -812,10 +480,10 @@ static bool find_count(struct fn *f)
 
 	if (l->leaves && l->len > SHORT && (l->cond == NULL || l->is_nested))
 		return false;
-	if (find_turns(f, l->cond, false))
+	if (loop_find_turns(f, l->cond, false))
 		return true;
 	for (uint32_t i = 0; l->len <= SHORT && i < l->exit_count; i++)
-		if (find_turns(f, l->exits[i].cond, true)) {
+		if (loop_find_turns(f, l->exits[i].cond, true)) {
 			l->counted = l->exits[i].at;
 			return true;
 		}
@@ -838,10 +506,10 @@ static bool find_fast(struct fn *f, const struct block *b)
 	l->turns = LLVMBuildSelect(u->b,
 		LLVMBuildICmp(u->b, LLVMIntULT, l->turns, left, ""), l->turns,
 		left, "");
-	only_if(f,
-		LLVMBuildICmp(u->b, LLVMIntUGE, l->turns, i64_of(f, MIN_TURNS),
-			""));
-	last = LLVMBuildSub(u->b, l->turns, i64_of(f, 1), "");
+	loop_only_if(f,
+		LLVMBuildICmp(u->b, LLVMIntUGE, l->turns,
+			loop_i64(f, MIN_TURNS), ""));
+	last = LLVMBuildSub(u->b, l->turns, loop_i64(f, 1), "");
 	len = memory_len(f);
 	for (uint32_t i = 0; i < l->group_count; i++)
 		check_group(f, &l->groups[i], len, last);
@@ -859,7 +527,7 @@ static void begin_fast(struct fn *f, const struct block *plain)
 	LLVMBuildCondBr(u->b, l->ok, pre, l->head);
 	go_on_at(f, pre);
 	l->fast_turns =
-		LLVMBuildNUWMul(u->b, l->turns, i64_of(f, l->copies), "");
+		LLVMBuildNUWMul(u->b, l->turns, loop_i64(f, l->copies), "");
 	for (uint32_t i = 0; i < l->group_count; i++)
 		l->groups[i].p = LLVMBuildInBoundsGEP2(u->b, u->i8, f->base,
 			&l->groups[i].first, 1, "");

@@ -3,7 +3,7 @@
 
 #include "client/aot/emit.h"
 
-/* What loop.c and reroll.c know of a loop that may have a fast form. */
+/* What loop.c, form.c and reroll.c know of a loop that may have a fast form. */
 #define MAX_BLOCKS   96
 #define MAX_ACCESSES 48
 #define MAX_GROUPS   16
@@ -83,13 +83,23 @@ struct loop {
 	uint32_t at;  /* fast: the next access */
 };
 
+/* ---- form.c ---- */
 /* An instruction of the plain form's turns? */
 bool loop_has(const struct loop *l, LLVMValueRef v);
 /* What is added to phi i in a turn, if that is a constant. */
 bool loop_step(const struct loop *l, uint32_t i, uint32_t *ret);
 /* The number of a phi of the plain form, or l->n. */
 uint32_t loop_phi(const struct loop *l, LLVMValueRef v);
+struct form loop_form(const struct loop *l, LLVMValueRef v);
+/* The rest emits, in the block in front. A form's value in the first turn. */
+LLVMValueRef loop_first(struct fn *f, const struct form *m);
+LLVMValueRef loop_i64(struct fn *f, int64_t v);
+/* The fast form is gone to only if this is so too. */
+void loop_only_if(struct fn *f, LLVMValueRef cond);
+/* Sets f->loop->turns, if c is what the branch back, or an exit, asks for. */
+bool loop_find_turns(struct fn *f, LLVMValueRef c, bool is_exit);
 
+/* ---- loop.c, for reroll.c ---- */
 /* Does a copy take more, or less, than one of what lies there? */
 bool loop_is_strided(const struct loop *l, uint32_t copies);
 
