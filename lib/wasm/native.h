@@ -143,8 +143,8 @@ size_t dj_native_forbidden(enum dj_isa isa, const uint8_t *code, size_t len);
  * has its DJ_FUNC_CTX in r10 besides, where a host function wants it.
  *
  * On riscv64 and ppc64le it is called with (context, base of memory 0,
- * [results], parameters...), and nothing is on the stack: integers (results is one)
- * have 6 registers behind context and base, floats and doubles 4 each, vectors
+ * [results], parameters...), and nothing is on the stack: integers (results is
+ * one) have 6 registers behind those two, floats and doubles 4 each, vectors
  * 6 on ppc64le; what is left is in 16-byte places of the argument area. A
  * riscv64 vector is always there, and as a result always in results. The
  * conventions are LLVM's C (lp64d) and fastcc (ELFv2, TOC pointer from r12).
@@ -197,7 +197,7 @@ enum {
 bool dj_native_has_place(enum dj_isa isa, enum dj_bounds bounds);
 #define DJ_NATIVE_CONTEXT(own_globals)                       \
 	((size_t)8 * DJ_NATIVE_LIMITS + DJ_CTX_OWN_GLOBALS + \
-		(size_t)(own_globals)*DJ_NATIVE_GLOBAL_SIZE)
+		DJ_NATIVE_GLOBAL_SIZE * (size_t)(own_globals))
 
 /* The argument area: as many vectors as a function may have parameters. */
 #define DJ_NATIVE_ARGS ((size_t)16 * 1000)

@@ -52,10 +52,10 @@ int main(int argc, char **argv)
 	char why[256] = "";
 	FILE *f;
 
-	if (argc < 4 || argc > 5)
+	if (argc < 4 || argc > 5 || (argc == 5 && strspn(argv[4], "012") != 1))
 		die("usage", "benchaot guard|checks MODULE IMAGE [0|1|2]");
 	if (argc == 5)
-		options.optimise = (uint8_t)(argv[4][0] - '0') % 3;
+		options.optimise = (uint8_t)(argv[4][0] - '0');
 	if (strcmp(argv[1], "guard") == 0) {
 		options.bounds = DJ_BOUNDS_GUARD;
 		options.cpu_level = hostnative_level();

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from loops import (ADD, END, EQZ, LOAD, LOAD8, LT_S, MUL, NE, SHL, STORE, STORE8, SUB, at, const,  # noqa: E402
                    differences, get, loop, moves, put, sets, t, tee, write)
 
+
 def plus(to, from_=None, by=None, op=ADD):
     """p0[to] = p1[from] + p3, bytes behind the pointers."""
     return get(0) + get(1) + at(LOAD, to if from_ is None else from_) + (by or get(3)) + op + at(STORE, to)

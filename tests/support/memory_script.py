@@ -41,7 +41,8 @@ def br_if(n):
     return b"\x0d" + leb(n)
 
 
-# Of type (i32 i32) -> i32. What is called is by its place here.
+# Of type (i32 i32) -> i32, with one i32 more. What is called is by its place here.
+LOCALS = b"\x01\x01" + I32
 BODIES = {
     "load8": get(0) + load8(),
     "load64": get(0) + load64(),
@@ -74,7 +75,7 @@ BODIES = {
                               for k in (0, 4)) +
               get(0) + const(8) + b"\x6a\x21\x00" + get(1) + const(2) + b"\x6b\x22\x01" + br_if(0) + END + get(0)),
     # The same, and the word before is added, a quarter of a page on.
-    "sums": (b"\x01\x01\x7f" + LOOP + get(0) + get(2) + get(0) + b"\x28\x00\x00\x22\x02" + b"\x6a" + store(16384) +
+    "sums": (LOOP + get(0) + get(2) + get(0) + b"\x28\x00\x00\x22\x02" + b"\x6a" + store(16384) +
              get(0) + get(2) + get(0) + b"\x28\x00\x04\x22\x02" + b"\x6a" + store(16388) +
              get(0) + const(8) + b"\x6a\x21\x00" + get(1) + const(2) + b"\x6b\x22\x01" + br_if(0) + END + get(0)),
 }
@@ -90,7 +91,7 @@ def module(pages, imported):
     if not imported:
         out += section(5, b"\x01" + limits)
     exports = [name("m") + b"\x02\x00"] + [name(n) + b"\x00" + leb(i) for i, n in enumerate(BODIES)]
-    code = [(b"" if n == "sums" else b"\x00") + c + END for n, c in BODIES.items()]
+    code = [LOCALS + c + END for c in BODIES.values()]
     return out + section(7, vec(exports)) + section(10, vec([leb(len(c)) + c for c in code]))
 
 
