@@ -49,7 +49,7 @@ struct dj_aot_options {
  * Raised with every mistake that is taken out of the code we make, so that what
  * an earlier build left in a cache is made anew.
  */
-#define DJ_AOT_CODE 3
+#define DJ_AOT_CODE 4
 
 /*
  * The words of this compiler in KNC1: "donjon 0.9 llvm 19.1.7 abi 2.6 code 3",

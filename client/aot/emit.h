@@ -22,6 +22,7 @@
  *   throw.c   exceptions
  *   gc.c      references, structs and arrays
  *   loop.c    loops whose count and addresses are known beforehand
+ *   states.c  loops around a switch that know what it will say
  *   mem.c     loads and stores, globals, tables
  *   num.c     numbers; simd.c: vectors
  *   link.c    objects to code, constants and sites; reloc.c
@@ -208,9 +209,13 @@ void add_string(struct unit *u, LLVMValueRef f, const char *key,
 	const char *value);
 /* Does LLVM look for vectors in what is compiled, and has the machine any? */
 bool makes_vectors(const struct unit *u);
-/* Attributes of functions: vectors may be good for it; it has loop_copies(). */
+/*
+ * Attributes of functions: vectors may be good for it; it has loop_copies();
+ * it has just been through thread_states().
+ */
 #define HAS_FAST   "donjon-fast"
 #define HAS_COPIES "donjon-copies"
+#define HAS_STATES "donjon-states"
 LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v);
 void set_tag(struct unit *u, LLVMValueRef access, enum tag tag);
 LLVMValueRef intrinsic(struct unit *u, const char *name, LLVMTypeRef *over,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/aot/emit.h"
+#include "client/aot/states.h"
 
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdarg.h>
@@ -504,6 +505,7 @@ static void fail_with(struct unit *u, const char *doing, LLVMErrorRef e)
  * translation adds, and what vectors give. default<O2> takes four times as
  * long for no more speed.
  */
+#define MAX_MACHINES 4 /* in one function, see states.h */
 #define OWN_VARIANTS 6 /* at the level that was asked for */
 
 /*
@@ -535,6 +537,9 @@ static const char least[] = "function(adce,early-cse,simplifycfg,"
 			    "instcombine<no-verify-fixpoint>)";
 static const char vectors[] =
 	"function(loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg)";
+/* Behind thread_states(). */
+static const char threaded[] = "function(mem2reg,simplifycfg,"
+			       "instcombine<no-verify-fixpoint>,simplifycfg)";
 /* Only what is marked so. */
 static const char copies[] =
 	"function(loop-unroll<O2;no-peeling;no-partial;no-runtime>,"
@@ -581,6 +586,32 @@ static void run_passes(struct unit *u, LLVMTargetMachineRef tm,
 	LLVMDisposePassBuilderOptions(o);
 }
 
+/* One of each function's, as often as there is another in one. */
+static void thread_all(struct unit *u, LLVMTargetMachineRef tm)
+{
+	LLVMValueRef f;
+	bool again = true;
+
+	for (unsigned n = 0; n < MAX_MACHINES && again; n++) {
+		again = false;
+		for (f = LLVMGetFirstFunction(u->mod); f != NULL;
+			f = LLVMGetNextFunction(f)) {
+			if (n != 0 && !has(f, HAS_STATES))
+				continue;
+			LLVMRemoveStringAttributeAtIndex(f,
+				LLVMAttributeFunctionIndex, HAS_STATES,
+				strlen(HAS_STATES));
+			if (!thread_states(f))
+				continue;
+			add_string(u, f, HAS_STATES, "");
+			again = true;
+		}
+		if (leave_alone(u, HAS_STATES) != 0)
+			run_passes(u, tm, threaded);
+		(void)leave_alone(u, NULL);
+	}
+}
+
 static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 {
 	unsigned how = effort(u);
@@ -593,6 +624,7 @@ static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 								: checked);
 	if (how == 1)
 		return;
+	thread_all(u, tm);
 	if (leave_alone(u, HAS_FAST) != 0)
 		run_passes(u, tm, vectors);
 	if (leave_alone(u, HAS_COPIES) != 0)
