@@ -21,7 +21,8 @@
  *   call.c    calls, what the engine's helpers do
  *   throw.c   exceptions
  *   gc.c      references, structs and arrays
- *   loop.c    loops whose count and addresses are known beforehand
+ *   loop.c    loops whose count and addresses are known beforehand, with
+ *             form.c and reroll.c; nest.c: two of them, one in the other
  *   states.c  loops around a switch that know what it will say
  *   mem.c     loads and stores, globals, tables
  *   num.c     numbers; simd.c: vectors
@@ -128,6 +129,7 @@ struct block {
 	uint32_t clause_count;
 	uint32_t checks;   /* what was known of addresses before it */
 	struct loop *loop; /* loop: if it may have a fast form */
+	struct nest *nest; /* loop: if it and the one in it may have one */
 };
 
 struct value {
@@ -170,7 +172,8 @@ struct fn {
 	uint32_t skipped;  /* blocks opened in there */
 	bool counts;       /* events are counted in a value: a loop's */
 	struct loop *loop; /* the one at hand */
-	bool shown;        /* the last address() cannot trap */
+	struct nest *nest;
+	bool shown; /* the last address() cannot trap */
 	struct check *checks;
 	uint32_t check_count, check_cap;
 	LLVMValueRef scratch; /* memory for slots */
@@ -341,6 +344,26 @@ void loop_access(struct fn *f, LLVMValueRef insn);
 bool loop_is_copy(const struct fn *f);
 /* The instruction at hand can trap, and not for an access. */
 void loop_trap(struct fn *f);
+
+/* ---- nest.c ---- */
+/*
+ * A loop around one innermost loop that makes sums may have a third form, in
+ * front of the loop as the fast one is: some of its turns at once. f->r is at
+ * its body. The rest is as loop.c's.
+ */
+struct nest *nest_begin(struct fn *f, struct block *b, LLVMValueRef *values);
+/* At the plain form's head. */
+void nest_head(struct fn *f, const struct block *b);
+void nest_latch(struct fn *f, struct block *b);
+void nest_end(struct fn *f, const struct block *b);
+void nest_block(struct fn *f, LLVMBasicBlockRef bb);
+void nest_branch(struct fn *f, uint32_t label, LLVMValueRef cond);
+/* The plain form of l, the innermost loop, is there. */
+void nest_inner(struct fn *f, struct loop *l);
+/* An address that is known to be in memory, or NULL. */
+LLVMValueRef nest_address(struct fn *f, LLVMValueRef addr, uint64_t width);
+/* A store to such an address: is it done later? */
+bool nest_store(struct fn *f, LLVMValueRef v, LLVMValueRef p);
 
 /* ---- call.c ---- */
 /*

@@ -157,6 +157,15 @@ struct form loop_form(const struct loop *l, LLVMValueRef v)
 	return m;
 }
 
+void loop_add(struct form *m, const struct form *a, uint32_t by)
+{
+	m->ok = m->ok && a->ok;
+	m->konst += by * a->konst;
+	m->step += by * a->step;
+	for (uint32_t i = 0; m->ok && i < a->n; i++)
+		add_leaf(m, a->leaf[i].v, by * a->leaf[i].by);
+}
+
 /* The value in the first turn, of 32 bits. */
 LLVMValueRef loop_first(struct fn *f, const struct form *m)
 {
@@ -301,24 +310,12 @@ static LLVMIntPredicate opposite(LLVMIntPredicate p)
 	return of[p];
 }
 
-/* It goes on as long as c is what the branch back wants, or an exit does not. */
-bool loop_find_turns(struct fn *f, LLVMValueRef c, bool is_exit)
+bool loop_turns_of(struct fn *f, LLVMIntPredicate p, struct form a,
+	struct form b)
 {
-	struct loop *l = f->loop;
-	struct form a, b, t;
+	struct form t;
 	struct order o;
-	LLVMIntPredicate p;
 
-	if (c == NULL || LLVMIsAICmpInst(c) == NULL ||
-		LLVMTypeOf(LLVMGetOperand(c, 0)) != f->u->i32)
-		return false;
-	a = loop_form(l, LLVMGetOperand(c, 0));
-	b = loop_form(l, LLVMGetOperand(c, 1));
-	if (!a.ok || !b.ok)
-		return false;
-	p = LLVMGetICmpPredicate(c);
-	if (is_exit)
-		p = opposite(p);
 	if (p == LLVMIntNE) {
 		if (a.step == b.step)
 			return false;
@@ -337,4 +334,22 @@ bool loop_find_turns(struct fn *f, LLVMValueRef c, bool is_exit)
 		return false;
 	turns_until_past(f, &a, &b, o);
 	return true;
+}
+
+/* It goes on as long as c is what the branch back wants, or an exit does not. */
+bool loop_find_turns(struct fn *f, LLVMValueRef c, bool is_exit)
+{
+	struct loop *l = f->loop;
+	struct form a, b;
+	LLVMIntPredicate p;
+
+	if (c == NULL || LLVMIsAICmpInst(c) == NULL ||
+		LLVMTypeOf(LLVMGetOperand(c, 0)) != f->u->i32)
+		return false;
+	a = loop_form(l, LLVMGetOperand(c, 0));
+	b = loop_form(l, LLVMGetOperand(c, 1));
+	if (!a.ok || !b.ok)
+		return false;
+	p = LLVMGetICmpPredicate(c);
+	return loop_turns_of(f, is_exit ? opposite(p) : p, a, b);
 }

@@ -334,9 +334,11 @@ static void do_loop(struct fn *f)
 	v = set_values(f, b, 0);
 	if (is_plain)
 		b->loop = loop_begin(f, b, v);
+	else
+		b->nest = nest_begin(f, b, v);
 	from = here(f);
 	b->head = new_block(f, "");
-	if (b->loop == NULL)
+	if (b->loop == NULL && b->nest == NULL)
 		LLVMBuildBr(f->u->b, b->head);
 	go_on_at(f, b->head);
 	b->phis = fn_alloc(f, (n + b->bt.param_count) * sizeof(LLVMValueRef));
@@ -352,6 +354,8 @@ static void do_loop(struct fn *f)
 		*p = (struct value){ b->phis[n + i], b->bt.params[i] };
 	}
 	put_set(f, b, b->phis);
+	if (b->nest != NULL)
+		nest_head(f, b);
 }
 
 static LLVMValueRef as_bool(struct fn *f, LLVMValueRef v)
@@ -448,6 +452,10 @@ static void end_loop(struct fn *f, struct block *b)
 		loop_latch(f, b);
 		goto back;
 	}
+	if (b->nest != NULL) {
+		nest_latch(f, b);
+		goto back;
+	}
 	count_event(f);
 	from = here(f);
 	for (uint32_t i = 0; i < b->set_count; i++)
@@ -486,6 +494,8 @@ static void do_end(struct fn *f)
 			f->height = b.height;
 		if (b.loop != NULL)
 			loop_end(f, &b);
+		if (b.nest != NULL)
+			nest_end(f, &b);
 		if (b.counts)
 			end_counting(f);
 		return;

@@ -52,6 +52,7 @@ void loop_block(struct fn *f, LLVMBasicBlockRef bb)
 {
 	struct loop *l = f->loop;
 
+	nest_block(f, bb);
 	if (l == NULL || l->state != LOOP_WATCHED)
 		return;
 	if (l->block_count == MAX_BLOCKS)
@@ -77,6 +78,7 @@ void loop_branch(struct fn *f, uint32_t label, LLVMValueRef cond)
 {
 	struct loop *l = f->loop;
 
+	nest_branch(f, label, cond);
 	if (l == NULL || l->state != LOOP_WATCHED || l->goes_back)
 		return;
 	if (f->depth - label == l->depth) {
@@ -268,7 +270,7 @@ void loop_latch(struct fn *f, struct block *b)
 
 /* ---- addresses ---- */
 
-static bool same_but_constant(const struct form *a, const struct form *b)
+bool loop_same_but_constant(const struct form *a, const struct form *b)
 {
 	if (a->step != b->step || a->n != b->n)
 		return false;
@@ -294,7 +296,7 @@ static void put_in_group(struct loop *l, struct access *a)
 	if (!m.ok)
 		return;
 	for (a->group = 0; a->group < l->group_count; a->group++)
-		if (same_but_constant(&l->groups[a->group].form, &m))
+		if (loop_same_but_constant(&l->groups[a->group].form, &m))
 			break;
 	if (a->group == MAX_GROUPS)
 		return;
@@ -443,6 +445,16 @@ static void mark(struct fn *f, LLVMValueRef branch,
 	LLVMSetMetadata(branch, u->kind_loop, LLVMMetadataAsValue(u->c, node));
 }
 
+void loop_leave_as_is(struct fn *f, LLVMValueRef branch)
+{
+	struct unit *u = f->u;
+
+	mark(f, branch,
+		(LLVMMetadataRef[3]){ word(u, "llvm.loop.vectorize.enable",
+					      number(u->i1, 0), NULL),
+			word(u, "llvm.loop.unroll.disable", NULL, NULL) });
+}
+
 static void mark_forms(struct fn *f)
 {
 	static const char after[] = "llvm.loop.vectorize.followup_vectorized",
@@ -454,7 +466,7 @@ static void mark_forms(struct fn *f)
 	LLVMMetadataRef as_is = word(u, "llvm.loop.unroll.disable", NULL, NULL);
 	LLVMMetadataRef done, copies;
 
-	mark(f, l->back, (LLVMMetadataRef[3]){ no_vectors, as_is });
+	loop_leave_as_is(f, l->back);
 	if (l->strided)
 		mark(f, l->fast_back, (LLVMMetadataRef[3]){ no_vectors });
 	if (l->copies == 1)
@@ -666,6 +678,7 @@ void loop_end(struct fn *f, const struct block *b)
 	l->state = LOOP_BETWEEN;
 	l->phis = b->phis;
 	l->head = b->head;
+	nest_inner(f, l);
 	go_on_at(f, l->choose);
 	LLVMSetCurrentDebugLocation2(u->b, NULL);
 	if (find_fast(f, b))

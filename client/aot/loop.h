@@ -3,7 +3,7 @@
 
 #include "client/aot/emit.h"
 
-/* What loop.c, form.c and reroll.c know of a loop that may have a fast form. */
+/* What loop.c and its neighbours know of a loop that may have a fast form. */
 #define MAX_BLOCKS   96
 #define MAX_ACCESSES 48
 #define MAX_GROUPS   16
@@ -98,6 +98,17 @@ LLVMValueRef loop_i64(struct fn *f, int64_t v);
 void loop_only_if(struct fn *f, LLVMValueRef cond);
 /* Sets f->loop->turns, if c is what the branch back, or an exit, asks for. */
 bool loop_find_turns(struct fn *f, LLVMValueRef c, bool is_exit);
+
+/* m += by * a */
+void loop_add(struct form *m, const struct form *a, uint32_t by);
+/* Sets f->loop->turns: as long as p of two forms is so. */
+bool loop_turns_of(struct fn *f, LLVMIntPredicate p, struct form a,
+	struct form b);
+
+/* ---- loop.c, for nest.c ---- */
+bool loop_same_but_constant(const struct form *a, const struct form *b);
+/* LLVM is neither to vectorise nor to unroll what branch goes back in. */
+void loop_leave_as_is(struct fn *f, LLVMValueRef branch);
 
 /* ---- loop.c, for reroll.c ---- */
 /* Does a copy take more, or less, than one of what lies there? */

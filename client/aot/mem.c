@@ -135,7 +135,9 @@ LLVMValueRef address(struct fn *f, LLVMValueRef addr, uint64_t width)
 	struct unit *u = f->u;
 	LLVMValueRef base = f->base, off;
 
-	off = loop_address(f, addr, width);
+	off = nest_address(f, addr, width);
+	if (off == NULL)
+		off = loop_address(f, addr, width);
 	f->shown = off != NULL;
 	if (f->shown)
 		return off;
@@ -175,7 +177,7 @@ void store_at(struct fn *f, LLVMValueRef v, LLVMValueRef p)
 {
 	LLVMValueRef s;
 
-	if (loop_is_copy(f))
+	if (loop_is_copy(f) || nest_store(f, v, p))
 		return;
 	s = LLVMBuildStore(f->u->b, v, p);
 	LLVMSetAlignment(s, 1);
