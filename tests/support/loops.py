@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modules with one loop, run with sets of arguments by the interpreter and as
-native code of both kinds: what native_loops.py and native_copies.py have in
+native code of both kinds: what native_loops.py and its neighbours have in
 common. Says skip where there was no LLVM to build benchaot with."""
 import os
 import random
@@ -51,10 +51,10 @@ def data(place, what):
     return b"\0" + const(place) + b"\x0b" + leb(len(what)) + what
 
 
-def module(body, sets):
+def module(body, sets, locals_=b"\1\4\x7f", noise=NOISE):
     """_start: f(the set that argc names), then writes its result and a hash of the memory."""
-    def code(body, locals_=b"\0"):
-        b = locals_ + body + b"\x0b"
+    def code(body, own=b"\0"):
+        b = own + body + b"\x0b"
         return leb(len(b)) + b
 
     i32, n = b"\x7f", 6
@@ -74,8 +74,8 @@ def module(body, sets):
             section(3, vec([b"\2", b"\3"])) + section(5, b"\1\0\2") +
             section(6, vec([b"\x7f\1" + const(0) + b"\x0b"])) +
             section(7, vec([name("_start") + b"\0\3", name("memory") + b"\2\0"])) +
-            section(10, vec([code(body, b"\1\4\x7f"), code(start, b"\1\3\x7f")])) +
-            section(11, vec([data(1024, NOISE), data(END - len(NOISE), NOISE),
+            section(10, vec([code(body, locals_), code(start, b"\1\3\x7f")])) +
+            section(11, vec([data(1024, noise), data(END - len(noise), noise),
                              data(TABLE, struct.pack("<6I", *[0] * 6) + b"".join(
                                  struct.pack("<6I", *[v & 0xffffffff for v in s]) for s in sets))])))
 
@@ -123,10 +123,10 @@ def compiled(wasm, mode, level):
     return image
 
 
-def write(body, sets, level="2"):
+def write(body, sets, level="2", **how):
     path = os.path.join(tmp.name, "p.wasm")
     with open(path, "wb") as f:
-        f.write(module(body + RESULT, sets))
+        f.write(module(body + RESULT, sets, **how))
     return path, {m: compiled(path, m, level) for m in MODES}
 
 
