@@ -27,6 +27,7 @@
 #define MAX_WEB    64
 #define MAX_REGION 128
 #define MAX_STATES 32
+#define MAX_EDGES  4096 /* to one phi */
 #define MAX_MADE   1500 /* instructions */
 
 /* From block, the web's phi is value. */
@@ -193,6 +194,8 @@ static bool add_place(struct threads *t, LLVMBasicBlockRef bb)
 
 static bool find_edges(struct place *p)
 {
+	if (LLVMCountIncoming(p->phi) > MAX_EDGES)
+		return false;
 	p->edge_count = LLVMCountIncoming(p->phi);
 	p->edges = malloc(p->edge_count * sizeof(*p->edges));
 	if (p->edges == NULL)

@@ -6,6 +6,7 @@ whose states are constants, choices, copies of each other or not known, with
 ways between cases, inner machines and inner loops."""
 import os
 import random
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -36,7 +37,9 @@ def switch(cases, first, head, what=get(9)):
     return text
 
 
-# p0: text, p1: counters, p2: turns, p3, p4: any; 6: a hash, 7: a byte, 8: any, 9: the state
+# p0: text, p1: counters, p2: turns, p3, p4: any; 6: a hash, 7: a byte, 8: any, 9: the state,
+# and what goes around with it: 10 an f64, 11 an i64, 12 a v128
+LOCALS = b"\4\4\x7f\1\x7c\1\x7e\1\x7b"
 NEXT = get(0) + at(LOAD8) + put(7) + get(0) + const(1) + ADD + put(0)
 DOWN = get(2) + const(1) + SUB + put(2)
 NOTE = get(6) + const(33) + MUL + get(7) + ADD + put(6)
@@ -76,6 +79,11 @@ def sets_to(local, value, how=lambda out: br(out)):
     return lambda out: get(6) + const(5 + value) + MUL + get(7) + XOR + put(6) + const(value) + put(local) + how(out)
 
 
+FLOAT = get(10) + b"\x44" + struct.pack("<d", 1.5) + b"\xa2" + get(7) + b"\xb8\xa0" + put(10)
+FLOATS = get(6) + get(10) + b"\xfc\2" + XOR + put(6)
+LONG = get(11) + b"\x42\x21\x7e" + get(7) + b"\xad\x7c" + tee(11) + b"\x42\x0d\x88\xa7" + get(6) + ADD + put(6)
+LANES = get(12) + get(7) + b"\xfd\x11\xfd\xae\1" + tee(12) + b"\xfd\x1b\2" + get(6) + XOR + put(6)
+AGAIN = get(0) + get(1) + get(2) + const(3) + AND + get(3) + get(4) + get(5) + b"\x10\2" + get(6) + ADD + put(6)
 BIT = get(7) + const(1) + AND
 SOME = get(7) + const(1) + SHR + const(3) + AND
 HERE = get(6) + const(33) + MUL + get(9) + ADD + put(6)
@@ -144,7 +152,8 @@ class Machine:
         for _ in range(r.randrange(3)):
             text += r.choice((NOTE, count(r.randrange(4)), get(6) + get(self.state) + XOR + put(6),
                               b"\x23\0" + get(7) + ADD + b"\x24\0", NEXT,
-                              get(6) + get(7) + const(1) + ADD + REM + put(6)))
+                              get(6) + get(7) + const(1) + ADD + REM + put(6), FLOAT, FLOAT + FLOATS, LONG, LANES,
+                              AGAIN if r.random() < 0.2 else NOTE))
         if self.trap and r.random() < 0.2:
             text += get(6) + get(7) + const(7) + AND + DIV + put(6)
         if r.random() < 0.1:  # an inner loop
@@ -187,7 +196,7 @@ def at_random(seed):
     rng = random.Random(seed)
     body = b"".join(Machine(rng).code() for _ in range(rng.choice((1, 1, 1, 2))))
     own = [arguments(rng) for _ in range(6)]
-    path, images = write(body, own, rng.choice("2222220"))
+    path, images = write(body, own, rng.choice("2222220"), locals_=LOCALS)
     return differences(path, images, own,
                        [(k, fuel) for k in range(len(own)) for fuel in (200000, rng.randrange(30, 600))])
 
