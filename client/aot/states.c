@@ -208,14 +208,13 @@ static bool find_edges(struct place *p)
 	return true;
 }
 
-/* What the web's phi there is, coming from a block. */
+/* What the web's phi there is, coming from a block; NULL: it does not. */
 static LLVMValueRef comes(const struct place *p, LLVMBasicBlockRef from)
 {
-	uint32_t i = 0;
-
-	while (p->edges[i].from != from)
-		i++;
-	return p->edges[i].value;
+	for (uint32_t i = 0; i < p->edge_count; i++)
+		if (p->edges[i].from == from)
+			return p->edges[i].value;
+	return NULL;
 }
 
 /* Backwards from the switch, to where the web's phis are no longer others'. */
@@ -670,7 +669,7 @@ static void make_threads(struct threads *t)
 	struct pair *map;
 
 	region_to_memory(t);
-	map = malloc(longest(t) * sizeof(*map));
+	map = calloc((size_t)longest(t) + 1, sizeof(*map));
 	if (map != NULL)
 		make_copies(t, map);
 	free(map);
