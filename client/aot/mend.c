@@ -3,6 +3,7 @@
 
 #include <llvm-c/Disassembler.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/wasm/native.h"
@@ -16,10 +17,12 @@
  *   is the same the other way round;
  *   an instruction of two registers, on its own or with what is behind it:
  *   each has an encoding that reads them and one that writes them;
- *   the distance of a jump or a call: it goes by another jump, elsewhere.
+ *   the distance of a jump or a call: it goes by another jump, elsewhere;
+ *   the distance of an operand, as of a constant or of the instance's context:
+ *   the instruction stands elsewhere, between a jump there and one back.
  *
- * What came of the first two is asked of the disassembler, and in each case
- * that no new forbidden bytes are near.
+ * What came of all but the third is asked of the disassembler, and in each
+ * case that no new forbidden bytes are near.
  */
 #define SIB     0x0f /* index rcx or r9, base rdi or r15, not scaled */
 #define SWAPPED 0x39
@@ -194,6 +197,12 @@ static bool is_far_jump(const uint8_t *i, uint32_t n)
 	return n == JUMP + 1 && i[0] == 0x0f && (i[1] & 0xf0) == 0x80;
 }
 
+static void put_jump(struct mend *m, uint32_t at, uint32_t to)
+{
+	m->code[at] = 0xe9;
+	put_far(m->code + at + 1, to - (at + JUMP));
+}
+
 /* By way of a jump in the pool. Distances are from the end of each. */
 static bool try_far(struct mend *m, struct insn i, uint32_t at)
 {
@@ -209,8 +218,7 @@ static bool try_far(struct mend *m, struct insn i, uint32_t at)
 		if (by > m->pool_end || m->pool_end - by < JUMP)
 			break;
 		memcpy(old, m->code + by, JUMP);
-		m->code[by] = 0xe9;
-		put_far(m->code + by + 1, to - (by + JUMP));
+		put_jump(m, by, to);
 		put_far(far, by - end);
 		if (is_clean(m, i.at, i.n) && is_clean(m, by, JUMP)) {
 			m->pool = by + JUMP;
@@ -219,6 +227,85 @@ static bool try_far(struct mend *m, struct insn i, uint32_t at)
 		memcpy(m->code + by, old, JUMP);
 	}
 	put_far(far, to - end);
+	return false;
+}
+
+/* ---- the distance of an operand ---- */
+
+/* The number in "number(%rip)"; NULL: there is none. */
+static const char *find_distance(const char *text)
+{
+	const char *end = strstr(text, "(%rip)"), *p = end;
+
+	if (end == NULL)
+		return NULL;
+	while (p > text && ((p[-1] >= '0' && p[-1] <= '9') || p[-1] == '-'))
+		p--;
+	return p == end ? NULL : p;
+}
+
+/* Is b what a is, and at another place the same operand's? */
+static bool is_moved(const char *a, uint32_t a_at, const char *b, uint32_t b_at)
+{
+	const char *p = find_distance(a), *q = find_distance(b);
+	char *p_end, *q_end;
+
+	if (p == NULL || q == NULL || p - a != q - b ||
+		memcmp(a, b, (size_t)(p - a)) != 0)
+		return false;
+	return a_at + (uint32_t)strtol(p, &p_end, 10) ==
+		b_at + (uint32_t)strtol(q, &q_end, 10) &&
+		strcmp(p_end, q_end) == 0;
+}
+
+/* The instruction i of old at `at`, its operand where it was, and back. */
+static bool put_elsewhere(LLVMDisasmContextRef d, struct mend *m, struct insn i,
+	const uint8_t *old, uint32_t at)
+{
+	char before[TEXT], after[TEXT];
+
+	memcpy(m->code + i.at, old, i.n);
+	(void)read_insn(d, m, i.at, before);
+	/* In front of the distance are an opcode and the byte of operands. */
+	for (uint32_t k = 2; k + FAR <= i.n; k++) {
+		memcpy(m->code + at, old, i.n);
+		put_far(m->code + at + k, get_far(old + k) + (i.at - at));
+		put_jump(m, at + i.n, i.at + i.n);
+		if (read_insn(d, m, at, after) != i.n ||
+			!is_moved(before, i.at, after, at))
+			continue;
+		/* Nothing comes to what is left of it. */
+		memset(m->code + i.at, 0x90, i.n);
+		put_jump(m, i.at, at);
+		return is_clean(m, i.at, i.n) && is_clean(m, at, i.n + JUMP);
+	}
+	return false;
+}
+
+/* A call would come back to elsewhere, where no function is. */
+static bool try_elsewhere(LLVMDisasmContextRef d, struct mend *m, struct insn i)
+{
+	char text[TEXT];
+	uint8_t old[LONGEST], room[LONGEST + JUMP];
+
+	(void)read_insn(d, m, i.at, text);
+	if (i.n < JUMP || strstr(text, "(%rip)") == NULL ||
+		strstr(text, "call") != NULL)
+		return false;
+	memcpy(old, m->code + i.at, i.n);
+	for (unsigned k = 0; k < TRIES; k++) {
+		uint32_t at = m->pool + k;
+
+		if (at > m->pool_end || m->pool_end - at < i.n + JUMP)
+			break;
+		memcpy(room, m->code + at, i.n + JUMP);
+		if (put_elsewhere(d, m, i, old, at)) {
+			m->pool = at + i.n + JUMP;
+			return true;
+		}
+		memcpy(m->code + at, room, i.n + JUMP);
+	}
+	memcpy(m->code + i.at, old, i.n);
 	return false;
 }
 
@@ -239,7 +326,8 @@ bool mend_forbidden(struct mend *m, uint32_t from, uint32_t at)
 			break;
 		if (at - i.at < i.n) {
 			done = try_swap(d, m, i, at) ||
-				try_turns(d, m, i, at) || try_far(m, i, at);
+				try_turns(d, m, i, at) || try_far(m, i, at) ||
+				try_elsewhere(d, m, i);
 			break;
 		}
 		i.at += i.n;

@@ -337,6 +337,81 @@ static void the_other_jump_is_clean_too(void)
 			ok(!"a byte of the pool");
 }
 
+/* Instructions whose operand is a forbidden distance away. */
+static const struct {
+	const char *what;
+	uint8_t insn[12], n, far; /* where its distance is */
+	bool done;
+} operands[] = {
+	{ "mov ecx, [rip]", { 0x8b, 0x0d }, 6, 2, true },
+	{ "mov [rip], r9", { 0x4c, 0x89, 0x0d }, 7, 3, true },
+	{ "lea rdi, [rip]", { 0x48, 0x8d, 0x3d }, 7, 3, true },
+	{ "addsd xmm0, [rip]", { 0xf2, 0x0f, 0x58, 0x05 }, 8, 4, true },
+	{ "vmovsd xmm0, [rip]", { 0xc5, 0xfb, 0x10, 0x05 }, 8, 4, true },
+	{ "cvtsi2sd xmm0, [rip]", { 0xf2, 0x0f, 0x2a, 0x05 }, 8, 4, true },
+	{ "cmp byte [rip], 7: a constant behind the distance",
+		{ 0x80, 0x3d, 0, 0, 0, 0, 7 }, 7, 2, true },
+	{ "mov dword [rip], 0x12345678",
+		{ 0xc7, 0x05, 0, 0, 0, 0, 0x78, 0x56, 0x34, 0x12 }, 10, 2,
+		true },
+	{ "jmp [rip]", { 0xff, 0x25 }, 6, 2, true },
+	{ "call [rip], which would come back to nowhere", { 0xff, 0x15 }, 6, 2,
+		false },
+	{ "mov dword [rip], 0x050f: and the constant too",
+		{ 0xc7, 0x05, 0, 0, 0, 0, 0x0f, 0x05, 0, 0 }, 10, 2, false },
+};
+
+static void operands_are_used_from_elsewhere(void)
+{
+	static uint8_t code[0x20000];
+	const uint32_t size = sizeof(code), pool = size - 60, from = 64;
+	const uint32_t fars[] = { 0x050f, 0x80cd, 0x050f00, 0xff80cd00 };
+
+	if (mend_forbidden == NULL) {
+		skip("no compiler in a build with sanitizers");
+		return;
+	}
+	for (uint32_t i = 0; i < 4 * sizeof(operands) / sizeof(*operands);
+		i++) {
+		uint32_t n = operands[i / 4].n, k = operands[i / 4].far;
+		uint32_t far = fars[i % 4], at, now;
+		struct mend m = { code, size, pool, size };
+		uint8_t insn[12];
+
+		memcpy(insn, operands[i / 4].insn, sizeof(insn));
+		memcpy(insn + k, &far, 4);
+		memset(code, 0x90, size);
+		memcpy(code + from, insn, n);
+		if (!ok(mend_forbidden(&m, from - 8, from + k + i % 4 / 2) ==
+			    operands[i / 4].done))
+			printf("# %s\n", operands[i / 4].what);
+		if (!operands[i / 4].done) {
+			eq_mem(code + from, insn, n);
+			eq_u64(m.pool, pool);
+			continue;
+		}
+		eq_u64(dj_native_forbidden(DJ_ISA_X86_64, code, size),
+			SIZE_MAX);
+		/* There, the same of the same place, and back behind it. */
+		eq_u64(code[from], 0xe9);
+		at = goes_to(&m, from);
+		ok(at >= pool && at + n + 5 <= m.pool && m.pool <= size);
+		memcpy(&now, code + at + k, 4);
+		eq_u64(at + now, from + far);
+		memcpy(insn + k, &now, 4);
+		eq_mem(code + at, insn, n);
+		eq_u64(code[at + n], 0xe9);
+		eq_u64(goes_to(&m, at + n), from + n);
+		/* What has no room is as it was. */
+		memcpy(insn + k, &far, 4);
+		memcpy(code + from, insn, n);
+		m.pool = m.pool_end - n - 4;
+		ok(!mend_forbidden(&m, from - 8, from + k + i % 4 / 2));
+		eq_mem(code + from, insn, n);
+		eq_u64(m.pool, m.pool_end - n - 4);
+	}
+}
+
 /* What was said, by whom: the compiler goes on here, and ends. */
 static char said[200];
 static int times;
@@ -430,6 +505,7 @@ int main(void)
 	RUN(an_instruction_that_is_cut_off_stays);
 	RUN(distances_go_by_another_jump);
 	RUN(the_other_jump_is_clean_too);
+	RUN(operands_are_used_from_elsewhere);
 	RUN(a_part_that_takes_too_long_is_named);
 	return done();
 }
