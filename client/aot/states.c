@@ -27,8 +27,8 @@
 #define MAX_WEB    64
 #define MAX_REGION 128
 #define MAX_STATES 32
-#define MAX_EDGES  4096 /* to one phi */
 #define MAX_MADE   1500 /* instructions */
+#define MAX_WAYS   4096 /* in or out of a block: LLVM takes their square */
 
 /* From block, the web's phi is value. */
 struct edge {
@@ -57,6 +57,7 @@ struct threads {
 		uint32_t place, state;
 	} work[MAX_REGION * MAX_STATES];
 	uint32_t work_count;
+	bool opened; /* choices, for it or another */
 };
 
 /* As an index of states or places: none of them. */
@@ -176,7 +177,9 @@ static bool add_place(struct threads *t, LLVMBasicBlockRef bb)
 
 	if (place_of(t, bb) != NONE)
 		return true;
-	if (t->count == MAX_REGION)
+	if (t->count == MAX_REGION ||
+		LLVMGetNumSuccessors(LLVMGetBasicBlockTerminator(bb)) >
+			MAX_WAYS)
 		return false;
 	p = &t->places[t->count++];
 	memset(p, 0, sizeof(*p));
@@ -194,7 +197,7 @@ static bool add_place(struct threads *t, LLVMBasicBlockRef bb)
 
 static bool find_edges(struct place *p)
 {
-	if (LLVMCountIncoming(p->phi) > MAX_EDGES)
+	if (LLVMCountIncoming(p->phi) > MAX_WAYS)
 		return false;
 	p->edge_count = LLVMCountIncoming(p->phi);
 	p->edges = malloc(p->edge_count * sizeof(*p->edges));
@@ -334,18 +337,23 @@ static void reach(struct threads *t, LLVMBasicBlockRef to, uint32_t state)
 	t->work[t->work_count++].state = state;
 }
 
+static void reach_by(struct threads *t, LLVMBasicBlockRef from,
+	LLVMBasicBlockRef to, uint32_t state)
+{
+	reach(t, to, next_state(t, from, to, state));
+}
+
 static void reach_from(struct threads *t, LLVMBasicBlockRef bb, uint32_t state)
 {
 	LLVMValueRef end = LLVMGetBasicBlockTerminator(bb);
 	unsigned n = LLVMGetNumSuccessors(end);
 
-	for (unsigned i = 0; i < n; i++) {
-		LLVMBasicBlockRef to = LLVMGetSuccessor(end, i);
-
-		if (end == t->by && state != NONE && to != target(t, state))
-			continue;
-		reach(t, to, next_state(t, bb, to, state));
+	if (end == t->by) {
+		reach_by(t, bb, target(t, state), state);
+		return;
 	}
+	for (unsigned i = 0; i < n; i++)
+		reach_by(t, bb, LLVMGetSuccessor(end, i), state);
 }
 
 /* Constants that come to the web, and on from there. */
@@ -443,10 +451,17 @@ static LLVMValueRef slot_for(struct threads *t, LLVMValueRef v)
 	return LLVMBuildAlloca(t->b, LLVMTypeOf(v), "");
 }
 
+/* Once, however many of the ways from there lead to the phi. */
 static void store_before_end(struct threads *t, LLVMBasicBlockRef bb,
 	LLVMValueRef v, LLVMValueRef slot)
 {
-	LLVMPositionBuilderBefore(t->b, LLVMGetBasicBlockTerminator(bb));
+	LLVMValueRef end = LLVMGetBasicBlockTerminator(bb);
+	LLVMValueRef last = LLVMGetPreviousInstruction(end);
+
+	if (last != NULL && LLVMIsAStoreInst(last) != NULL &&
+		LLVMGetOperand(last, 1) == slot)
+		return;
+	LLVMPositionBuilderBefore(t->b, end);
 	LLVMBuildStore(t->b, v, slot);
 }
 
@@ -675,13 +690,18 @@ static void make_threads(struct threads *t)
 	free(map);
 }
 
+/* Choices that are opened for nothing the passes make of the ways again. */
 static bool thread(struct threads *t)
 {
+	bool opened;
+
 	if (!find_threads(t))
 		return false;
-	/* Without the rest the passes make choices of them again. */
-	if (!open_choices(t) || find_threads(t))
-		make_threads(t);
+	opened = open_choices(t);
+	t->opened = t->opened || opened;
+	if (opened && !find_threads(t))
+		return false;
+	make_threads(t);
 	return true;
 }
 
@@ -701,6 +721,7 @@ bool thread_states(LLVMValueRef f)
 			done = thread(t);
 	}
 	forget(t);
+	done = done || t->opened;
 	LLVMDisposeBuilder(t->b);
 	free(t);
 	return done;

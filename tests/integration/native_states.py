@@ -114,6 +114,18 @@ by_hand = {
 }
 
 
+def wide(n):
+    """A table of n ways to four cases: of more than 4,096 no state goes by itself."""
+    cases = [sets_to(9, k, lambda out, k=k: count(k) + br(out)) for k in (1, 2, 3, 0)]
+    head = get(2) + EQZ + br_if(6) + NEXT + DOWN
+    return (get(3) + put(9) + BLOCK + LOOP + BLOCK +
+            switch(cases, [(k * k * 7 + k // 3) % 3 for k in range(n)], head) + FIN + br(0) + FIN + FIN)
+
+
+by_hand["a table of 4,000 ways"] = wide(4000)
+by_hand["one of 5,000"] = wide(5000)
+
+
 class Machine:
     """A loop around a switch, at random; inside another if depth is not 0."""
 
