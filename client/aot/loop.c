@@ -17,35 +17,48 @@
 
 /* ---- watching the plain form ---- */
 
-struct loop *loop_begin(struct fn *f, struct block *b, LLVMValueRef *values)
+void loop_in_front(struct fn *f, struct loop *l, LLVMValueRef *values)
 {
 	struct unit *u = f->u;
 	LLVMBasicBlockRef from = here(f);
-	struct loop *l;
 
-	if (b->bt.param_count != 0 || f->loop != NULL)
-		return NULL;
-	l = fn_alloc(f, sizeof(*l));
-	memset(l, 0, sizeof(*l));
 	l->r = f->r;
 	l->block_number = f->block_number;
-	l->len = f->plan.blocks[f->block_number - 1].len;
 	l->depth = f->depth;
-	l->checks = f->check_count;
-	l->n = set_size(b);
 	l->choose = new_block(f, "");
 	LLVMBuildBr(u->b, l->choose);
 	go_on_at(f, l->choose);
 	l->first = fn_alloc(f, l->n * sizeof(LLVMValueRef));
 	l->latch = fn_alloc(f, l->n * sizeof(LLVMValueRef));
-	l->carried = fn_alloc(f, l->n * sizeof(*l->carried));
 	for (uint32_t i = 0; i < l->n; i++) {
 		l->first[i] = LLVMBuildPhi(u->b, LLVMTypeOf(values[i]), "");
 		LLVMAddIncoming(l->first[i], &values[i], &from, 1);
 		values[i] = l->first[i];
 	}
+}
+
+struct loop *loop_begin(struct fn *f, struct block *b, LLVMValueRef *values)
+{
+	struct loop *l;
+
+	if (b->bt.param_count != 0 || f->loop != NULL)
+		return NULL;
+	l = fn_alloc(f, sizeof(*l));
+	l->len = f->plan.blocks[f->block_number - 1].len;
+	l->checks = f->check_count;
+	l->n = set_size(b);
+	l->carried = fn_alloc(f, l->n * sizeof(*l->carried));
+	loop_in_front(f, l, values);
 	f->loop = l;
 	return l;
+}
+
+void loop_put_block(struct loop *l, LLVMBasicBlockRef bb)
+{
+	if (l->block_count == MAX_BLOCKS)
+		l->overflow = true;
+	else
+		l->blocks[l->block_count++] = bb;
 }
 
 void loop_block(struct fn *f, LLVMBasicBlockRef bb)
@@ -53,12 +66,8 @@ void loop_block(struct fn *f, LLVMBasicBlockRef bb)
 	struct loop *l = f->loop;
 
 	nest_block(f, bb);
-	if (l == NULL || l->state != LOOP_WATCHED)
-		return;
-	if (l->block_count == MAX_BLOCKS)
-		l->overflow = true;
-	else
-		l->blocks[l->block_count++] = bb;
+	if (l != NULL && l->state == LOOP_WATCHED)
+		loop_put_block(l, bb);
 }
 
 void loop_way(struct fn *f, uint32_t label)

@@ -106,6 +106,10 @@ bool loop_turns_of(struct fn *f, LLVMIntPredicate p, struct form a,
 	struct form b);
 
 /* ---- loop.c, for nest.c ---- */
+/* The block in front of a loop with l->n values, which become its phis. */
+void loop_in_front(struct fn *f, struct loop *l, LLVMValueRef *values);
+/* One of the loop's, which is watched. */
+void loop_put_block(struct loop *l, LLVMBasicBlockRef bb);
 bool loop_same_but_constant(const struct form *a, const struct form *b);
 /* LLVM is neither to vectorise nor to unroll what branch goes back in. */
 void loop_leave_as_is(struct fn *f, LLVMValueRef branch);

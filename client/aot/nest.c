@@ -168,7 +168,7 @@ static bool has_shape(struct fn *f)
  */
 static void find_reads(struct fn *f, const struct block *b, struct nest *n)
 {
-	struct dj_wasm_rd r = n->outer.r;
+	struct dj_wasm_rd r = f->r;
 	bool *known = fn_alloc(f, b->set_count * sizeof(*known));
 	unsigned ends = 0;
 	struct insn i;
@@ -190,33 +190,17 @@ static void find_reads(struct fn *f, const struct block *b, struct nest *n)
 
 struct nest *nest_begin(struct fn *f, struct block *b, LLVMValueRef *values)
 {
-	struct unit *u = f->u;
-	LLVMBasicBlockRef from = here(f);
 	struct nest *n;
-	struct loop *l;
 
 	if (f->nest != NULL || f->loop != NULL || b->bt.param_count != 0 ||
-		b->bt.result_count != 0 || !makes_vectors(u) ||
+		b->bt.result_count != 0 || !makes_vectors(f->u) ||
 		f->plan.blocks[f->block_number - 1].len > MAX_LEN ||
 		!has_shape(f))
 		return NULL;
 	n = fn_alloc(f, sizeof(*n));
-	l = &n->outer;
-	l->r = f->r;
-	l->block_number = f->block_number;
-	l->depth = f->depth;
-	l->n = b->set_count;
+	n->outer.n = b->set_count;
 	find_reads(f, b, n);
-	l->choose = new_block(f, "");
-	LLVMBuildBr(u->b, l->choose);
-	go_on_at(f, l->choose);
-	l->first = fn_alloc(f, l->n * sizeof(LLVMValueRef));
-	l->latch = fn_alloc(f, l->n * sizeof(LLVMValueRef));
-	for (uint32_t i = 0; i < l->n; i++) {
-		l->first[i] = LLVMBuildPhi(u->b, LLVMTypeOf(values[i]), "");
-		LLVMAddIncoming(l->first[i], &values[i], &from, 1);
-		values[i] = l->first[i];
-	}
+	loop_in_front(f, &n->outer, values);
 	f->nest = n;
 	return n;
 }
@@ -227,10 +211,7 @@ void nest_block(struct fn *f, LLVMBasicBlockRef bb)
 
 	if (n == NULL || n->state != NEST_WATCHED)
 		return;
-	if (n->outer.block_count == MAX_BLOCKS)
-		n->outer.overflow = true;
-	else
-		n->outer.blocks[n->outer.block_count++] = bb;
+	loop_put_block(&n->outer, bb);
 }
 
 void nest_branch(struct fn *f, uint32_t label, LLVMValueRef cond)
@@ -276,47 +257,30 @@ void nest_head(struct fn *f, const struct block *b)
 	b->nest->begun_with = events_left(f);
 }
 
-/* To the block in front, where the nest form is asked for again. */
-static void to_front(struct fn *f, struct loop *l)
-{
-	LLVMBasicBlockRef from = here(f);
-
-	for (uint32_t i = 0; i < l->n; i++)
-		LLVMAddIncoming(l->first[i], &l->latch[i], &from, 1);
-	LLVMBuildBr(f->u->b, l->choose);
-}
-
 /*
- * The outer loop's latch: as other loops', but a turn in which an event was
- * due goes to the block in front, for more of them are left then than before.
+ * The outer loop's latch: as other loops', but from a turn in which an event
+ * was due to the block in front, for more of them are left then than before.
  */
 void nest_latch(struct fn *f, struct block *b)
 {
 	struct unit *u = f->u;
 	struct loop *l = &b->nest->outer;
-	LLVMBasicBlockRef front = new_block(f, ""), on;
-	LLVMValueRef left, back;
+	LLVMBasicBlockRef front = new_block(f, ""), from;
+	LLVMValueRef more, back;
 
-	left = LLVMBuildSub(u->b, events_left(f), int_const(u, u->i32, 1), "");
-	store_field(u, left, f->shared, DJ_SHARED_COUNT, TAG_SHARED);
-	for (uint32_t i = 0; i < l->n; i++)
+	count_event(f);
+	from = here(f);
+	for (uint32_t i = 0; i < l->n; i++) {
 		l->latch[i] = f->locals[b->set[i]];
-	on = branch_cold(f,
-		LLVMBuildICmp(u->b, LLVMIntEQ, left, int_const(u, u->i32, 0),
-			""));
-	at_insn(f, true);
-	help_cold(f, DJ_HELP_EVENT, NULL, 0);
-	at_insn(f, false);
-	to_front(f, l);
-	go_on_at(f, on);
-	for (uint32_t i = 0; i < l->n; i++)
-		LLVMAddIncoming(b->phis[i], &l->latch[i], &on, 1);
-	back = LLVMBuildCondBr(u->b,
-		LLVMBuildICmp(u->b, LLVMIntUGT, left, b->nest->begun_with, ""),
-		front, b->head);
+		LLVMAddIncoming(b->phis[i], &l->latch[i], &from, 1);
+		LLVMAddIncoming(l->first[i], &l->latch[i], &front, 1);
+	}
+	more = LLVMBuildICmp(u->b, LLVMIntUGT, events_left(f),
+		b->nest->begun_with, "");
+	back = LLVMBuildCondBr(u->b, more, front, b->head);
 	LLVMSetMetadata(back, u->kind_prof, u->cold);
 	go_on_at(f, front);
-	to_front(f, l);
+	LLVMBuildBr(u->b, l->choose);
 }
 
 /* ---- what is known of its addresses ---- */
