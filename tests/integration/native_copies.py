@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from loops import (ADD, END, EQZ, LOAD, LOAD8, LT_S, MUL, NE, SHL, STORE, STORE8, SUB, at, const,  # noqa: E402
-                   differences, get, loop, moves, put, sets, t, tee, write)
+from loops import (ADD, END, LOAD, LOAD8, LT_S, MUL, NE, SHL, STORE, STORE8, SUB, at,  # noqa: E402
+                   compare, const, differences, get, loop, moves, put, seeds, sets, t, tee, write)
 
 
 def plus(to, from_=None, by=None, op=ADD):
@@ -226,25 +226,15 @@ def at_random(seed):
 def main():
     for what, body in {**rolled, **unrolled}.items():
         path, images = write(body, sets)
-        bad, ends = differences(path, images, sets, [(k, fuel) for k in range(len(sets))
-                                                     for fuel in (200000, 33000 + 97 * k, 40 + k)])
-        t.eq(bad[:2], [], what)
+        compare(what, path, images, sets,
+                [(k, fuel) for k in range(len(sets)) for fuel in (200000, 33000 + 97 * k, 40 + k)])
         t.eq([adds_vectors(image) for image in images.values()], [what in rolled] * 2, what + ": vectors or not")
-        t.ok(0 in ends and len(ends) > 1, what + ": some runs end well and some do not", ends)
         path, images = write(body, sets, "0")
         bad, _ = differences(path, images, sets, [(k, 200000) for k in range(len(sets))])
         t.eq(bad[:2], [], what + ": not optimised")
-    first = int(os.environ.get("COPIES_SEED", "1"))
-    count = 2000 if os.environ.get("DONJON_LONG") else 60
-    vectors, wrong = 0, {}
-    for seed in range(first, first + count):
-        bad, is_vector = at_random(seed)
-        vectors += is_vector
-        if bad:
-            wrong[seed] = bad[0]
-    t.eq(wrong, {}, "%d loops at random, from seed %d" % (count, first))
-    t.ok(vectors * 20 > count, "of which native code has vectors for some", vectors)
-    print("# vectors: %d" % vectors)
+    vectors = seeds("COPIES_SEED", "loops", at_random, 60, 2000)
+    t.ok(sum(vectors) * 20 > len(vectors), "of which native code has vectors for some", sum(vectors))
+    print("# vectors: %d" % sum(vectors))
     t.done()
 
 

@@ -10,8 +10,8 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from loops import (ADD, END, EQZ, LOAD, LOAD8, LT_U, MUL, NE, STORE, STORE8, SUB, at, const, differences,  # noqa: E402
-                   get, put, t, tee, write)
+from loops import (ADD, END, EQZ, LOAD, LOAD8, LT_U, MUL, NE, STORE, SUB, at, compare,  # noqa: E402
+                   const, differences, get, put, seeds, t, tee, write)
 from wasmbytes import leb  # noqa: E402
 
 AND, XOR, SHR, DIV, EQ, SELECT, REM = b"\x71", b"\x73", b"\x76", b"\x6e", b"\x46", b"\x1b", b"\x70"
@@ -218,20 +218,10 @@ def main():
         (END - 9, 2048, 20, 0, 0, 0), (2000, END - 12, 99, 0, 0, 0)]
     for what, body in by_hand.items():
         path, images = write(body, own)
-        bad, ends = differences(path, images, own, [(k, fuel) for k in range(len(own))
-                                                    for fuel in (200000, 33000 + 7 * k, 33100)])
-        t.eq(bad[:2], [], what)
-        t.ok(0 in ends and len(ends) > 1, what + ": some runs end well and some do not", ends)
-    first = int(os.environ.get("STATES_SEED", "1"))
-    number = 5000 if os.environ.get("DONJON_LONG") else 150
-    wrong, all_ends = {}, set()
-    for seed in range(first, first + number):
-        bad, ends = at_random(seed)
-        all_ends |= ends
-        if bad:
-            wrong[seed] = bad[0]
-    t.eq(wrong, {}, "%d machines at random, from seed %d" % (number, first))
-    t.ok(0 in all_ends and len(all_ends) > 1, "of which some runs end well and some do not", all_ends)
+        compare(what, path, images, own,
+                [(k, fuel) for k in range(len(own)) for fuel in (200000, 33000 + 7 * k, 33100)])
+    ends = set().union(*seeds("STATES_SEED", "machines", at_random, 150, 5000))
+    t.ok(0 in ends and len(ends) > 1, "of which some runs end well and some do not", ends)
     t.done()
 
 

@@ -141,3 +141,25 @@ def differences(path, images, args, runs):
             if got != want:
                 bad.append((mode, fuel, args[k], got, want))
     return bad, ends
+
+
+def compare(what, path, images, args, runs):
+    """The same, as a test; some of the runs must end well, and some not."""
+    bad, ends = differences(path, images, args, runs)
+    t.eq(bad[:2], [], what)
+    t.ok(0 in ends and len(ends) > 1, what + ": some runs end well and some do not", ends)
+
+
+def seeds(env, what, ask, count, many):
+    """Asks of each seed from that in the environment on: what differs, and something of it. All the latter; of many
+    seeds with DONJON_LONG=1."""
+    first = int(os.environ.get(env, "1"))
+    n = many if os.environ.get("DONJON_LONG") else count
+    wrong, all_ = {}, []
+    for seed in range(first, first + n):
+        bad, some = ask(seed)
+        all_.append(some)
+        if bad:
+            wrong[seed] = bad[0]
+    t.eq(wrong, {}, "%d %s at random, from seed %d" % (n, what, first))
+    return all_
