@@ -383,8 +383,10 @@ static void operands_are_used_from_elsewhere(void)
 		memset(code, 0x90, size);
 		memcpy(code + from, insn, n);
 		if (!ok(mend_forbidden(&m, from - 8, from + k + i % 4 / 2) ==
-			    operands[i / 4].done))
+			    operands[i / 4].done)) {
 			printf("# %s\n", operands[i / 4].what);
+			continue;
+		}
 		if (!operands[i / 4].done) {
 			eq_mem(code + from, insn, n);
 			eq_u64(m.pool, pool);
