@@ -16,8 +16,9 @@
  * all the same.
  */
 
-/* Room for the jumps of mend.h: some ten times what was ever needed. */
-#define POOL(code) (512 + (code) / 2048)
+/* Room for mend.h: some ten times what was ever needed, half in front. */
+#define ROOM_FRONT(code) ((code) / 4096)
+#define ROOM_BACK(code)  (512 + (code) / 4096)
 
 void link_fail(struct linker *l, const char *fmt, ...)
 {
@@ -137,10 +138,28 @@ static uint64_t place(struct linker *l, struct section *s, uint64_t at)
 	return at + s->h.sh_size;
 }
 
+static uint64_t code_size(const struct linker *l)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		for (uint32_t k = 0; k < l->elves[i].section_count; k++)
+			if (is_code(&l->elves[i].sections[k].h))
+				n += l->elves[i].sections[k].h.sh_size;
+	return n;
+}
+
 static void lay_out(struct linker *l)
 {
-	uint64_t at = 0, start;
+	bool has_rooms = l->job->opt.isa == DJ_ISA_X86_64;
+	uint64_t size = code_size(l), at, start;
 
+	at = has_rooms ? ROOM_FRONT(size) : 0;
+	if (at > DJ_NATIVE_MAX_CODE) {
+		link_fail(l, "too much native code");
+		return;
+	}
+	l->front = (uint32_t)at;
 	for (size_t i = 0; i < l->count; i++)
 		for (uint32_t k = 0; k < l->elves[i].section_count; k++) {
 			struct section *s = &l->elves[i].sections[k];
@@ -151,9 +170,9 @@ static void lay_out(struct linker *l)
 			if (strcmp(s->name, ".text") == 0)
 				l->elves[i].text = k;
 		}
-	l->pool = (uint32_t)at;
-	if (l->job->opt.isa == DJ_ISA_X86_64)
-		at += POOL(at);
+	l->back = (uint32_t)at;
+	if (has_rooms)
+		at += ROOM_BACK(size);
 	at = (at + DJ_NATIVE_PAGE - 1) & ~(uint64_t)(DJ_NATIVE_PAGE - 1);
 	l->code_len = (uint32_t)at;
 	start = at;
@@ -664,7 +683,8 @@ static bool find_like_marks(const struct linker *l, uint8_t *bad)
 
 static bool find_forbidden(const struct linker *l, uint8_t *bad)
 {
-	struct mend m = { l->body, l->code_len, l->pool, l->code_len };
+	struct mend m = { l->body, l->code_len,
+		{ { l->back, l->code_len }, { 0, l->front } } };
 	size_t at = 0;
 	bool any = false;
 	uint32_t owner;

@@ -43,7 +43,7 @@ struct linker {
 	size_t count;
 	uint8_t *body;
 	uint32_t code_len, rodata_len;
-	uint32_t pool; /* from here to the end of the code: mend.h */
+	uint32_t front, back; /* mend.h: room up to here, and from here on */
 	/* NOWHERE: not seen yet; dispatches per type, entries two each */
 	uint32_t *funcs, *entries, *dispatches;
 	uint32_t cold[2][COLD_MAX]; /* ways to helpers, and traps */

@@ -30,7 +30,7 @@
 #define LONGEST 15  /* bytes of an instruction */
 #define REACH   2   /* bytes that forbidden ones have besides the first */
 #define JUMP    5   /* bytes of one */
-#define TRIES   16  /* places for a jump, whose distance may be no good */
+#define TRIES   16  /* places in a room, whose distance may be no good */
 #define FAR     4   /* bytes of a distance */
 
 struct insn {
@@ -203,7 +203,13 @@ static void put_jump(struct mend *m, uint32_t at, uint32_t to)
 	put_far(m->code + at + 1, to - (at + JUMP));
 }
 
-/* By way of a jump in the pool. Distances are from the end of each. */
+static bool has_room(const struct mend *m, unsigned room, uint32_t at,
+	uint32_t n)
+{
+	return at <= m->rooms[room].end && m->rooms[room].end - at >= n;
+}
+
+/* By way of a jump in a room. Distances are from the end of each. */
 static bool try_far(struct mend *m, struct insn i, uint32_t at)
 {
 	uint32_t end = i.at + i.n, to;
@@ -212,16 +218,17 @@ static bool try_far(struct mend *m, struct insn i, uint32_t at)
 	if (!is_far_jump(m->code + i.at, i.n) || at < end - FAR)
 		return false;
 	to = end + get_far(far);
-	for (unsigned k = 0; k < TRIES; k++) {
-		uint32_t by = m->pool + k;
+	for (unsigned k = 0; k < MEND_ROOMS * TRIES; k++) {
+		uint32_t *left = &m->rooms[k / TRIES].at;
+		uint32_t by = *left + k % TRIES;
 
-		if (by > m->pool_end || m->pool_end - by < JUMP)
-			break;
+		if (!has_room(m, k / TRIES, by, JUMP))
+			continue;
 		memcpy(old, m->code + by, JUMP);
 		put_jump(m, by, to);
 		put_far(far, by - end);
 		if (is_clean(m, i.at, i.n) && is_clean(m, by, JUMP)) {
-			m->pool = by + JUMP;
+			*left = by + JUMP;
 			return true;
 		}
 		memcpy(m->code + by, old, JUMP);
@@ -293,14 +300,15 @@ static bool try_elsewhere(LLVMDisasmContextRef d, struct mend *m, struct insn i)
 		strstr(text, "call") != NULL)
 		return false;
 	memcpy(old, m->code + i.at, i.n);
-	for (unsigned k = 0; k < TRIES; k++) {
-		uint32_t at = m->pool + k;
+	for (unsigned k = 0; k < MEND_ROOMS * TRIES; k++) {
+		uint32_t *left = &m->rooms[k / TRIES].at;
+		uint32_t at = *left + k % TRIES;
 
-		if (at > m->pool_end || m->pool_end - at < i.n + JUMP)
-			break;
+		if (!has_room(m, k / TRIES, at, i.n + JUMP))
+			continue;
 		memcpy(room, m->code + at, i.n + JUMP);
 		if (put_elsewhere(d, m, i, old, at)) {
-			m->pool = at + i.n + JUMP;
+			*left = at + i.n + JUMP;
 			return true;
 		}
 		memcpy(m->code + at, room, i.n + JUMP);

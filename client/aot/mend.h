@@ -4,11 +4,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* x86-64 code that may have forbidden bytes, and room in it for jumps. */
+/*
+ * x86-64 code that may have forbidden bytes, and room in it for jumps and for
+ * instructions: at both of its ends, for in large code a distance to one of
+ * them is forbidden from 64 KiB on end.
+ */
+#define MEND_ROOMS 2
+
 struct mend {
 	uint8_t *code;
 	uint32_t len;
-	uint32_t pool, pool_end; /* the room that is left */
+	struct {
+		uint32_t at, end; /* what is left of it */
+	} rooms[MEND_ROOMS];
 };
 
 /*

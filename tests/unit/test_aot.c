@@ -219,8 +219,7 @@ static void instructions_have_other_forms_where_they_can(void)
 		return;
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct mend m = { code, cases[i].len, cases[i].len,
-			cases[i].len };
+		struct mend m = { code, cases[i].len, { { 0 } } };
 
 		memcpy(code, cases[i].before, sizeof(code));
 		if (!ok(mend_forbidden(&m, 0, cases[i].at) == cases[i].done) ||
@@ -238,7 +237,7 @@ static void an_instruction_that_is_cut_off_stays(void)
 		return;
 	}
 	for (uint32_t len = 4; len <= 5; len++) {
-		struct mend m = { code, len, len, len };
+		struct mend m = { code, len, { { 0 } } };
 
 		memcpy(code, cases[1].before, sizeof(code));
 		ok(!mend_forbidden(&m, 0, 4));
@@ -282,7 +281,7 @@ static void distances_go_by_another_jump(void)
 		return;
 	}
 	for (size_t i = 0; i < sizeof(jumps) / sizeof(*jumps); i++) {
-		struct mend m = { code, size, pool, size };
+		struct mend m = { code, size, { { pool, size } } };
 		uint32_t from = jumps[i].far >> 31 != 0 ? size - 128 : 64;
 		uint32_t far = from + jumps[i].n - 4, to;
 
@@ -294,13 +293,13 @@ static void distances_go_by_another_jump(void)
 		eq_u64(goes_to(&m, from), to);
 		eq_u64(dj_native_forbidden(DJ_ISA_X86_64, code, size),
 			SIZE_MAX);
-		ok(m.pool >= pool + 5 && m.pool <= size);
+		ok(m.rooms[0].at >= pool + 5 && m.rooms[0].at <= size);
 		/* What has no room is as it was. */
 		memcpy(code + far, &jumps[i].far, 4);
-		m.pool = m.pool_end - 4;
+		m.rooms[0].at = m.rooms[0].end - 4;
 		ok(!mend_forbidden(&m, from - 8, far + jumps[i].at));
 		ok(memcmp(code + far, &jumps[i].far, 4) == 0);
-		eq_u64(m.pool, m.pool_end - 4);
+		eq_u64(m.rooms[0].at, m.rooms[0].end - 4);
 	}
 }
 
@@ -310,7 +309,8 @@ static void the_other_jump_is_clean_too(void)
 	static uint8_t code[0x9000];
 	const uint32_t far = 0x80cd, end = 64 + 5;
 	/* From the first place the call would be over 0x050f bytes. */
-	struct mend m = { code, sizeof(code), end + 0x050f, sizeof(code) };
+	struct mend m = { code, sizeof(code),
+		{ { end + 0x050f, sizeof(code) } } };
 
 	if (mend_forbidden == NULL) {
 		skip("no compiler in a build with sanitizers");
@@ -321,17 +321,17 @@ static void the_other_jump_is_clean_too(void)
 	memcpy(code + 65, &far, 4);
 	ok(mend_forbidden(&m, 64, 65));
 	eq_u64(goes_to(&m, 64), end + far);
-	ok(m.pool > end + 0x050f + 5);
+	ok(m.rooms[0].at > end + 0x050f + 5);
 	eq_u64(dj_native_forbidden(DJ_ISA_X86_64, code, sizeof(code)),
 		SIZE_MAX);
 	/* Nowhere but beside other forbidden bytes: nothing has changed. */
 	for (uint32_t i = 0x1000; i < sizeof(code); i++)
 		code[i] = i % 2 == 0 ? 0x0f : 0x05;
 	memcpy(code + 65, &far, 4);
-	m.pool = 0x2000;
+	m.rooms[0].at = 0x2000;
 	ok(!mend_forbidden(&m, 64, 65));
 	ok(memcmp(code + 65, &far, 4) == 0);
-	eq_u64(m.pool, 0x2000);
+	eq_u64(m.rooms[0].at, 0x2000);
 	for (uint32_t i = 0x1000; i < sizeof(code); i++)
 		if (code[i] != (i % 2 == 0 ? 0x0f : 0x05))
 			ok(!"a byte of the pool");
@@ -375,7 +375,7 @@ static void operands_are_used_from_elsewhere(void)
 		i++) {
 		uint32_t n = operands[i / 4].n, k = operands[i / 4].far;
 		uint32_t far = fars[i % 4], at, now;
-		struct mend m = { code, size, pool, size };
+		struct mend m = { code, size, { { pool, size } } };
 		uint8_t insn[12];
 
 		memcpy(insn, operands[i / 4].insn, sizeof(insn));
@@ -389,7 +389,7 @@ static void operands_are_used_from_elsewhere(void)
 		}
 		if (!operands[i / 4].done) {
 			eq_mem(code + from, insn, n);
-			eq_u64(m.pool, pool);
+			eq_u64(m.rooms[0].at, pool);
 			continue;
 		}
 		eq_u64(dj_native_forbidden(DJ_ISA_X86_64, code, size),
@@ -397,7 +397,8 @@ static void operands_are_used_from_elsewhere(void)
 		/* There, the same of the same place, and back behind it. */
 		eq_u64(code[from], 0xe9);
 		at = goes_to(&m, from);
-		ok(at >= pool && at + n + 5 <= m.pool && m.pool <= size);
+		ok(at >= pool && at + n + 5 <= m.rooms[0].at &&
+			m.rooms[0].at <= size);
 		memcpy(&now, code + at + k, 4);
 		eq_u64(at + now, from + far);
 		memcpy(insn + k, &now, 4);
@@ -407,10 +408,40 @@ static void operands_are_used_from_elsewhere(void)
 		/* What has no room is as it was. */
 		memcpy(insn + k, &far, 4);
 		memcpy(code + from, insn, n);
-		m.pool = m.pool_end - n - 4;
+		m.rooms[0].at = m.rooms[0].end - n - 4;
 		ok(!mend_forbidden(&m, from - 8, from + k + i % 4 / 2));
 		eq_mem(code + from, insn, n);
-		eq_u64(m.pool, m.pool_end - n - 4);
+		eq_u64(m.rooms[0].at, m.rooms[0].end - n - 4);
+	}
+}
+
+/* All of one room is a forbidden distance away. */
+static void what_one_room_is_no_good_for_the_other_is(void)
+{
+	static uint8_t code[0x60000];
+	static const uint8_t insns[][6] = {
+		{ 0xe8, 0xcd, 0x80, 0, 0 },
+		{ 0x8b, 0x0d, 0xcd, 0x80, 0, 0 },
+	};
+	const uint32_t from = 0x100, there = from + 5 + 0x050f10;
+
+	if (mend_forbidden == NULL) {
+		skip("no compiler in a build with sanitizers");
+		return;
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		struct mend m = { code, sizeof(code),
+			{ { there, there + 60 }, { 8, 60 } } };
+
+		memset(code, 0x90, sizeof(code));
+		memcpy(code + from, insns[i], 6);
+		ok(mend_forbidden(&m, from, from + 1 + i));
+		eq_u64(dj_native_forbidden(DJ_ISA_X86_64, code, sizeof(code)),
+			SIZE_MAX);
+		eq_u64(m.rooms[0].at, there);
+		ok(m.rooms[1].at > 8 && m.rooms[1].at <= 60);
+		ok(i == 0 || (code[from] == 0xe9 && goes_to(&m, from) < 60));
+		ok(i == 1 || goes_to(&m, from) == from + 5 + 0x80cd);
 	}
 }
 
@@ -508,6 +539,7 @@ int main(void)
 	RUN(distances_go_by_another_jump);
 	RUN(the_other_jump_is_clean_too);
 	RUN(operands_are_used_from_elsewhere);
+	RUN(what_one_room_is_no_good_for_the_other_is);
 	RUN(a_part_that_takes_too_long_is_named);
 	return done();
 }
