@@ -214,10 +214,11 @@ void add_string(struct unit *u, LLVMValueRef f, const char *key,
 bool makes_vectors(const struct unit *u);
 /*
  * Attributes of functions: vectors may be good for it; it has loop_copies();
- * it has just been through thread_states().
+ * it has a nest of nest.c's; it has just been through thread_states().
  */
 #define HAS_FAST   "donjon-fast"
 #define HAS_COPIES "donjon-copies"
+#define HAS_NEST   "donjon-nest"
 #define HAS_STATES "donjon-states"
 LLVMValueRef int_const(const struct unit *u, LLVMTypeRef t, uint64_t v);
 void set_tag(struct unit *u, LLVMValueRef access, enum tag tag);

@@ -804,6 +804,7 @@ static void make_nest(struct fn *f, const struct block *b, struct nest *n)
 	f->r = r;
 	f->i = i;
 	add_string(f->u, f->f, HAS_FAST, "");
+	add_string(f->u, f->f, HAS_NEST, "");
 }
 
 static bool is_nest(struct fn *f, struct nest *n)

@@ -544,6 +544,11 @@ static const char threaded[] = "function(mem2reg,simplifycfg,"
 static const char copies[] =
 	"function(loop-unroll<O2;no-peeling;no-partial;no-runtime>,"
 	"instcombine<no-verify-fixpoint>,simplifycfg)";
+/*
+ * The four turns' addresses are one and what is added to it: for x86-64 that
+ * is not looked for elsewhere (target.c).
+ */
+static const char nests[] = "function(loop(loop-reduce))";
 
 static bool has(LLVMValueRef f, const char *key)
 {
@@ -629,6 +634,8 @@ static void optimise(struct unit *u, LLVMTargetMachineRef tm)
 		run_passes(u, tm, vectors);
 	if (leave_alone(u, HAS_COPIES) != 0)
 		run_passes(u, tm, copies);
+	if (leave_alone(u, HAS_NEST) != 0)
+		run_passes(u, tm, nests);
 	(void)leave_alone(u, NULL);
 }
 
