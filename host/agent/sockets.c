@@ -41,36 +41,68 @@ static bool is_stale(const struct sockaddr_un *sa)
 	return refused;
 }
 
+/* The path's name while nobody may see it. */
+static dj_status name_unix(const char *path, struct sockaddr_un *sa,
+	struct sockaddr_un *early, char err[static 256])
+{
+	int n = snprintf(early->sun_path, sizeof(early->sun_path), "%s.%ld",
+		path, (long)getpid());
+
+	if (n < 0 || (size_t)n >= sizeof(early->sun_path)) {
+		snprintf(err, 256, "--socket: the path is %zu bytes too long",
+			(size_t)n - sizeof(early->sun_path) + 1);
+		return DJ_E_INPUT;
+	}
+	memcpy(sa->sun_path, path, strlen(path) + 1);
+	return DJ_OK;
+}
+
+static dj_status listen_early(int fd, const struct sockaddr_un *early)
+{
+	struct group *g = getgrnam("donjon");
+	mode_t mask;
+	int bad;
+
+	/* What an agent of our number left when it was killed. */
+	(void)unlink(early->sun_path);
+	/* Never wider than it will be, not even for a moment. */
+	mask = umask(0117);
+	bad = bind(fd, (const struct sockaddr *)early, sizeof(*early));
+	umask(mask);
+	if (bad != 0 ||
+		(g != NULL &&
+			chown(early->sun_path, (uid_t)-1, g->gr_gid) != 0 &&
+			errno != EPERM))
+		return DJ_E_SYS;
+	return listen(fd, BACKLOG) == 0 ? DJ_OK : DJ_E_SYS;
+}
+
 dj_status dj_socket_unix(const char *path, int *ret, char err[static 256])
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct group *g = getgrnam("donjon");
-	mode_t mask;
+	struct sockaddr_un early = { .sun_family = AF_UNIX };
+	dj_status st = name_unix(path, &sa, &early, err);
 	int fd;
-	int bad;
 
-	if (strlen(path) >= sizeof(sa.sun_path)) {
-		snprintf(err, 256, "--socket: the path is over %zu bytes",
-			sizeof(sa.sun_path) - 1);
-		return DJ_E_INPUT;
-	}
-	memcpy(sa.sun_path, path, strlen(path) + 1);
+	if (st != DJ_OK)
+		return st;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(fd, path, err);
 	if (is_stale(&sa))
 		(void)unlink(path);
-	/* Never wider than it will be, not even for a moment. */
-	mask = umask(0117);
-	bad = bind(fd, (const struct sockaddr *)&sa, sizeof(sa));
-	umask(mask);
-	if (bad != 0 ||
-		(g != NULL && chown(path, (uid_t)-1, g->gr_gid) != 0 &&
-			errno != EPERM) ||
-		listen(fd, BACKLOG) != 0)
-		return fail(fd, path, err);
-	*ret = fd;
-	return DJ_OK;
+	/* It has its name only once it listens: who sees the path can connect,
+	   and no second agent finds one that refuses and takes it for stale. */
+	if (listen_early(fd, &early) != DJ_OK ||
+		link(early.sun_path, path) != 0) {
+		if (errno == EEXIST)
+			errno = EADDRINUSE;
+		st = fail(fd, path, err);
+	} else {
+		*ret = fd;
+	}
+	(void)unlink(early.sun_path);
+	return st;
 }
 
 static dj_status bind_to(const struct addrinfo *ai, const char *where, int *ret,

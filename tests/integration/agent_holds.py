@@ -343,6 +343,24 @@ else:
     following.wait()
     shutil.rmtree(d)
 
+    # One that is slow to listen is not seen before it does.
+    d = tempfile.mkdtemp(prefix="donjon-socket-")
+    sock = os.path.join(d, "agent.sock")
+    p, seen = on_socket("strace", "-f", "-o", "/dev/null", "-e", "trace=listen", "-e", "inject=listen:delay_enter=500000")
+    s = socket.socket(socket.AF_UNIX)
+    t.ok(seen and s.connect_ex(sock) == 0, "who sees the agent's socket can connect")
+    s.close()
+    t.eq(os.listdir(d), ["agent.sock"], "and it has no other name")
+    for pid in children(p.pid):
+        os.kill(pid, signal.SIGTERM)
+    p.wait()
+    shutil.rmtree(d)
+d = tempfile.mkdtemp(prefix="donjon-socket-")
+sock = os.path.join(d, "a" * (90 - len(d)), "b" * 15)
+r = subprocess.run([program("donjond"), "--socket", sock], stderr=subprocess.PIPE, text=True)
+t.ok(r.returncode == 78 and "bytes too long" in r.stderr, "a path that is too long is said so", r)
+shutil.rmtree(d)
+
 # Somebody listens there who accepts nobody, and has as many waiting as he may.
 d = tempfile.mkdtemp(prefix="donjon-socket-")
 busy = socket.socket(socket.AF_UNIX)
