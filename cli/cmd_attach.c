@@ -46,6 +46,7 @@ struct call {
 	struct dj_job job;
 	struct dj_outcome outcome;
 	bool was_recorded;
+	bool is_unheard; /* the Keep was not told that its result is safe */
 };
 
 static char *describe(void *ctx, const struct dj_outcome *o)
@@ -146,30 +147,40 @@ static int over(struct call *c, bool good, struct dj_err *err)
 	return status;
 }
 
+/*
+ * Its result is here: that the Keep cannot be told changes nothing of it. But
+ * the Keep waits to be told, so the way to it stays until it is gone.
+ */
+static int say_again(struct call *c, bool heard, struct dj_err *err)
+{
+	const char *name = c->stay.record.name;
+
+	c->visit.is_kept = false;
+	c->is_unheard = !heard && strcmp(err->info->name, "session.gone") != 0;
+	if (c->is_unheard) {
+		dj_cli_note(c->cli,
+			"%s ended before; its Keep could not be told that the result is here: %s",
+			name, err->text);
+		dj_cli_note(c->cli, "donjon release %s does without it", name);
+	}
+	*err = (struct dj_err){ 0 };
+	if (!dj_stay_publish(&c->stay, err))
+		return dj_cli_fail(c->cli, err);
+	return say_result(c);
+}
+
 static int walk(struct call *c, struct dj_err *err)
 {
 	bool good;
 
-	if (!come_back(c, err)) {
-		/* Its result is here: that the Keep is gone changes nothing. */
-		if (c->was_recorded) {
-			*err = (struct dj_err){ 0 };
-			if (!dj_stay_publish(&c->stay, err))
-				return dj_cli_fail(c->cli, err);
-			c->visit.is_kept = false;
-			return say_result(c);
-		}
-		return dj_cli_refused(c->cli, &c->visit, err);
-	}
+	if (!come_back(c, err))
+		return c->was_recorded ? say_again(c, false, err)
+				       : dj_cli_refused(c->cli, &c->visit, err);
 	dj_cli_quiet_line();
 	dj_cli_banner(&c->visit);
 	good = dj_visit_run(&c->visit, &c->job, &c->outcome, err);
 	dj_cli_quiet_line();
-	if (c->was_recorded) {
-		c->visit.is_kept = false;
-		return say_result(c);
-	}
-	return over(c, good, err);
+	return c->was_recorded ? say_again(c, good, err) : over(c, good, err);
 }
 
 static bool open_call(struct call *c, struct dj_err *err)
@@ -187,7 +198,7 @@ static bool open_call(struct call *c, struct dj_err *err)
 
 static void close_call(struct call *c)
 {
-	if (c->was_recorded)
+	if (c->was_recorded && !c->is_unheard)
 		dj_stay_end(&c->stay, true, false);
 	dj_outcome_done(&c->outcome);
 	dj_visit_done(&c->visit);
@@ -304,8 +315,7 @@ static int stop(struct dj_cli *cli)
 			c->was_recorded ? dj_keep_result(&c->stay.record)
 					: NULL);
 	/* Nobody asked the Keep: a ticket may still be wanted to release it. */
-	if (strcmp(did, "ended") == 0)
-		c->was_recorded = false;
+	c->is_unheard = strcmp(did, "ended") == 0;
 	close_call(c);
 	return status;
 }

@@ -172,14 +172,28 @@ says(donjon("--json", "release", "s"), "donjon.release/1", "released", "released
 # As if the client had been killed between the result and the release.
 exits(donjon(*H, "start", "--discard", "--name", "r", spin), 0, "one whose ticket is still there")
 ticket = os.path.join(KEEPS, "r", "ticket")
-with open(ticket, "rb") as f:
-    kept = f.read()
+shutil.copytree(os.path.join(KEEPS, "r"), os.path.join(work, "r.kept"))
+
+
+def before_release():
+    for name in ("ticket", "module", "begin", "streams", "diag"):
+        shutil.copy(os.path.join(work, "r.kept", name), os.path.join(KEEPS, "r", name))
+
+
 says(donjon("--json", "stop", "r"), "donjon.stop/1", "stopped", "when it has ended", "stopped")
-put(ticket, kept)
-os.chmod(ticket, 0o600)
+before_release()
 os.unlink(os.path.join(KEEPS, "r", "events"))
 says(donjon("--json", "stop", "r"), "donjon.stop/1", "ended", "is not asked by stop", "stopped")
 t.ok(os.path.exists(ticket), "nor is the way to it given up")
+os.rename(agent.sock, agent.sock + ".away")
+r = donjon("attach", "r")
+os.rename(agent.sock + ".away", agent.sock)
+exits(r, 143, "attach gives its result also where its host cannot be reached", "program.stopped")
+t.ok(b"could not be told" in r.stderr and b"donjon release r" in r.stderr and os.path.exists(ticket),
+     "says that the Keep has not heard, and keeps the way to it", r.stderr)
+exits(donjon("attach", "r"), 143, "once more, with the host there", "program.stopped")
+t.ok(not os.path.exists(ticket), "which says that the Keep is gone: the way to it is given up")
+before_release()
 says(donjon("--json", "release", "r"), "donjon.release/1", "forgotten", "that it was released is not said of one that is gone")
 exits(donjon(*H, "start", "--discard", "--name", "s", spin), 0, "another")
 says(donjon("--json", "stop", "--kill", "s"), "donjon.stop/1", "killed", "stop --kill ends the Keep")
