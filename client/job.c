@@ -163,7 +163,7 @@ static void fill_slots(const struct run *r, struct pollfd p[static SLOTS])
 					.events = POLLOUT };
 }
 
-static bool wait_and_take(struct run *r)
+static bool wait_and_take(struct run *r, int timeout)
 {
 	struct pollfd p[SLOTS];
 	bool has_room = false;
@@ -175,7 +175,7 @@ static bool wait_and_take(struct run *r)
 			(dj_wire_is_flushed(&r->s->wire) ? 0 : POLLOUT)) };
 	p[SLOT_SIGNALS] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
 	fill_slots(r, p);
-	if (poll(p, SLOTS, timeout_of(r, job_now())) < 0 && errno != EINTR)
+	if (poll(p, SLOTS, timeout) < 0 && errno != EINTR)
 		return dj_err_set(r->err, "internal.bug", "poll: %s",
 			strerror(errno));
 	if (p[SLOT_SIGNALS].revents != 0 && !on_signal(r))
@@ -191,6 +191,24 @@ static bool wait_and_take(struct run *r)
 	return p[SLOT_LINK].revents == 0 || job_receive(r);
 }
 
+/* Why the line does not take more may be among what the Keep said before. */
+static bool hear_out(struct run *r)
+{
+	int64_t until = job_now() + DJ_WIRE_HEAR_OUT_MS;
+	int64_t left;
+
+	/* RELEASE may be lost: then the result is safe here. */
+	while (r->stage < STAGE_RELEASE) {
+		left = until - job_now();
+		if (left <= 0)
+			return dj_err_set(r->err, "session.cut",
+				"sending to the Keep: the line was closed");
+		if (!wait_and_take(r, (int)left))
+			return false;
+	}
+	return true;
+}
+
 static bool loop(struct run *r)
 {
 	/* Of a reattach more than READY may have come at once. */
@@ -201,19 +219,11 @@ static bool loop(struct run *r)
 
 		if (!on_time(r, now) || !job_produce(r, now))
 			return false;
-		if (!dj_wire_flush(&r->s->wire)) {
-			/* RELEASE may be lost; the result is safe here. */
-			if (r->stage >= STAGE_RELEASE)
-				return true;
-			/* What the Keep said before it went may be there. */
-			if (!job_receive(r))
-				return false;
-			return dj_err_set(r->err, "session.cut",
-				"sending to the Keep: the line was closed");
-		}
+		if (!dj_wire_flush(&r->s->wire))
+			return hear_out(r);
 		if (r->stage == STAGE_OVER && dj_wire_is_flushed(&r->s->wire))
 			return true;
-		if (!wait_and_take(r))
+		if (!wait_and_take(r, timeout_of(r, job_now())))
 			return false;
 	}
 	return true;

@@ -95,6 +95,7 @@ static bool exchange(struct dj_session *s, uint32_t accept, uint8_t *ret_type,
 	const char *bad_frame, struct dj_err *err)
 {
 	int64_t deadline = dj_now_ms() + PATIENCE_MS;
+	bool was_deaf;
 
 	for (;;) {
 		dj_status st = dj_wire_next(&s->wire,
@@ -113,19 +114,20 @@ static bool exchange(struct dj_session *s, uint32_t accept, uint8_t *ret_type,
 		if (st != DJ_E_STATE)
 			return dj_err_set(err, bad_frame,
 				"waiting for %s: what came is not one", what);
-		if (!dj_wire_flush(&s->wire))
-			return dj_err_set(err, "session.host",
-				"waiting for %s: the host closed the line",
-				what);
+		was_deaf = s->wire.is_deaf;
+		if (!dj_wire_flush(&s->wire) && !was_deaf)
+			deadline = dj_now_ms() + DJ_WIRE_HEAR_OUT_MS;
 		switch (dj_wire_fill(&s->wire)) {
 		case DJ_LINK_SOME:
 			break;
 		case DJ_LINK_WAIT:
-			if (!wait_link(s, deadline))
+			if (wait_link(s, deadline))
+				break;
+			if (!s->wire.is_deaf)
 				return dj_err_set(err, "session.host",
 					"waiting for %s: nothing came in %d s",
 					what, PATIENCE_MS / 1000);
-			break;
+			__attribute__((fallthrough));
 		case DJ_LINK_CLOSED:
 			return dj_err_set(err, "session.host",
 				"waiting for %s: the host closed the line",

@@ -91,7 +91,7 @@ void dj_wire_take(struct dj_wire *w, size_t len)
 
 bool dj_wire_flush(struct dj_wire *w)
 {
-	while (w->out_at < w->out_len) {
+	while (!w->is_deaf && w->out_at < w->out_len) {
 		size_t n = 0;
 
 		switch (dj_link_send(&w->link, w->out + w->out_at,
@@ -102,9 +102,10 @@ bool dj_wire_flush(struct dj_wire *w)
 		case DJ_LINK_WAIT:
 			return true;
 		case DJ_LINK_CLOSED:
-			return false;
+			w->is_deaf = true;
+			break;
 		}
 	}
 	w->out_at = w->out_len = 0;
-	return true;
+	return !w->is_deaf;
 }

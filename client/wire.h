@@ -20,6 +20,8 @@ struct dj_wire {
 	size_t in_at, in_len;
 	uint8_t *out; /* DJ_WIRE_OUT bytes; [out_at, out_len) is unsent */
 	size_t out_at, out_len;
+	/* Nobody takes what we send; what was said before may still come. */
+	bool is_deaf;
 	struct dj_seen seen; /* frames taken and given */
 };
 
@@ -45,9 +47,15 @@ dj_status dj_wire_next(struct dj_wire *w, uint32_t accept, uint8_t *ret_type,
 uint8_t *dj_wire_room(struct dj_wire *w, size_t len);
 void dj_wire_take(struct dj_wire *w, size_t len);
 
-/* Sends what it can without waiting; false: the link is closed. */
+/* How long what a deaf link said before is waited for. */
+#define DJ_WIRE_HEAR_OUT_MS 10000
+
+/*
+ * Sends what it can without waiting. False: it is deaf, and nothing is sent
+ * any more. Why may be among what it said before, so that is read first.
+ */
 DJ_NODISCARD bool dj_wire_flush(struct dj_wire *w);
 static inline bool dj_wire_is_flushed(const struct dj_wire *w)
 {
-	return w->out_at == w->out_len;
+	return w->is_deaf || w->out_at == w->out_len;
 }

@@ -3,7 +3,9 @@
 #include <openssl/ec.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/errors.h"
@@ -15,6 +17,7 @@
 #include "client/sink.h"
 #include "lib/proto/begin.h"
 #include "lib/proto/config.h"
+#include "lib/proto/error.h"
 #include "tests/tap.h"
 
 /* A folder of the test's own, removed at the end. */
@@ -680,6 +683,89 @@ static void what_a_slow_reader_leaves_waits_and_counts_as_unwritten(void)
 	close(pair[1]);
 }
 
+/* ---- a line that is closed with a reason ---- */
+
+static const struct dj_key a_secret = { { 1 } };
+
+/* Writes `noops` records and then why it ends, and takes nothing. */
+static int host_that_ends(size_t noops, const char *why)
+{
+	static uint8_t frame[DJ_RECORD_FRAME_MAX];
+	struct dj_chain c = { 0 };
+	size_t len = 0;
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) != 0)
+		return -1;
+	(void)shutdown(fd[1], SHUT_RD);
+	if (fork() != 0) {
+		close(fd[1]);
+		return fd[0];
+	}
+	close(fd[0]);
+	(void)dj_chain_init(&c, DJ_SUITE_X25519_AES256, &a_secret);
+	for (size_t i = 0; i < noops; i++) {
+		if (dj_chain_seal(&c, DJ_KIND_NOOP, 0, 0, NULL, 0, 3, frame,
+			    sizeof(frame), &len) != DJ_OK ||
+			write(fd[1], frame, len) != (ssize_t)len)
+			_exit(1);
+	}
+	if (dj_error_write(DJ_ERROR_KEEP_GONE, why, frame + DJ_FRAME_HEADER,
+		    DJ_ERROR_MAX, &len) != DJ_OK)
+		_exit(1);
+	dj_frame_write(frame, DJ_FRAME_ERROR, (uint32_t)len);
+	len += DJ_FRAME_HEADER;
+	_exit(write(fd[1], frame, len) != (ssize_t)len);
+}
+
+static void a_host_that_takes_no_challenge_is_heard(void)
+{
+	static const uint16_t suite = DJ_SUITE_X25519_AES256, format = 0x8001;
+	struct dj_challenge c = { .suites = &suite,
+		.suite_count = 1,
+		.formats = &format,
+		.format_count = 1 };
+	struct dj_link link = { .fd = host_that_ends(0, "its time was over") };
+	static struct dj_session s;
+	struct dj_err err = { 0 };
+	int status = 0;
+
+	ok(!dj_session_challenge(&s, &link, &c, &err));
+	eq_str(name_of(&err), "session.gone");
+	ok(strstr(err.text, "its time was over") != NULL);
+	dj_session_done(&s);
+	(void)wait(&status);
+	eq_u64((uint64_t)status, 0);
+}
+
+static void a_Keep_that_takes_no_program_is_heard_to_its_end(void)
+{
+	struct dj_link link = { .fd = host_that_ends(40,
+					"killed by its owner") };
+	static uint8_t module[1 << 20];
+	static struct dj_session s;
+	struct dj_job job = { .module = module,
+		.module_len = sizeof(module),
+		.in_fd = -1,
+		.out_fd = -1,
+		.err_fd = -1 };
+	struct dj_outcome out;
+	struct dj_err err = { 0 };
+	int status = 0;
+
+	s = (struct dj_session){ .suite = DJ_SUITE_X25519_AES256 };
+	eq_u64(dj_wire_init(&s.wire, &link), DJ_OK);
+	eq_u64(dj_chain_init(&s.tx, s.suite, &a_secret), DJ_OK);
+	eq_u64(dj_chain_init(&s.rx, s.suite, &a_secret), DJ_OK);
+	ok(!dj_job_run(&s, &job, &out, &err));
+	eq_str(name_of(&err), "session.cut");
+	ok(strstr(err.text, "killed by its owner") != NULL);
+	dj_outcome_done(&out);
+	dj_session_done(&s);
+	(void)wait(&status);
+	eq_u64((uint64_t)status, 0);
+}
+
 int main(void)
 {
 	char rm[64];
@@ -707,6 +793,8 @@ int main(void)
 	RUN(an_answer_has_one_length_within_its_limit);
 	RUN(a_full_disk_and_a_closed_pipe_have_names);
 	RUN(what_a_slow_reader_leaves_waits_and_counts_as_unwritten);
+	RUN(a_host_that_takes_no_challenge_is_heard);
+	RUN(a_Keep_that_takes_no_program_is_heard_to_its_end);
 	(void)snprintf(rm, sizeof(rm), "rm -rf %s", folder);
 	(void)!system(rm);
 	return done();
