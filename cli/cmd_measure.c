@@ -9,6 +9,7 @@
 #include "client/measure.h"
 #include "client/settings.h"
 #include "client/snp_id_file.h"
+#include "client/tees.h"
 
 static void hex(const uint8_t *p, size_t len, char *dst)
 {
@@ -51,71 +52,124 @@ static json_t *id_json(const struct dj_snp_id_file *f)
 		(json_int_t)f->id.policy);
 }
 
-static int say(const struct dj_cli *cli, const char *tee,
-	const struct dj_measured *m, const struct dj_snp_id_file *id)
+static json_t *line_json(const char *tee, const struct dj_measured *m)
 {
 	char text[97];
-	json_t *o, *list;
 
 	hex(m->digest, m->len, text);
+	return json_pack("{s:s,s:s,s:o,s:I}", "tee", tee, m->name, text,
+		"image", dj_json_name(m->path), "pages", (json_int_t)m->pages);
+}
+
+static void say_line(const struct dj_cli *cli, const char *tee,
+	const struct dj_measured *m)
+{
+	char text[97];
+
+	hex(m->digest, m->len, text);
+	dj_cli_print("%s %s %s\n", tee, m->name, text);
+	if (cli->verbose > 0)
+		dj_cli_print("  %s, %zu pages\n", m->path, m->pages);
+}
+
+/* tee 0: all that there are images of here. */
+struct asked {
+	uint8_t tee;
+	const char *image, *block, *auth;
+	uint64_t sgx1;
+};
+
+/* An installation need not have all images, but one. */
+static size_t measure_all(const struct dj_cli *cli,
+	struct dj_measured ret[static DJ_MEASURED_COUNT],
+	uint8_t tees[static DJ_MEASURED_COUNT], struct dj_err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < DJ_MEASURED_COUNT; i++) {
+		*err = (struct dj_err){ 0 };
+		tees[n] = dj_measured_tees[i];
+		if (dj_measure(tees[n], NULL, 0, &ret[n], err))
+			n++;
+		else if (strcmp(err->info->name, "image.read") != 0)
+			return 0;
+		else
+			dj_cli_note(cli, "not measured: %s", err->text);
+	}
+	return n;
+}
+
+static int measure(const struct dj_cli *cli, const struct asked *q)
+{
+	struct dj_measured m[DJ_MEASURED_COUNT];
+	uint8_t tees[DJ_MEASURED_COUNT] = { q->tee };
+	struct dj_snp_id_file id;
+	struct dj_err err = { 0 };
+	json_t *list;
+	size_t n = q->tee == 0
+		? measure_all(cli, m, tees, &err)
+		: dj_measure(q->tee, q->image, q->sgx1, &m[0], &err);
+
+	if (n == 0 ||
+		(q->block != NULL &&
+			!dj_snp_id_read(q->block, q->auth, m[0].digest, &id,
+				&err)))
+		return dj_cli_fail(cli, &err);
 	if (!cli->json) {
-		dj_cli_print("%s %s %s\n", tee, m->name, text);
-		if (cli->verbose > 0)
-			dj_cli_print("  %s, %zu pages\n", m->path, m->pages);
-		if (id != NULL)
-			say_id(id);
+		for (size_t i = 0; i < n; i++)
+			say_line(cli, dj_tee_name(tees[i]), &m[i]);
+		if (q->block != NULL)
+			say_id(&id);
 		return dj_cli_end(cli, 0);
 	}
-	o = json_object();
-	(void)json_object_set_new(o, "schema", json_string("donjon.measure/1"));
-	(void)json_object_set_new(o, "version", json_string(DJ_VERSION));
 	list = json_array();
-	(void)json_array_append_new(list,
-		json_pack("{s:s,s:s,s:o,s:I}", "tee", tee, m->name, text,
-			"image", dj_json_name(m->path), "pages",
-			(json_int_t)m->pages));
-	(void)json_object_set_new(o, "measurements", list);
-	if (id != NULL)
-		(void)json_object_set_new(o, "id_block", id_json(id));
-	return dj_cli_json(cli, o, 0);
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(list,
+			line_json(dj_tee_name(tees[i]), &m[i]));
+	return dj_cli_json(cli,
+		json_pack("{s:s,s:s,s:o,s:o*}", "schema", "donjon.measure/1",
+			"version", DJ_VERSION, "measurements", list, "id_block",
+			q->block == NULL ? NULL : id_json(&id)),
+		0);
 }
 
 static int run(struct dj_cli *cli)
 {
 	const char *tee = dj_cli_value(cli, "tee");
-	const char *block = dj_cli_value(cli, "id-block");
-	const char *auth = dj_cli_value(cli, "id-auth");
-	struct dj_snp_id_file id;
-	struct dj_measured m;
-	struct dj_err err = { 0 };
-	uint64_t sgx1 = 0;
-	uint8_t number;
+	struct asked q = { .image = dj_cli_value(cli, "image"),
+		.block = dj_cli_value(cli, "id-block"),
+		.auth = dj_cli_value(cli, "id-auth") };
+	const struct dj_tee_choice *c;
 
-	if (tee == NULL)
-		tee = dj_tee_name(DJ_TEE_PROCESS);
-	number = dj_tee_number(tee);
-	if (number == 0)
+	if (tee == NULL &&
+		(q.image != NULL || q.block != NULL || q.auth != NULL ||
+			dj_cli_has(cli, "sgx1")))
+		return dj_cli_failf(cli, "usage.option",
+			"--image, --id-block and --sgx1 are for one TEE: say which with --tee");
+	/* An emulated TEE measures as what it emulates. */
+	c = tee == NULL ? NULL : dj_tee_choice_find(tee);
+	if (c != NULL)
+		q.tee = c->tee;
+	else if (tee != NULL)
+		q.tee = dj_tee_number(tee);
+	if (tee != NULL && q.tee == 0)
 		return dj_cli_failf(cli, "tee.unknown",
 			"--tee: there is no TEE of that name; this build has: "
 			"process, kvm, snp, sgx");
-	if ((block == NULL) != (auth == NULL) ||
-		(block != NULL && number != DJ_TEE_SNP))
+	if ((q.block == NULL) != (q.auth == NULL) ||
+		(q.block != NULL && q.tee != DJ_TEE_SNP))
 		return dj_cli_failf(cli, "usage.option",
 			"--id-block and --id-auth go together, with --tee snp");
 	if (dj_cli_has(cli, "sgx1") &&
-		!dj_size_parse(dj_cli_value(cli, "sgx1"), &sgx1))
+		!dj_size_parse(dj_cli_value(cli, "sgx1"), &q.sgx1))
 		return dj_cli_failf(cli, "usage.value",
 			"--sgx1: expected a size, as 256MiB");
-	if (!dj_measure(number, dj_cli_value(cli, "image"), sgx1, &m, &err) ||
-		(block != NULL &&
-			!dj_snp_id_read(block, auth, m.digest, &id, &err)))
-		return dj_cli_fail(cli, &err);
-	return say(cli, tee, &m, block == NULL ? NULL : &id);
+	return measure(cli, &q);
 }
 
 static const struct dj_option options[] = {
 	{ "tee", 0, "TEE",
-		"of the Keep image for this TEE: process (default), kvm, snp, sgx" },
+		"of the Keep image for this TEE alone: process, kvm, snp, sgx" },
 	{ "sgx1", 0, "SIZE",
 		"of a Keep with this memory on a processor without SGX2" },
 	{ "image", 0, "FILE", "of this image, not the installed one" },

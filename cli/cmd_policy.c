@@ -107,17 +107,16 @@ static int write_new(const struct dj_cli *cli, const char *path,
  * if it has not even that of the first. */
 static bool measure_all(char *dst, size_t cap, struct dj_err *err)
 {
-	static const uint8_t tees[] = { DJ_TEE_PROCESS, DJ_TEE_KVM, DJ_TEE_SNP,
-		DJ_TEE_SGX };
 	size_t n = 0;
 
 	dst[0] = '\0';
-	for (size_t i = 0; i < sizeof(tees); i++) {
+	for (size_t i = 0; i < DJ_MEASURED_COUNT; i++) {
 		struct dj_measured m;
 		struct dj_err none = { 0 };
 		char digest[97];
 
-		if (!dj_measure(tees[i], NULL, 0, &m, i == 0 ? err : &none)) {
+		if (!dj_measure(dj_measured_tees[i], NULL, 0, &m,
+			    i == 0 ? err : &none)) {
 			if (i == 0)
 				return false;
 			continue;
@@ -125,7 +124,7 @@ static bool measure_all(char *dst, size_t cap, struct dj_err *err)
 		hex(m.digest, m.len, digest);
 		n += (size_t)snprintf(dst + n, n < cap ? cap - n : 0,
 			"\t{ tee = \"%s\", %s = \"%s\" },\n",
-			dj_tee_name(tees[i]), m.name, digest);
+			dj_tee_name(dj_measured_tees[i]), m.name, digest);
 	}
 	return true;
 }

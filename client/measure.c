@@ -36,10 +36,12 @@ static bool find(uint8_t tee, const char *file, char dst[static DJ_PATH_MAX],
 		dir);
 }
 
+const uint8_t dj_measured_tees[DJ_MEASURED_COUNT] = { DJ_TEE_PROCESS,
+	DJ_TEE_KVM, DJ_TEE_SNP, DJ_TEE_SGX };
+
 static bool has_image(uint8_t tee)
 {
-	return tee == DJ_TEE_PROCESS || tee == DJ_TEE_KVM ||
-		tee == DJ_TEE_SNP || tee == DJ_TEE_SGX;
+	return memchr(dj_measured_tees, tee, sizeof(dj_measured_tees)) != NULL;
 }
 
 static bool measure(uint8_t tee, const struct dj_image *img,

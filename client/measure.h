@@ -19,6 +19,10 @@ struct dj_measured {
 	const char *name; /* of it, in policies: sha256, sha384 */
 };
 
+/* The TEEs that this build has images of; an installation may lack some. */
+#define DJ_MEASURED_COUNT 4
+extern const uint8_t dj_measured_tees[DJ_MEASURED_COUNT];
+
 /*
  * file: an image, or NULL for that of this installation (dj_path_images(),
  * TEE.elf). sgx1: 0, or the memory of a Keep on a processor with SGX1 alone,

@@ -297,7 +297,7 @@ t.eq(os.listdir(work + "/state2/donjon"), ["emulation"], "and leave nothing half
 # -------------------------------------------------------------- a host agent
 agent = Agent()
 put("agent.toml", 'schema = 1\nname = "agent"\n[development]\nallow = true\nroot = "%s"\n[keep]\nmeasurement = [ { tee = "process", sha256 = "%s" } ]\n'
-    % (agent.emu + "/root.pem", json.loads(donjon("--json", "measure").stdout)["measurements"][0]["sha256"]))
+    % (agent.emu + "/root.pem", json.loads(donjon("--json", "measure", "--tee", "process").stdout)["measurements"][0]["sha256"]))
 r = donjon("-H", "unix:" + agent.sock, "-p", "agent.toml", "run", echo, stdin=b"there")
 t.ok(r.returncode == 0 and r.stdout == b"there", "a program runs at another's host agent", r.stderr)
 r = donjon("-H", "unix:/nonexistent", "-H", "unix:" + agent.sock, "-p", "agent.toml", "run", echo, stdin=b"next")
@@ -408,7 +408,7 @@ for option in ("--exit-file", "--receipt"):
     for place in (work + "/no/folder/x", work + "/k"):
         r = refused(74, "output.write", "%s in a place that takes none" % option, "run", option, place, echo, stdin=b"words")
         t.eq(r.stdout, b"", "and the program was not run first")
-r = donjon("--json", "measure", "--image", b"no\xff.elf")
+r = donjon("--json", "measure", "--tee", "process", "--image", b"no\xff.elf")
 t.eq(is_of_schema(r.stdout, "donjon.error/1"), "", "a name that is no UTF-8 leaves an error its message")
 shutil.copy(echo, work.encode() + b"/e\xff.wasm")
 for want, args in (("donjon.build/1", ["build", b"e\xff.wasm"]), ("donjon.verdict/1", ["-p", "agent.toml", "verify", b"g\xff.ev"])):
@@ -416,7 +416,7 @@ for want, args in (("donjon.build/1", ["build", b"e\xff.wasm"]), ("donjon.verdic
     r = donjon("--json", *args)
     t.eq(is_of_schema(r.stdout, want), "", "nor is a value missing in " + want)
 shutil.copy(os.path.join(os.path.dirname(program("donjon")), "keep/process.elf"), work.encode() + b"/i\xff.elf")
-r = donjon("--json", "measure", "--image", b"i\xff.elf")
+r = donjon("--json", "measure", "--tee", "process", "--image", b"i\xff.elf")
 t.eq(len(json.loads(r.stdout)["measurements"]), 1, "nor is a measurement")
 r = donjon("--json", "run", "nowhere.wasm")
 t.eq(is_of_schema(r.stderr, "donjon.error/1"), "", "a run that did not begin says donjon.error/1 on stderr")
@@ -509,7 +509,7 @@ t.ok(b"\x1b" not in in_terminal("--no-color", "run", "nowhere.wasm"), "not with 
 t.ok(b"\x1b" not in in_terminal("-v", "--no-color", "run", trap), "nor does a program's name move the cursor")
 escapes = []
 for args in (["run", "nowhere.wasm"], ["-v", "run", trap], ["doctor"], ["help"], ["rum\x1b[31m"], ["run", "\x1b[31m.wasm"],
-             ["show", trap], ["measure", "--image", "\x1b[1m"], ["policy", "init", "\x1b/p.toml"], ["evidence", "-o", work + "/saved2"], ["--json", "run", trap], ["run", "--tee", "\x1b[1m", echo]):
+             ["show", trap], ["measure", "--tee", "process", "--image", "\x1b[1m"], ["policy", "init", "\x1b/p.toml"], ["evidence", "-o", work + "/saved2"], ["--json", "run", trap], ["run", "--tee", "\x1b[1m", echo]):
     r = donjon(*args, env={"TERM": "xterm"})
     if b"\x1b" in r.stdout or b"\x1b" in r.stderr:
         escapes.append(args)

@@ -191,7 +191,7 @@ def have_image():
 def policy_init_writes_a_policy_that_check_accepts():
     if not have_image():
         return "no Keep image was built"
-    digest = donjon("measure").stdout.split()[2]
+    digest = donjon("measure", "--tee", "process").stdout.split()[2]
     eq(len(digest), 64)
     r = donjon("policy", "init")
     eq(r.returncode, 0)
@@ -203,13 +203,40 @@ def policy_init_writes_a_policy_that_check_accepts():
     assert "development roots are allowed" in r.stdout, r.stdout
     r = donjon("policy", "init", "new.toml")
     assert r.returncode != 0 and "File exists" in r.stderr, r
-    v = json.loads(donjon("measure", "--json").stdout)
+    v = json.loads(donjon("measure", "--tee", "process", "--json").stdout)
     eq((v["schema"], v["measurements"][0]["sha256"]), ("donjon.measure/1", digest))
 
 
 @test
+def measure_says_all_that_this_build_has():
+    if not have_image():
+        return "no Keep image was built"
+    lines = donjon("measure").stdout.splitlines()
+    eq([x.split()[0] for x in lines], ["process", "kvm", "snp", "sgx"])
+    for x in lines:
+        tee, name, digest = x.split()
+        eq(donjon("measure", "--tee", tee).stdout, x + "\n")
+        if tee in ("sgx", "snp"):
+            eq(donjon("measure", "--tee", tee + "-emu").stdout, x + "\n")
+    v = json.loads(donjon("measure", "--json").stdout)
+    eq([m["tee"] for m in v["measurements"]], [x.split()[0] for x in lines])
+    few = os.path.join(DIR, "few")
+    os.mkdir(few)
+    r = donjon("measure", env={"DONJON_IMAGES": few})
+    assert r.returncode != 0 and "error[image.read]" in r.stderr, r
+    image = json.loads(donjon("measure", "--tee", "kvm", "--json").stdout)["measurements"][0]["image"]
+    shutil.copy(image, few)
+    r = donjon("measure", env={"DONJON_IMAGES": few})
+    eq((r.returncode, r.stdout), (0, lines[1] + "\n"))
+    eq(r.stderr.count("not measured: "), 3)
+    for args in (("--image", "policy.toml"), ("--sgx1", "64MiB"), ("--id-block", "x", "--id-auth", "x")):
+        r = donjon("measure", *args)
+        assert r.returncode == 64 and "--tee" in r.stderr, r
+
+
+@test
 def measure_refuses_what_is_no_image():
-    r = donjon("measure", "--image", "policy.toml")
+    r = donjon("measure", "--tee", "process", "--image", "policy.toml")
     eq(r.returncode, 65)
     assert r.stderr.startswith("error[image.invalid]"), r.stderr
     r = donjon("measure", "--tee", "tdx")
