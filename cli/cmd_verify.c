@@ -11,6 +11,7 @@
 #include "cli/trust.h"
 #include "cli/verbs.h"
 #include "client/policy_file.h"
+#include "client/record.h"
 #include "client/sgx_file.h"
 #include "client/snp_file.h"
 #include "client/verdict_print.h"
@@ -19,8 +20,9 @@
 #include "lib/proto/frame.h"
 
 /*
- * Judges saved evidence: a bundle, or with --tee a bare report and its chain,
- * which say nothing about freshness or channel.
+ * Judges saved evidence: a bundle; that of a Keep which this client has; or
+ * with --tee a bare report and its chain, which say nothing about freshness or
+ * channel.
  */
 #define PARTS_MAX 16
 
@@ -38,6 +40,7 @@ struct subject {
 	uint8_t report_data[64];
 	struct dj_judge_input in;
 	struct dj_judge_tee tee;
+	struct dj_ticket_file *about; /* owned: of a Keep; else NULL */
 };
 
 static void subject_done(struct subject *s)
@@ -48,6 +51,7 @@ static void subject_done(struct subject *s)
 	for (size_t i = 0; i < s->made_count; i++)
 		free(s->made_name[i]);
 	free(s->packed);
+	free(s->about);
 }
 
 /* RFC 3339 in UTC, a date (its first second), or seconds since 1970. */
@@ -101,14 +105,11 @@ static bool read_file(const char *path, size_t max, char **ret, size_t *ret_len,
 		strerror(errno));
 }
 
-static bool load_bundle(struct subject *s, struct dj_err *err)
+static bool take_bundle(struct subject *s, size_t len, struct dj_err *err)
 {
 	struct dj_bundle b;
 	char name[400];
-	size_t len = 0;
 
-	if (!read_file(s->name, DJ_BUNDLE_MAX, &s->file, &len, err))
-		return false;
 	if (dj_bundle_parse((const uint8_t *)s->file, len, &b) != DJ_OK)
 		return dj_err_set(err, "evidence.file",
 			"%s: this is not an evidence bundle",
@@ -122,6 +123,54 @@ static bool load_bundle(struct subject *s, struct dj_err *err)
 	s->in.evidence_len = b.evidence.len;
 	s->in.config_unknown = true;
 	return true;
+}
+
+static bool load_bundle(struct subject *s, struct dj_err *err)
+{
+	size_t len = 0;
+
+	return read_file(s->name, DJ_BUNDLE_MAX, &s->file, &len, err) &&
+		take_bundle(s, len, err);
+}
+
+/* What the last attach was judged by, for the TEE and the configuration that
+ * were asked for then. */
+static bool load_keep(struct subject *s, struct dj_err *err)
+{
+	struct dj_record r;
+	size_t len = 0;
+	bool has_about;
+
+	if (!dj_record_peek(&r, s->name, err)) {
+		*err = (struct dj_err){ 0 };
+		return dj_err_set(err, "input.file",
+			"reading evidence: there is no file %s, and this client has no such Keep",
+			s->name);
+	}
+	s->about = calloc(1, sizeof(*s->about));
+	has_about = s->about != NULL && dj_record_about(&r, s->about);
+	s->file = (char *)dj_record_read(&r, "evidence", DJ_BUNDLE_MAX, &len);
+	dj_record_close(&r);
+	if (s->file == NULL || !has_about)
+		return dj_err_set(err, "evidence.file",
+			"the Keep %s: none of its evidence is here", s->name);
+	if (!take_bundle(s, len, err))
+		return false;
+	s->tee = (struct dj_judge_tee){ s->about->tee, s->about->emulated };
+	s->in.tees = &s->tee;
+	s->in.tee_count = 1;
+	s->in.config_unknown = false;
+	s->in.config_hash = s->about->config_hash;
+	return true;
+}
+
+/* By default the one that the Keep was accepted by. */
+static bool choose_policy(const struct dj_cli *cli, const struct subject *s,
+	struct dj_policy *ret, struct dj_err *err)
+{
+	if (s->about == NULL || dj_cli_has(cli, "policy"))
+		return dj_trust_policy(cli, ret, err);
+	return dj_trust_policy_file(s->about->text[DJ_TICKET_POLICY], ret, err);
 }
 
 static bool pack_process(struct subject *s, size_t report_len,
@@ -330,7 +379,10 @@ static bool load(const struct dj_cli *cli, struct subject *s,
 		return dj_err_set(err, "usage.option",
 			"--chain, --crl and --collateral belong to a bare "
 			"report: name its TEE with --tee");
-	return load_bundle(s, err);
+	/* A file goes first: that is how it has always been read. */
+	return access(s->name, F_OK) != 0 && dj_record_is_name(s->name)
+		? load_keep(s, err)
+		: load_bundle(s, err);
 }
 
 static void print_field(void *ctx, size_t off, size_t len, const char *name,
@@ -404,7 +456,7 @@ static int run(struct dj_cli *cli)
 	struct dj_err err = { 0 };
 	int status;
 
-	if (!load(cli, &s, &err) || !dj_trust_policy(cli, &policy, &err)) {
+	if (!load(cli, &s, &err) || !choose_policy(cli, &s, &policy, &err)) {
 		subject_done(&s);
 		return dj_cli_fail(cli, &err);
 	}
@@ -432,7 +484,7 @@ static const struct dj_option options[] = {
 const struct dj_verb dj_verb_verify = {
 	.name = "verify",
 	.group = DJ_GROUP_TRUST,
-	.operands = "FILE",
+	.operands = "KEEP|FILE",
 	.summary = "judge saved evidence by a policy; 0 good, 1 refused",
 	.options = options,
 	.min_operands = 1,

@@ -114,6 +114,18 @@ k = json.loads(r.stdout)["keeps"]
 t.ok(len(k) == 1 and k[0]["name"] == "job" and k[0]["state"] == "running" and k[0]["host_says"]["state"] == "owned"
      and k[0]["protection"] == "none", "ps lists it, with what its host says", r.stdout)
 exits(donjon("release", "job"), 75, "what has not ended is not released", "keep.running")
+r = donjon("--json", "verify", "job")
+v = json.loads(r.stdout)
+t.ok(r.returncode == 0 and v["good"] and v["subject"] == "job" and "offer.config" not in
+     [c["name"] for c in v["checks"] if not c["ok"]], "verify judges a Keep's evidence by the policy it was accepted by", r)
+put("none.toml", re.sub(rb'"[0-9a-f]{64}"', b'"' + 64 * b"0" + b'"', get(agent.policy())))
+r = donjon("-p", "none.toml", "verify", "job")
+t.ok(r.returncode == 1 and b"refused: job" in r.stdout, "or by another", r)
+exits(donjon("verify", "jib"), 66, "a name that is neither file nor Keep is told so", "input.file")
+os.rename(KEEPS + "/job/evidence", work + "/job.evidence")
+exits(donjon("verify", "job"), 65, "a Keep whose evidence is not here has none", "evidence.file")
+exits(donjon(*H[2:], "verify", "job.evidence"), 0, "and as a file it is what it was")
+os.rename(work + "/job.evidence", KEEPS + "/job/evidence")
 exits(donjon(*H, "start", "--name", "job", "--discard", echo), 64, "a name is given once", "keep.name")
 for where in (("--out", "o"), ("--out", "o3", "--err", "o")):
     exits(donjon(*H, "start", "--name", "two", *where, echo), 74, "a file is one Keep's", "output.write")
