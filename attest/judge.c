@@ -48,11 +48,14 @@ static const char *tee_name(uint8_t tee)
 static void check_format_of_offer(struct dj_judging *j)
 {
 	struct dj_check *c = dj_check_begin(j, "offer.format");
+	struct dj_offer_info info;
 
 	j->has_hello = dj_hello_parse(j->in->hello, j->in->hello_len,
 			       &j->hello) == DJ_OK;
 	j->has_offer = dj_offer_parse(j->in->offer, j->in->offer_len,
-			       &j->offer) == DJ_OK;
+			       &j->offer) == DJ_OK &&
+		dj_offer_info_parse(j->offer.info, j->offer.info_len, &info) ==
+			DJ_OK;
 	if (j->has_hello && j->has_offer) {
 		dj_check_say(c, DJ_CHECK_OK);
 		return;

@@ -162,42 +162,6 @@ enum dj_error dj_keep_open(struct dj_pending *p, const uint8_t *open,
 
 /* ---- client ---- */
 
-static bool has_suite(const struct dj_hello *h, uint16_t suite)
-{
-	for (size_t i = 0; i < h->suite_count; i++)
-		if (h->suites[i] == suite)
-			return true;
-	return false;
-}
-
-enum dj_error dj_client_offer(const uint8_t *hello, size_t hello_len,
-	const uint8_t *offer, size_t offer_len,
-	const uint8_t config_hash[static 32], struct dj_offer *ret)
-{
-	struct dj_offer_info info;
-	struct dj_hello h;
-	struct dj_offer o;
-
-	if (dj_hello_parse(hello, hello_len, &h) != DJ_OK)
-		return DJ_ERROR_BAD_HELLO;
-	if (dj_offer_parse(offer, offer_len, &o) != DJ_OK ||
-		dj_offer_info_parse(o.info, o.info_len, &info) != DJ_OK)
-		return DJ_ERROR_BAD_OFFER;
-	if (!has_suite(&h, o.suite))
-		return DJ_ERROR_SUITE;
-	if (h.mode == DJ_MODE_NEW &&
-		(o.state != DJ_KEEP_FRESH || o.attach_no != 0))
-		return DJ_ERROR_KEEP_OWNED;
-	if (h.mode == DJ_MODE_REATTACH &&
-		(o.state != DJ_KEEP_OWNED ||
-			memcmp(o.keep_id, h.keep_id, sizeof(o.keep_id)) != 0))
-		return DJ_ERROR_WRONG_KEEP;
-	if (memcmp(o.config_hash, config_hash, sizeof(o.config_hash)) != 0)
-		return DJ_ERROR_EVIDENCE;
-	*ret = o;
-	return DJ_ERROR_NONE;
-}
-
 enum dj_error dj_client_open(const uint8_t *hello, size_t hello_len,
 	const uint8_t *offer, size_t offer_len, const struct dj_key *ephemeral,
 	const struct dj_ticket *ticket, uint8_t *open, size_t cap,

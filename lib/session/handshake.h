@@ -79,16 +79,8 @@ enum dj_error dj_keep_open(struct dj_pending *p, const uint8_t *open,
 
 /*
  * ---- Client ----
- * Judges OFFER against the HELLO that was sent, steps 1 and 2 of session.md 8
- * without the evidence. config_hash: of the block that was asked for (32
- * zeros: none). BAD_OFFER, SUITE, KEEP_OWNED, WRONG_KEEP; EVIDENCE: another
- * config_hash. *ret borrows from offer.
- */
-enum dj_error dj_client_offer(const uint8_t *hello, size_t hello_len,
-	const uint8_t *offer, size_t offer_len,
-	const uint8_t config_hash[static 32], struct dj_offer *ret);
-
-/*
+ * HELLO and OFFER are judged by attest/judge.h, with the evidence.
+ *
  * Makes OPEN (at most DJ_OPEN_MAX bytes) and the keys. Call it only after the
  * evidence for this very HELLO and OFFER was accepted. ephemeral: fresh
  * random bytes for this call alone. ticket: NULL in mode 0, the stored one in

@@ -100,8 +100,8 @@ bool ksp_take_offer(struct ksp_client *c)
 		return false;
 	c->offer_len = c->frame_len - 8;
 	memcpy(c->offer, c->frame + 8, c->offer_len);
-	if (dj_client_offer(c->hello + 8, c->hello_len - 8, c->offer,
-		    c->offer_len, c->config_hash, &c->off) != DJ_ERROR_NONE)
+	if (dj_offer_parse(c->offer, c->offer_len, &c->off) != DJ_OK ||
+		memcmp(c->off.config_hash, c->config_hash, 32) != 0)
 		return false;
 	dj_binding(c->hello + 8, c->hello_len - 8, c->offer, c->offer_len, b);
 	dj_report_data(b, DJ_LABEL_OFFER, report);

@@ -344,11 +344,9 @@ static void a_client_opens_with_its_ticket_or_without_as_it_said(void)
 	struct dj_face f = { .tee = DJ_TEE_PROCESS };
 	struct dj_ticket t = { .no = 1 };
 	uint8_t hello[DJ_HELLO_MAX], nonce[32] = { 0 }, rd[64], b[32];
-	uint8_t zero[32] = { 0 };
 	static uint8_t offer[DJ_OFFER_MAX], open[DJ_OPEN_MAX];
 	struct dj_pending p;
 	struct dj_keys k;
-	struct dj_offer o;
 	size_t hello_len = 0, offer_len = 0, n = 0;
 
 	eq_u64(dj_hello_write(&h, hello, sizeof(hello), &hello_len), DJ_OK);
@@ -358,17 +356,6 @@ static void a_client_opens_with_its_ticket_or_without_as_it_said(void)
 	eq_u64(dj_client_open(hello, hello_len, offer, offer_len, &secret, &t,
 		       open, sizeof(open), &n, &k, b),
 		DJ_ERROR_NO_TICKET);
-	eq_u64(dj_client_offer(hello, hello_len, offer, offer_len, nonce, &o),
-		DJ_ERROR_NONE);
-	zero[5] = 1;
-	eq_u64(dj_client_offer(hello, hello_len, offer, offer_len, zero, &o),
-		DJ_ERROR_EVIDENCE);
-	/* Nor is a Keep that somebody attached to before a fresh one. */
-	offer[11] = 1;
-	zero[5] = 0;
-	eq_u64(dj_client_offer(hello, hello_len, offer, offer_len, zero, &o),
-		DJ_ERROR_KEEP_OWNED);
-	offer[11] = 0;
 	/* A key of low order never becomes a session. */
 	memset(offer + 114, 0, 32);
 	eq_u64(dj_client_open(hello, hello_len, offer, offer_len, &secret, NULL,

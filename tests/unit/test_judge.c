@@ -265,6 +265,14 @@ static void offer_without_keep_id(struct trial *t)
 {
 	memset(t->ev.offer + 16, 0, 32);
 }
+/* Its length is right, its last item's is not. */
+static void offer_with_half_an_item(struct trial *t)
+{
+	static const uint8_t half[] = { 0, 5, 0, 1, 0, 8, 0 };
+
+	memcpy(t->ev.offer + 146, half, sizeof(half));
+	t->ev.offer_len = 146 + sizeof(half);
+}
 static void suite_not_asked_for(struct trial *t)
 {
 	/* HELLO asks for 0x0002 twice; OFFER has 0x0001. */
@@ -406,6 +414,7 @@ static const struct fault {
 	FAULT(offer_already_attached, "offer.state"),
 	FAULT(offer_owned, "offer.state"),
 	FAULT(offer_without_keep_id, "offer.state"),
+	FAULT(offer_with_half_an_item, "offer.format"),
 	FAULT(suite_not_asked_for, "offer.suite"),
 	FAULT(suite_not_in_policy, "offer.suite"),
 	FAULT(format_not_in_hello, "evidence.format"),

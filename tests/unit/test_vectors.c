@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "attest/judge.h"
 #include "lib/base/secret.h"
 #include "lib/crypto/cpu.h"
 #include "lib/crypto/hpke.h"
@@ -266,6 +267,45 @@ static void check_records(const json_t *v, const struct dj_keys *client,
 	ok(i >= 2);
 }
 
+/*
+ * As a client does, by the names of the protocol: what the judge finds wrong
+ * with an OFFER before it looks at evidence, of which there is none here.
+ */
+static enum dj_error judge_offer(const struct blob *hello,
+	const struct blob *offer, const uint8_t config_hash[static 32])
+{
+	static const struct {
+		const char *check;
+		enum dj_error err;
+	} names[] = { { "offer.format", DJ_ERROR_BAD_OFFER },
+		{ "offer.suite", DJ_ERROR_SUITE },
+		{ "offer.state", DJ_ERROR_KEEP_OWNED },
+		{ "offer.config", DJ_ERROR_EVIDENCE } };
+	static struct dj_policy policy;
+	struct dj_judge_input in = { .purpose = DJ_JUDGE_OFFER,
+		.hello = hello->b,
+		.hello_len = hello->len,
+		.offer = offer->b,
+		.offer_len = offer->len,
+		.policy = &policy,
+		.config_hash = config_hash };
+	enum dj_error err = DJ_ERROR_NONE;
+	struct dj_verdict v = { 0 };
+	struct dj_hello h;
+
+	ok(dj_judge(&in, &v) == DJ_E_AUTH && !v.good && v.error != NULL);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(v.error, names[i].check) == 0)
+			err = names[i].err;
+	if (err == DJ_ERROR_KEEP_OWNED &&
+		dj_hello_parse(hello->b, hello->len, &h) == DJ_OK &&
+		h.mode == DJ_MODE_REATTACH)
+		err = DJ_ERROR_WRONG_KEEP;
+	ok(err != DJ_ERROR_NONE || strncmp(v.error, "evidence.", 9) == 0);
+	dj_verdict_done(&v);
+	return err;
+}
+
 static void check_session(const json_t *v)
 {
 	struct blob hello = hex(v, "hello"), offer = hex(v, "offer");
@@ -274,12 +314,9 @@ static void check_session(const json_t *v)
 	struct dj_key sk_e = key(v, "skE");
 	struct dj_keys client, keep;
 	uint8_t out[DJ_OPEN_MAX], b[32];
-	struct dj_offer o;
 	size_t len = 0;
 
-	eq_u64(dj_client_offer(hello.b, hello.len, offer.b, offer.len,
-		       offer.b + 80, &o),
-		DJ_ERROR_NONE);
+	eq_u64(judge_offer(&hello, &offer, offer.b + 80), DJ_ERROR_NONE);
 	eq_u64(dj_client_open(hello.b, hello.len, offer.b, offer.len, &sk_e,
 		       t.no == 0 ? NULL : &t, out, sizeof(out), &len, &client,
 		       b),
@@ -399,12 +436,9 @@ static enum dj_error give_hello(const json_t *v, const struct blob *b)
 static enum dj_error give_offer(const json_t *v, const struct blob *b)
 {
 	struct blob hello = hex(v, "hello"), offer = hex(v, "offer");
-	struct dj_offer o;
-	enum dj_error err;
+	enum dj_error err = judge_offer(&hello, b, offer.b + 80);
 	uint8_t binding[32];
 
-	err = dj_client_offer(hello.b, hello.len, b->b, b->len, offer.b + 80,
-		&o);
 	if (err != DJ_ERROR_NONE)
 		return err;
 	dj_binding(hello.b, hello.len, b->b, b->len, binding);
