@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/wasm/trap.h"
 #include "tests/support/hostmem.h"
 #include "tests/wasmdiff/wasmdiff.h"
 
@@ -60,24 +61,92 @@ static void show(const char *what, const struct text *a, const char *other,
 }
 
 /* False: there is nothing to ask V8. */
-static bool ask_v8(const uint8_t *bytes, size_t len)
+static bool plan_for(const uint8_t *bytes, size_t len, struct text *ret)
 {
-	static struct text plan;
 	struct dj_wasm_module *m;
 	struct dj_wasm_error err;
 	struct dj_arena arena;
-	bool sent = false;
+	bool good;
 
-	if (!hostmem_arena(&arena, (size_t)64 << 20))
+	ret->len = 0;
+	ret->p[0] = '\0';
+	if (!hostmem_arena(&arena, (size_t)2 << 30))
 		abort();
-	if (dj_wasm_load(bytes, len, &arena, &m, &err) != DJ_OK ||
-		plan_write(m, &plan))
-		sent = true;
+	good = dj_wasm_load(bytes, len, &arena, &m, &err) != DJ_OK ||
+		plan_write(m, ret);
 	hostmem_arena_done(&arena);
+	return good;
+}
+
+/* Did a call of this name end by what V8 has not, or has at another place? */
+static bool has_no_end(const struct text *seen, const char *name, size_t len)
+{
+	static const char trap[] = " trap ";
+	const char *p = seen->p;
+	int code;
+
+	for (; *p != '\0'; p += strcspn(p, "\n") + 1) {
+		if (strncmp(p, name, len) != 0 ||
+			strncmp(p + len, trap, sizeof(trap) - 1) != 0)
+			continue;
+		code = atoi(p + len + sizeof(trap) - 1);
+		if (code == DJ_TRAP_FUEL || code == DJ_TRAP_TIME ||
+			code == DJ_TRAP_STACK)
+			return true;
+	}
+	return false;
+}
+
+/* The plan without them; false: it had none. */
+static bool without_endless(const struct text *seen, struct text *plan)
+{
+	static struct text less;
+	const char *p = plan->p;
+
+	less.len = 0;
+	less.p[0] = '\0';
+	for (size_t n; *p != '\0'; p += n) {
+		n = strcspn(p, "\n") + 1;
+		if (p[0] != 'r' ||
+			!has_no_end(seen, p + 2, strcspn(p + 2, " ")))
+			text_add(&less, "%.*s", (int)n, p);
+	}
+	if (less.len == plan->len)
+		return false;
+	*plan = less;
+	return true;
+}
+
+/*
+ * What does end, once more by the interpreter and by V8. Without one function
+ * another may go on for longer, so that is asked until it holds.
+ */
+static bool ask_for_ends(const uint8_t *bytes, size_t len,
+	const struct trial *how, struct outcome *base)
+{
+	static struct text plan;
+
+	if (!plan_for(bytes, len, &plan))
+		return false;
+	for (int i = 0; without_endless(&base->text, &plan); i++) {
+		if (i == 16)
+			return false;
+		engine_run(bytes, len, INTERPRETER, how, &plan, base);
+	}
+	/* An instance that does not start has nothing else to tell. */
+	return strncmp(base->text.p, "start\n", 6) == 0 &&
+		base->text.len < TEXT_MAX - 1 && v8_send(bytes, len, &plan);
+}
+
+static bool ask_v8(const uint8_t *bytes, size_t len)
+{
+	static struct text plan;
+
+	if (!plan_for(bytes, len, &plan))
+		return false;
 	/* When node is gone, there is no answer, and that is a difference. */
-	if (sent)
-		(void)v8_send(bytes, len, &plan);
-	return sent;
+	(void)v8_send(bytes, len, &plan);
+	return true;
 }
 
 /*
@@ -124,16 +193,17 @@ void check(const uint8_t *bytes, size_t len, const struct trial *how,
 {
 	static struct outcome base, other;
 	static struct text seen, v8;
-	bool asked = (how->which >> V8 & 1) != 0 && ask_v8(bytes, len);
+	bool asks = (how->which >> V8 & 1) != 0;
+	bool asked = asks && how->fuel == 0 && ask_v8(bytes, len);
 
-	*ret = (struct verdict){ .with_v8 = asked };
-	engine_run(bytes, len, INTERPRETER, 0, 0, &base);
+	*ret = (struct verdict){ 0 };
+	engine_run(bytes, len, INTERPRETER, how, NULL, &base);
 	if (how->show)
 		fputs(base.text.p, stdout);
 	for (enum engine e = GUARD; e <= CHECKS; e++) {
 		if ((how->which >> e & 1) == 0)
 			continue;
-		engine_run(bytes, len, e, how->optimise, how->level, &other);
+		engine_run(bytes, len, e, how, NULL, &other);
 		if (other.lacking) {
 			ret->lacking = true;
 			if (verbose)
@@ -142,6 +212,9 @@ void check(const uint8_t *bytes, size_t len, const struct trial *how,
 			differ(ret, e, verbose, &base.text, &other.text);
 		}
 	}
+	if (asks && how->fuel != 0)
+		asked = ask_for_ends(bytes, len, how, &base);
+	ret->with_v8 = asked;
 	if (!asked)
 		return;
 	fold(&base.text, &seen);

@@ -10,9 +10,10 @@
 #include "tests/support/hostnative.h"
 #include "tests/wasmdiff/wasmdiff.h"
 
-#define ARENA       ((size_t)64 << 20)
-#define SECONDS     20
-#define IMPORTS_MAX 64
+#define ARENA        ((size_t)2 << 30) /* of address space */
+#define SECONDS      20
+#define IMPORTS_MAX  4096
+#define MEMORIES_MAX 16
 
 /* What runs now. */
 static struct {
@@ -27,9 +28,12 @@ static struct {
 	uint32_t hash;     /* of what host functions were called with */
 	uint64_t fuel;     /* of a store; 0: no limit */
 	time_t deadline;
+	bool is_real; /* others have made it */
 	struct text *out;
 	const struct dj_wasm_functype *hosts[IMPORTS_MAX];
 	uint32_t host_count;
+	struct dj_memory *memories[MEMORIES_MAX]; /* imported ones */
+	size_t memory_count;
 } t;
 
 static enum dj_trap poll(void *ctx)
@@ -106,16 +110,58 @@ static enum dj_trap answer(void *ctx, struct dj_instance *caller,
 	return DJ_TRAP_NONE;
 }
 
+static dj_status resolve_memory(const struct dj_wasm_limits *l,
+	struct dj_extern *ret)
+{
+	dj_status st = l->is64 ? dj_memory64_new(t.store, l->min, l->has_max,
+					 l->max, &ret->memory)
+			       : dj_memory_new(t.store, l->min, l->has_max,
+					 l->max, &ret->memory);
+
+	if (st == DJ_OK)
+		t.memories[t.memory_count++] = ret->memory;
+	return st;
+}
+
+static dj_status resolve_table(const struct dj_wasm_table *w,
+	struct dj_extern *ret)
+{
+	const struct dj_wasm_limits *l = &w->limits;
+
+	return l->is64 ? dj_table64_new(t.store, w->elem, l->min, l->has_max,
+				 l->max, &ret->table)
+		       : dj_table_new(t.store, w->elem, (uint32_t)l->min,
+				 l->has_max, (uint32_t)l->max, &ret->table);
+}
+
 static dj_status resolve(void *ctx, const struct dj_wasm_import *im,
 	struct dj_extern *ret)
 {
+	union dj_value v;
+
 	(void)ctx;
-	if (im->kind != DJ_WASM_FUNC || t.host_count == IMPORTS_MAX)
-		return DJ_E_INPUT;
-	ret->kind = DJ_WASM_FUNC;
-	t.hosts[t.host_count] = im->func;
-	return dj_func_new_host(t.store, im->func, answer,
-		&t.hosts[t.host_count++], &ret->func);
+	ret->kind = im->kind;
+	switch (im->kind) {
+	case DJ_WASM_FUNC:
+		if (t.host_count == IMPORTS_MAX)
+			return DJ_E_INPUT;
+		t.hosts[t.host_count] = im->func;
+		return dj_func_new_host(t.store, im->func, answer,
+			&t.hosts[t.host_count++], &ret->func);
+	case DJ_WASM_TABLE:
+		return resolve_table(&im->table, ret);
+	case DJ_WASM_MEMORY:
+		return t.memory_count == MEMORIES_MAX
+			? DJ_E_INPUT
+			: resolve_memory(&im->memory, ret);
+	case DJ_WASM_GLOBAL:
+		v.i64 = plan_global(im->global.type, im->global.is_mutable);
+		return dj_global_new(t.store, im->global.type,
+			im->global.is_mutable, v, &ret->global);
+	case DJ_WASM_TAG:
+		break;
+	}
+	return DJ_E_INPUT;
 }
 
 /* ---- what is seen ---- */
@@ -235,10 +281,13 @@ static void state(const struct text *plan, const char *after)
 {
 	const char *p = plan->p;
 	char kind, name[128];
+	size_t imported = 0;
 
 	t.after = after;
 	while (next_line(&p, &kind, name))
-		if (kind != 'i' && kind != 'r')
+		if (kind == 'M')
+			memory("import", t.memories[imported++]);
+		else if (kind == 'm' || kind == 't' || kind == 'g')
 			look(name);
 	text_add(t.out, ".%sfuel %llu\n", after,
 		(unsigned long long)dj_store_fuel_used(t.store));
@@ -267,7 +316,7 @@ static bool fresh_store(enum engine e)
 {
 	const struct dj_store_config config = {
 		.mem = hostmem,
-		.max_memory_pages = 1024,
+		.max_memory_pages = t.is_real ? 8192 : 1024,
 		.fuel = t.fuel,
 		.poll = poll,
 		.native = e != INTERPRETER,
@@ -279,6 +328,7 @@ static bool fresh_store(enum engine e)
 		dj_store_done(t.store);
 	t.store = NULL;
 	t.host_count = 0;
+	t.memory_count = 0;
 	if (dj_store_init(&t.arena, &config, &t.store) == DJ_OK)
 		return true;
 	text_add(t.out, "no store\n");
@@ -361,9 +411,9 @@ static void run_dry(const struct text *plan, enum engine e, uint64_t fuel)
 }
 
 void engine_run(const uint8_t *bytes, size_t len, enum engine e,
-	unsigned optimise, unsigned level, struct outcome *ret)
+	const struct trial *how, const struct text *plan, struct outcome *ret)
 {
-	static struct text plan;
+	static struct text own;
 	struct dj_wasm_error err;
 
 	ret->text.len = 0;
@@ -371,17 +421,22 @@ void engine_run(const uint8_t *bytes, size_t len, enum engine e,
 	ret->lacking = false;
 	memset(&t, 0, sizeof(t));
 	t.out = &ret->text;
+	t.fuel = how->fuel;
+	t.is_real = how->fuel != 0;
 	if (!hostmem_arena(&t.arena, ARENA))
 		abort();
 	if (dj_wasm_load(bytes, len, &t.arena, &t.m, &err) != DJ_OK)
 		text_add(t.out, "invalid: %s at 0x%zx\n", err.text, err.offset);
-	else if (e != INTERPRETER && !compile(e, optimise, level))
+	else if (e != INTERPRETER && !compile(e, how->optimise, how->level))
 		ret->lacking = true;
-	else if (!plan_write(t.m, &plan))
+	else if (plan == NULL && !plan_write(t.m, &own))
 		text_add(t.out, "more than a plan can say\n");
 	else if (instantiate(e)) {
-		follow(&plan, e);
-		run_dry(&plan, e, 1 + len / 8 % (len % 2 == 0 ? 7 : 61));
+		if (plan == NULL)
+			plan = &own;
+		follow(plan, e);
+		if (!t.is_real)
+			run_dry(plan, e, 1 + len / 8 % (len % 2 == 0 ? 7 : 61));
 	}
 	if (t.store != NULL)
 		dj_store_done(t.store);

@@ -17,6 +17,7 @@
 #define TRIAL_SECONDS 600
 #define CPU_SECONDS   8
 #define TTF_MAX       ((size_t)1 << 20)
+#define FILE_MAX      ((size_t)256 << 20)
 /* So many with one process and one node, by the compiler of every eighth. */
 #define BATCH         512
 
@@ -34,6 +35,7 @@ static const char usage[] =
 	"  --dir DIR      for counterexamples (build/wasmdiff.d)\n"
 	"  --ttf          modules by wasm-opt --translate-to-fuzz\n"
 	"  --file FILE    that module, as each seed says\n"
+	"  --fuel N       for each instance: of a FILE that need not end\n"
 	"  --show         what the interpreter says of each\n"
 	"  --shrink       make counterexamples small\n"
 	"Exit status 1 if any module differs.\n";
@@ -67,7 +69,7 @@ static struct progress {
 
 static struct {
 	const char *node, *dir, *state, *file;
-	uint64_t features, v8;
+	uint64_t features, v8, fuel;
 	unsigned engines, level;
 	int optimise;
 	bool shrink, alternate, ttf, show, node_there;
@@ -99,6 +101,7 @@ static struct trial trial_of(uint64_t seed)
 		.optimise = optimise[r % 16],
 		.level = (r >> 4) % 2 == 0 ? 0 : opt.level,
 		.turbofan = seed / BATCH % 8 == 0,
+		.fuel = opt.fuel,
 		.node = opt.node,
 		.dir = opt.dir,
 	};
@@ -136,7 +139,7 @@ static void save(const struct trial *t, const struct wasmgen_module *m)
 
 static void take_file(struct wasmgen_module *ret)
 {
-	static uint8_t bytes[TTF_MAX];
+	static uint8_t bytes[FILE_MAX];
 	FILE *f = fopen(opt.file, "rb");
 
 	if (f == NULL) {
@@ -251,7 +254,8 @@ static void work(void)
 		struct verdict v;
 
 		alarm(TRIAL_SECONDS);
-		setitimer(ITIMER_PROF, &cpu, NULL);
+		if (opt.fuel == 0)
+			setitimer(ITIMER_PROF, &cpu, NULL);
 		try(&t, NULL, 0, true, &v);
 		count(&v, &t);
 		if (!v.differs)
@@ -427,6 +431,8 @@ static bool option(const char *name, const char *value, uint64_t *count_wanted)
 		opt.features = strtoull(value, NULL, 16);
 	else if (strcmp(name, "--file") == 0)
 		opt.file = value;
+	else if (strcmp(name, "--fuel") == 0)
+		opt.fuel = strtoull(value, NULL, 10);
 	else if (strcmp(name, "--dir") == 0)
 		opt.dir = value;
 	else

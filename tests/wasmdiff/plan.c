@@ -90,16 +90,55 @@ static bool types(struct text *t, uint32_t count, const uint32_t *list,
 	return true;
 }
 
+uint64_t plan_global(uint32_t type, bool is_mutable)
+{
+	/* Most that change are stack pointers, most that do not are bases. */
+	return type == DJ_WASM_F32 || type == DJ_WASM_F64 || !is_mutable
+		? 0
+		: 65536;
+}
+
+static void limits(struct text *t, const struct dj_wasm_limits *l)
+{
+	text_add(t, " %llu %lld %c", (unsigned long long)l->min,
+		l->has_max ? (long long)l->max : -1, l->is64 ? 'I' : 'i');
+}
+
 static bool import(struct text *t, const struct dj_wasm_import *im)
 {
-	if (im->kind != DJ_WASM_FUNC || !is_plain(&im->module) ||
-		!is_plain(&im->name))
+	static const char kinds[] = "iTMG?";
+	char c;
+
+	if (!is_plain(&im->module) || !is_plain(&im->name))
 		return false;
-	text_add(t, "i %.*s %.*s", (int)im->module.len, im->module.p,
-		(int)im->name.len, im->name.p);
-	if (!types(t, im->func->param_count, im->func->params, false) ||
-		!types(t, im->func->result_count, im->func->results, false))
+	text_add(t, "%c %.*s %.*s", kinds[im->kind], (int)im->module.len,
+		im->module.p, (int)im->name.len, im->name.p);
+	switch (im->kind) {
+	case DJ_WASM_FUNC:
+		if (!types(t, im->func->param_count, im->func->params, false) ||
+			!types(t, im->func->result_count, im->func->results,
+				false))
+			return false;
+		break;
+	case DJ_WASM_TABLE:
+		if (im->table.elem != DJ_WASM_FUNCREF)
+			return false;
+		limits(t, &im->table.limits);
+		break;
+	case DJ_WASM_MEMORY:
+		limits(t, &im->memory);
+		break;
+	case DJ_WASM_GLOBAL:
+		c = letter(im->global.type);
+		if (c == '?' || c == 'r')
+			return false;
+		text_add(t, " %c %d %llx", c, (int)im->global.is_mutable,
+			(unsigned long long)plan_global(im->global.type,
+				im->global.is_mutable));
+		break;
+	case DJ_WASM_TAG:
 		return false;
+	}
 	text_add(t, "\n");
 	return true;
 }

@@ -209,15 +209,40 @@ function table(name, t)
 	return s + "\n";
 }
 
+const limits = (min, max, index, more) => {
+	const n = (v) => index === "I" ? BigInt(v) : Number(v);
+
+	return { initial: n(min), ...(max === "-1" ? {} : { maximum: n(max) }),
+		...(index === "I" ? { address: "i64" } : {}), ...more };
+};
+const names = { i: "i32", I: "i64", f: "f32", d: "f64" };
+
+function imported(kind, a, b, c)
+{
+	switch (kind) {
+	case "i":
+		return answer(a.slice(1), b.slice(1));
+	case "T":
+		return new WebAssembly.Table(limits(a, b, c,
+			{ element: "anyfunc" }));
+	case "M":
+		return new WebAssembly.Memory(limits(a, b, c));
+	case "G":
+		return new WebAssembly.Global({ value: names[a],
+			mutable: b === "1" }, from_bits(a, c));
+	}
+}
+
+// The objects of the present instance.
+let given;
+
 function imports(lines)
 {
-	const all = {};
-
-	for (const [kind, mod, name, params, results] of lines)
-		if (kind === "i")
-			(all[mod] ??= {})[name] =
-				answer(params.slice(1), results.slice(1));
-	return all;
+	given = {};
+	for (const [kind, mod, name, a, b, c] of lines)
+		if ("iTMG".includes(kind))
+			(given[mod] ??= {})[name] = imported(kind, a, b, c);
+	return given;
 }
 
 function state(lines, inst, after)
@@ -225,7 +250,9 @@ function state(lines, inst, after)
 	let out = "";
 
 	for (const [kind, name, a] of lines)
-		if (kind === "m")
+		if (kind === "M")
+			out += after + memory("import", given[name][a]);
+		else if (kind === "m")
 			out += after + memory(name, inst[name]);
 		else if (kind === "t")
 			out += after + table(name, inst[name]);

@@ -22,11 +22,14 @@
  *
  * What a module does is a text, a line for each thing seen: functions called
  * in order with their results or trap, then what the host was called with,
- * and every memory, table and global. A trap is the end of an instance: its
+ * and every memory, table and global, of imports memories alone. A trap is the end of an instance: its
  * state is shown, in lines that begin with ~, and the next function is called
  * in a new one. Lines that begin with a dot are for our engines alone.
+ *
+ * Modules that others have made need not end: they have fuel, and V8, which
+ * has none, is asked for the functions that did end.
  */
-#define TEXT_MAX ((size_t)64 << 10)
+#define TEXT_MAX ((size_t)4 << 20)
 
 struct text {
 	size_t len;
@@ -49,14 +52,17 @@ bool plan_write(const struct dj_wasm_module *m, struct text *ret);
 #define ARGS_MAX 64
 /* The argument that a parameter of this type gets, by its place. */
 uint64_t plan_arg(uint32_t type, uint32_t i);
+/* What an imported number is. */
+uint64_t plan_global(uint32_t type, bool is_mutable);
 
 struct outcome {
 	struct text text;
 	bool lacking; /* the compiler has no code for it: text says for what */
 };
-/* Runs it by one of ours. optimise, level: dj_aot_options. */
+struct trial;
+/* Runs it by one of ours. plan: NULL for plan_write()'s. */
 void engine_run(const uint8_t *bytes, size_t len, enum engine e,
-	unsigned optimise, unsigned level, struct outcome *ret);
+	const struct trial *how, const struct text *plan, struct outcome *ret);
 
 /*
  * What node on this machine has, bits of lib/wasm/feature.h; 0: no node.
@@ -79,6 +85,7 @@ struct trial {
 	unsigned optimise, level;
 	bool turbofan; /* v8_begin() */
 	bool show;     /* all that the interpreter says */
+	uint64_t fuel; /* of each instance; 0: what is run ends by itself */
 	const char *node, *dir;
 };
 
