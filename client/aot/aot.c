@@ -328,11 +328,13 @@ static dj_status link_until_clean(struct work *w, uint8_t **ret,
 {
 	const struct dj_wasm_module *m = w->job->m;
 	uint32_t own = m->func_count - m->imported_funcs;
+	unsigned looks =
+		w->job->opt.looks == 0 ? MAX_VARIANTS : w->job->opt.looks;
 	uint8_t *bad = malloc((size_t)own + 1);
 	dj_status st = DJ_E_NOMEM;
 
 	*ret = NULL;
-	for (unsigned v = 1; bad != NULL && v <= MAX_VARIANTS; v++) {
+	for (unsigned v = 1; bad != NULL && v <= looks; v++) {
 		memset(bad, 0, (size_t)own + 1);
 		st = link_objects(w->job, w->objects, w->count, ret, ret_len,
 			bad, w->err, w->err_cap);

@@ -43,6 +43,13 @@ struct dj_aot_options {
 	 */
 	void (*stuck)(void *ctx, const char *why);
 	uint32_t patience_ms;
+	/*
+	 * For tests of distances, x86-64: bytes besides in front of the code
+	 * and behind it; and how often it may be looked for forbidden bytes, 0
+	 * for as often as helps.
+	 */
+	uint32_t spare_front, spare_back;
+	unsigned looks;
 };
 
 /*

@@ -154,7 +154,7 @@ static void lay_out(struct linker *l)
 	bool has_rooms = l->job->opt.isa == DJ_ISA_X86_64;
 	uint64_t size = code_size(l), at, start;
 
-	at = has_rooms ? ROOM_FRONT(size) : 0;
+	at = has_rooms ? ROOM_FRONT(size) + l->job->opt.spare_front : 0;
 	if (at > DJ_NATIVE_MAX_CODE) {
 		link_fail(l, "too much native code");
 		return;
@@ -172,7 +172,7 @@ static void lay_out(struct linker *l)
 		}
 	l->back = (uint32_t)at;
 	if (has_rooms)
-		at += ROOM_BACK(size);
+		at += ROOM_BACK(size) + l->job->opt.spare_back;
 	at = (at + DJ_NATIVE_PAGE - 1) & ~(uint64_t)(DJ_NATIVE_PAGE - 1);
 	l->code_len = (uint32_t)at;
 	start = at;
@@ -668,6 +668,31 @@ static uint32_t owner_of(const struct linker *l, uint32_t at)
 	return owner;
 }
 
+/* Where the code begins that is at `at`, in an object; NOWHERE: in none. */
+static uint32_t begin_in(const struct elf *e, uint32_t at)
+{
+	for (uint32_t i = 0; i < e->sym_count; i++) {
+		const char *name;
+		Elf64_Sym s = link_symbol(e, i, &name);
+		uint64_t from;
+
+		if (ELF64_ST_TYPE(s.st_info) != STT_FUNC ||
+			s.st_shndx >= e->section_count ||
+			e->sections[s.st_shndx].at == NOWHERE)
+			continue;
+		from = e->sections[s.st_shndx].at + s.st_value;
+		if (at >= from && at - from < s.st_size)
+			return (uint32_t)from;
+	}
+	return NOWHERE;
+}
+
+/* Instructions are read from here on. Entries are in the first object. */
+static uint32_t begin_of(const struct linker *l, uint32_t at, uint32_t owner)
+{
+	return owner < l->own ? l->funcs[owner] : begin_in(&l->elves[0], at);
+}
+
 /* Marks are not there yet, so what looks like one is not. */
 static bool find_like_marks(const struct linker *l, uint8_t *bad)
 {
@@ -687,7 +712,7 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 		{ { l->back, l->code_len }, { 0, l->front } } };
 	size_t at = 0;
 	bool any = false;
-	uint32_t owner;
+	uint32_t owner, from;
 
 	for (;;) {
 		size_t k = dj_native_forbidden(l->job->opt.isa, l->body + at,
@@ -697,9 +722,9 @@ static bool find_forbidden(const struct linker *l, uint8_t *bad)
 			break;
 		at += k;
 		owner = owner_of(l, (uint32_t)at);
-		/* Entries are no one function; they are soon made again. */
-		if (l->job->opt.isa != DJ_ISA_X86_64 || owner == l->own ||
-			!mend_forbidden(&m, l->funcs[owner], (uint32_t)at)) {
+		from = begin_of(l, (uint32_t)at, owner);
+		if (l->job->opt.isa != DJ_ISA_X86_64 || from == NOWHERE ||
+			!mend_forbidden(&m, from, (uint32_t)at)) {
 			bad[owner] = 1;
 			any = true;
 		}
