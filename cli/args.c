@@ -265,10 +265,14 @@ static void settle(struct dj_cli *cli)
 bool dj_args_parse(int argc, char **argv, struct dj_cli *ret,
 	struct dj_err *err)
 {
+	static char version[] = "version";
 	int next = 0;
 	bool good;
 
 	*ret = (struct dj_cli){ 0 };
+	/* Every program has it, and it is a verb here. */
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		argv[1] = version;
 	good = read_options(ret, argc, argv, &next, err);
 	settle(ret);
 	if (!good)

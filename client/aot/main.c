@@ -210,6 +210,8 @@ int main(int argc, char **argv)
 	/* The module may be secret: no core dump, no way to more rights. */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return fputs(usage, stdout) < 0 || fflush(stdout) != 0 ? 74 : 0;
 	if (!parse(argc, argv, &r)) {
 		fputs(usage, stderr);
 		return 64;

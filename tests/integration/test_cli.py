@@ -423,6 +423,8 @@ t.eq(is_of_schema(r.stderr, "donjon.error/1"), "", "a run that did not begin say
 t.eq(r.stdout, b"", "its stdout is the program's")
 
 # ------------------------------------------------- help, man, completion, init
+r = donjon("--version")
+t.ok(r.returncode == 0 and r.stdout == donjon("version").stdout, "--version is the verb version", r)
 table = json.loads(donjon("--json", "help", "errors").stdout)["errors"]
 bad = [e["name"] for e in table if donjon("help", e["name"]).returncode != 0]
 t.eq(bad, [], "each of %d errors has a help page" % len(table))
