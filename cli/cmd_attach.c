@@ -141,8 +141,9 @@ static int over(struct call *c, bool good, struct dj_err *err)
 	status = dj_outcome_report(c->cli, &c->visit, &c->program, &c->outcome,
 		good ? NULL : err);
 	if (good) {
+		c->is_unheard = !c->visit.is_released;
 		c->visit.is_kept = false;
-		dj_stay_end(&c->stay, true, false);
+		dj_stay_end(&c->stay, !c->is_unheard, false);
 	}
 	return status;
 }
@@ -156,11 +157,14 @@ static int say_again(struct call *c, bool heard, struct dj_err *err)
 	const char *name = c->stay.record.name;
 
 	c->visit.is_kept = false;
-	c->is_unheard = !heard && strcmp(err->info->name, "session.gone") != 0;
+	c->is_unheard = !heard &&
+		(err->info == NULL ||
+			strcmp(err->info->name, "session.gone") != 0);
 	if (c->is_unheard) {
 		dj_cli_note(c->cli,
-			"%s ended before; its Keep could not be told that the result is here: %s",
-			name, err->text);
+			"%s ended before; its Keep could not be told that the result is here%s%s",
+			name, err->info == NULL ? "" : ": ",
+			err->info == NULL ? "" : err->text);
 		dj_cli_note(c->cli, "donjon release %s does without it", name);
 	}
 	*err = (struct dj_err){ 0 };
@@ -180,7 +184,8 @@ static int walk(struct call *c, struct dj_err *err)
 	dj_cli_banner(&c->visit);
 	good = dj_visit_run(&c->visit, &c->job, &c->outcome, err);
 	dj_cli_quiet_line();
-	return c->was_recorded ? say_again(c, good, err) : over(c, good, err);
+	return c->was_recorded ? say_again(c, c->visit.is_released, err)
+			       : over(c, good, err);
 }
 
 static bool open_call(struct call *c, struct dj_err *err)
@@ -229,9 +234,11 @@ static int attach(struct dj_cli *cli)
 	c->job.detaches = true;
 	if (!open_call(c, &err))
 		status = dj_cli_fail(cli, &err);
-	else if (c->was_recorded && c->stay.t.ticket.no == 0)
+	else if (c->was_recorded && c->stay.t.ticket.no == 0) {
+		/* One that is there and cannot be used may be mended. */
+		c->is_unheard = dj_record_has(&c->stay.record, "ticket");
 		status = say_result(c);
-	else
+	} else
 		status = walk(c, &err);
 	close_call(c);
 	/* Whatever went wrong, the program may have begun long ago. */
@@ -364,10 +371,10 @@ static int release(struct dj_cli *cli)
 			strcmp(err.info->name, "keep.none") == 0;
 	} else if (c->was_recorded) {
 		/* Its end is here: it may wipe itself now. */
-		is_released = (come_back(c, &err) &&
-				      dj_visit_run(&c->visit, &c->job,
-					      &c->outcome, &err)) ||
-			is_released;
+		if (come_back(c, &err))
+			(void)dj_visit_run(&c->visit, &c->job, &c->outcome,
+				&err);
+		is_released = c->visit.is_released || is_released;
 		c->visit.is_kept = false;
 		gone = true;
 	} else if (forgets || c->stay.t.ticket.no == 0) {

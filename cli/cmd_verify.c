@@ -170,7 +170,12 @@ static bool choose_policy(const struct dj_cli *cli, const struct subject *s,
 {
 	if (s->about == NULL || dj_cli_has(cli, "policy"))
 		return dj_trust_policy(cli, ret, err);
-	return dj_trust_policy_file(s->about->text[DJ_TICKET_POLICY], ret, err);
+	if (!dj_trust_policy_file(s->about->text[DJ_TICKET_POLICY], ret, err))
+		return false;
+	return memcmp(ret->sha256, s->about->policy_hash, 32) == 0 ||
+		dj_err_set(err, "keep.policy",
+			"the Keep %s: %s is not as it was when it was accepted; name a policy with --policy",
+			s->name, s->about->text[DJ_TICKET_POLICY]);
 }
 
 static bool pack_process(struct subject *s, size_t report_len,

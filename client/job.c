@@ -87,7 +87,8 @@ static bool on_time(struct run *r, int64_t now)
 static bool wants_input(const struct run *r, const struct feed *f)
 {
 	return r->stage == STAGE_STREAMS && !f->is_over && !f->is_asking &&
-		f->at == f->len && f->to.sent < f->to.limit;
+		!r->s->wire.is_deaf && f->at == f->len &&
+		f->to.sent < f->to.limit;
 }
 
 static bool read_input(struct run *r, struct feed *f)

@@ -726,7 +726,8 @@ bool dj_visit_run(struct dj_visit *v, struct dj_job *job,
 	job->ctx = v;
 	if (!dj_job_run(&v->session, job, ret, err))
 		return false;
-	v->is_released = !ret->detached;
+	/* RELEASE that nobody took is none. */
+	v->is_released = !ret->detached && !v->session.wire.is_deaf;
 	phase_end(v, "");
 	return true;
 }

@@ -94,8 +94,9 @@ static bool exchange(struct dj_session *s, uint32_t accept, uint8_t *ret_type,
 	uint8_t **ret_frame, size_t *ret_len, const char *what,
 	const char *bad_frame, struct dj_err *err)
 {
-	int64_t deadline = dj_now_ms() + PATIENCE_MS;
-	bool was_deaf;
+	bool was_deaf = s->wire.is_deaf;
+	int64_t deadline =
+		dj_now_ms() + (was_deaf ? DJ_WIRE_HEAR_OUT_MS : PATIENCE_MS);
 
 	for (;;) {
 		dj_status st = dj_wire_next(&s->wire,

@@ -45,7 +45,7 @@ static bool is_stale(const struct sockaddr_un *sa)
 static dj_status name_unix(const char *path, struct sockaddr_un *sa,
 	struct sockaddr_un *early, char err[static 256])
 {
-	int n = snprintf(early->sun_path, sizeof(early->sun_path), "%s.%ld",
+	int n = snprintf(early->sun_path, sizeof(early->sun_path), "%s.%07ld",
 		path, (long)getpid());
 
 	if (n < 0 || (size_t)n >= sizeof(early->sun_path)) {
@@ -64,7 +64,8 @@ static dj_status listen_early(int fd, const struct sockaddr_un *early)
 	int bad;
 
 	/* What an agent of our number left when it was killed. */
-	(void)unlink(early->sun_path);
+	if (is_stale(early))
+		(void)unlink(early->sun_path);
 	/* Never wider than it will be, not even for a moment. */
 	mask = umask(0117);
 	bad = bind(fd, (const struct sockaddr *)early, sizeof(*early));

@@ -95,13 +95,20 @@ static bool next_frame(struct ksp_client *c, uint8_t *ret_type)
 bool ksp_take_offer(struct ksp_client *c)
 {
 	uint8_t type, b[32], report[64];
+	struct dj_hello h;
 
 	if (!next_frame(c, &type) || type != DJ_FRAME_OFFER)
 		return false;
 	c->offer_len = c->frame_len - 8;
 	memcpy(c->offer, c->frame + 8, c->offer_len);
-	if (dj_offer_parse(c->offer, c->offer_len, &c->off) != DJ_OK ||
+	if (dj_hello_parse(c->hello + 8, c->hello_len - 8, &h) != DJ_OK ||
+		dj_offer_parse(c->offer, c->offer_len, &c->off) != DJ_OK ||
 		memcmp(c->off.config_hash, c->config_hash, 32) != 0)
+		return false;
+	if (h.mode == DJ_MODE_NEW
+			? c->off.state != DJ_KEEP_FRESH || c->off.attach_no != 0
+			: c->off.state != DJ_KEEP_OWNED ||
+				memcmp(c->off.keep_id, h.keep_id, 32) != 0)
 		return false;
 	dj_binding(c->hello + 8, c->hello_len - 8, c->offer, c->offer_len, b);
 	dj_report_data(b, DJ_LABEL_OFFER, report);
