@@ -118,7 +118,7 @@ r = donjon("--json", "verify", "job")
 v = json.loads(r.stdout)
 t.ok(r.returncode == 0 and v["good"] and v["subject"] == "job" and "offer.config" not in
      [c["name"] for c in v["checks"] if not c["ok"]], "verify judges a Keep's evidence by the policy it was accepted by", r)
-put("none.toml", re.sub(rb'"[0-9a-f]{64}"', b'"' + 64 * b"0" + b'"', get(agent.policy())))
+put("none.toml", re.sub(rb'"[0-9a-f]{64,96}"', lambda m: b'"' + (len(m[0]) - 2) * b"0" + b'"', get(agent.policy())))
 r = donjon("-p", "none.toml", "verify", "job")
 t.ok(r.returncode == 1 and b"refused: job" in r.stdout, "or by another", r)
 policy = agent.policy()
