@@ -232,14 +232,15 @@ static int attach(struct dj_cli *cli)
 	if (c == NULL)
 		return dj_cli_failf(cli, "internal.memory", "no memory");
 	c->job.detaches = true;
-	if (!open_call(c, &err))
+	if (!open_call(c, &err)) {
 		status = dj_cli_fail(cli, &err);
-	else if (c->was_recorded && c->stay.t.ticket.no == 0) {
+	} else if (c->was_recorded && c->stay.t.ticket.no == 0) {
 		/* One that is there and cannot be used may be mended. */
 		c->is_unheard = dj_record_has(&c->stay.record, "ticket");
 		status = say_result(c);
-	} else
+	} else {
 		status = walk(c, &err);
+	}
 	close_call(c);
 	/* Whatever went wrong, the program may have begun long ago. */
 	return status == 125 ? 122 : status;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "attest/policy.h"
-#include "cli/cli.h"
+#include "cli/trust.h"
 #include "cli/verbs.h"
 #include "client/json.h"
 #include "client/measure.h"
@@ -11,26 +11,20 @@
 #include "client/snp_id_file.h"
 #include "client/tees.h"
 
-static void hex(const uint8_t *p, size_t len, char *dst)
-{
-	for (size_t i = 0; i < len; i++)
-		(void)snprintf(dst + 2 * i, 3, "%02x", p[i]);
-}
-
 /* What a policy can ask for, in its own words. */
 static void say_id(const struct dj_snp_id_file *f)
 {
 	char text[97];
 
-	hex(f->id_key, 48, text);
+	dj_trust_hex(f->id_key, 48, text);
 	dj_cli_print("  id-key = [\"%s\"]\n", text);
 	if (f->has_author) {
-		hex(f->author_key, 48, text);
+		dj_trust_hex(f->author_key, 48, text);
 		dj_cli_print("  author-key = [\"%s\"]\n", text);
 	}
-	hex(f->id.family_id, 16, text);
+	dj_trust_hex(f->id.family_id, 16, text);
 	dj_cli_print("  family-id = [\"%s\"]\n", text);
-	hex(f->id.image_id, 16, text);
+	dj_trust_hex(f->id.image_id, 16, text);
 	dj_cli_print("  image-id = [\"%s\"]\n", text);
 	dj_cli_print("  min-guest-svn = %u\n", f->id.guest_svn);
 	dj_cli_print("  # guest policy 0x%llx\n",
@@ -41,10 +35,10 @@ static json_t *id_json(const struct dj_snp_id_file *f)
 {
 	char key[97], author[97], family[33], image[33];
 
-	hex(f->id_key, 48, key);
-	hex(f->author_key, 48, author);
-	hex(f->id.family_id, 16, family);
-	hex(f->id.image_id, 16, image);
+	dj_trust_hex(f->id_key, 48, key);
+	dj_trust_hex(f->author_key, 48, author);
+	dj_trust_hex(f->id.family_id, 16, family);
+	dj_trust_hex(f->id.image_id, 16, image);
 	return json_pack("{s:s,s:o,s:s,s:s,s:I,s:I}", "id_key", key,
 		"author_key", f->has_author ? json_string(author) : json_null(),
 		"family_id", family, "image_id", image, "guest_svn",
@@ -52,22 +46,22 @@ static json_t *id_json(const struct dj_snp_id_file *f)
 		(json_int_t)f->id.policy);
 }
 
-static json_t *line_json(const char *tee, const struct dj_measured *m)
+static json_t *line_json(const struct dj_measured *m)
 {
 	char text[97];
 
-	hex(m->digest, m->len, text);
-	return json_pack("{s:s,s:s,s:o,s:I}", "tee", tee, m->name, text,
-		"image", dj_json_name(m->path), "pages", (json_int_t)m->pages);
+	dj_trust_hex(m->digest, m->len, text);
+	return json_pack("{s:s,s:s,s:o,s:I}", "tee", dj_tee_name(m->tee),
+		m->name, text, "image", dj_json_name(m->path), "pages",
+		(json_int_t)m->pages);
 }
 
-static void say_line(const struct dj_cli *cli, const char *tee,
-	const struct dj_measured *m)
+static void say_line(const struct dj_cli *cli, const struct dj_measured *m)
 {
 	char text[97];
 
-	hex(m->digest, m->len, text);
-	dj_cli_print("%s %s %s\n", tee, m->name, text);
+	dj_trust_hex(m->digest, m->len, text);
+	dj_cli_print("%s %s %s\n", dj_tee_name(m->tee), m->name, text);
 	if (cli->verbose > 0)
 		dj_cli_print("  %s, %zu pages\n", m->path, m->pages);
 }
@@ -79,35 +73,14 @@ struct asked {
 	uint64_t sgx1;
 };
 
-/* An installation need not have all images, but one. */
-static size_t measure_all(const struct dj_cli *cli,
-	struct dj_measured ret[static DJ_MEASURED_COUNT],
-	uint8_t tees[static DJ_MEASURED_COUNT], struct dj_err *err)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < DJ_MEASURED_COUNT; i++) {
-		*err = (struct dj_err){ 0 };
-		tees[n] = dj_measured_tees[i];
-		if (dj_measure(tees[n], NULL, 0, &ret[n], err))
-			n++;
-		else if (strcmp(err->info->name, "image.read") != 0)
-			return 0;
-		else
-			dj_cli_note(cli, "not measured: %s", err->text);
-	}
-	return n;
-}
-
 static int measure(const struct dj_cli *cli, const struct asked *q)
 {
 	struct dj_measured m[DJ_MEASURED_COUNT];
-	uint8_t tees[DJ_MEASURED_COUNT] = { q->tee };
 	struct dj_snp_id_file id;
 	struct dj_err err = { 0 };
 	json_t *list;
 	size_t n = q->tee == 0
-		? measure_all(cli, m, tees, &err)
+		? dj_trust_measure(cli, m, &err)
 		: dj_measure(q->tee, q->image, q->sgx1, &m[0], &err);
 
 	if (n == 0 ||
@@ -117,15 +90,14 @@ static int measure(const struct dj_cli *cli, const struct asked *q)
 		return dj_cli_fail(cli, &err);
 	if (!cli->json) {
 		for (size_t i = 0; i < n; i++)
-			say_line(cli, dj_tee_name(tees[i]), &m[i]);
+			say_line(cli, &m[i]);
 		if (q->block != NULL)
 			say_id(&id);
 		return dj_cli_end(cli, 0);
 	}
 	list = json_array();
 	for (size_t i = 0; i < n; i++)
-		(void)json_array_append_new(list,
-			line_json(dj_tee_name(tees[i]), &m[i]));
+		(void)json_array_append_new(list, line_json(&m[i]));
 	return dj_cli_json(cli,
 		json_pack("{s:s,s:s,s:o,s:o*}", "schema", "donjon.measure/1",
 			"version", DJ_VERSION, "measurements", list, "id_block",

@@ -13,12 +13,6 @@
 #include "client/measure.h"
 #include "client/tees.h"
 
-static void hex(const uint8_t *p, size_t len, char *dst)
-{
-	for (size_t i = 0; i < len; i++)
-		(void)snprintf(dst + 2 * i, 3, "%02x", p[i]);
-}
-
 /* init */
 
 static const char template[] =
@@ -103,30 +97,23 @@ static int write_new(const struct dj_cli *cli, const char *path,
 	return 0;
 }
 
-/* A line for each image of this installation, which need not have all; false
- * if it has not even that of the first. */
-static bool measure_all(char *dst, size_t cap, struct dj_err *err)
+/* A line for each image of this installation. */
+static bool measure_lines(const struct dj_cli *cli, char *dst, size_t cap,
+	struct dj_err *err)
 {
-	size_t n = 0;
+	struct dj_measured m[DJ_MEASURED_COUNT];
+	size_t count = dj_trust_measure(cli, m, err), n = 0;
 
 	dst[0] = '\0';
-	for (size_t i = 0; i < DJ_MEASURED_COUNT; i++) {
-		struct dj_measured m;
-		struct dj_err none = { 0 };
+	for (size_t i = 0; i < count; i++) {
 		char digest[97];
 
-		if (!dj_measure(dj_measured_tees[i], NULL, 0, &m,
-			    i == 0 ? err : &none)) {
-			if (i == 0)
-				return false;
-			continue;
-		}
-		hex(m.digest, m.len, digest);
+		dj_trust_hex(m[i].digest, m[i].len, digest);
 		n += (size_t)snprintf(dst + n, n < cap ? cap - n : 0,
 			"\t{ tee = \"%s\", %s = \"%s\" },\n",
-			dj_tee_name(dj_measured_tees[i]), m.name, digest);
+			dj_tee_name(m[i].tee), m[i].name, digest);
 	}
-	return true;
+	return count != 0;
 }
 
 /* The line about roots: root, and those beside it for emulated TEEs. */
@@ -163,7 +150,7 @@ static int init(struct dj_cli *cli)
 	if (!allow && dj_cli_has(cli, "root"))
 		return dj_cli_failf(cli, "usage.option",
 			"--root goes with --allow-development");
-	if (!measure_all(keeps, sizeof(keeps), &err) ||
+	if (!measure_lines(cli, keeps, sizeof(keeps), &err) ||
 		(allow && !root_of(cli, root, &err)))
 		return dj_cli_fail(cli, &err);
 	if (allow)
@@ -209,7 +196,7 @@ static int check_json(const struct dj_cli *cli, const struct dj_policy *p,
 	(void)json_object_set_new(o, "schema", json_string("donjon.policy/1"));
 	(void)json_object_set_new(o, "good", json_boolean(good));
 	if (good) {
-		hex(p->sha256, 32, digest);
+		dj_trust_hex(p->sha256, 32, digest);
 		(void)json_object_set_new(o, "name", json_string(p->name));
 		(void)json_object_set_new(o, "sha256", json_string(digest));
 		(void)dj_policy_warnings(p, on_warning, &w);
@@ -265,7 +252,7 @@ static void explain_roots(const struct dj_policy *p)
 		     "(line %u), if signed under\n",
 		p->development_line);
 	for (size_t i = 0; i < p->root_count; i++) {
-		hex(p->roots[i].sha256, 32, digest);
+		dj_trust_hex(p->roots[i].sha256, 32, digest);
 		dj_cli_print("  %s (line %u)\n    sha256 %s\n",
 			p->roots[i].path, p->roots[i].line, digest);
 	}
@@ -309,7 +296,7 @@ static void explain_sgx(const struct dj_policy_sgx *p)
 	char digest[65];
 
 	for (size_t i = 0; i < p->signer_count; i++) {
-		hex(p->signers[i].mrsigner, 32, digest);
+		dj_trust_hex(p->signers[i].mrsigner, 32, digest);
 		dj_cli_print("  sgx signed by %s, isvprodid %u, isvsvn %u or "
 			     "above (line %u)\n",
 			digest, p->signers[i].isvprodid,
@@ -350,7 +337,7 @@ static void explain_keeps(const struct dj_policy *p)
 	for (size_t i = 0; i < p->measure_count; i++) {
 		const struct dj_policy_measure *m = &p->measures[i];
 
-		hex(m->bytes, m->len, digest);
+		dj_trust_hex(m->bytes, m->len, digest);
 		dj_cli_print("  %s %s (line %u)\n", dj_tee_name(m->tee), digest,
 			m->line);
 	}
@@ -365,7 +352,7 @@ static void explain_keeps(const struct dj_policy *p)
 	}
 	dj_cli_print("on one of the platforms\n");
 	for (size_t i = 0; i < p->platform_count; i++) {
-		hex(p->platforms[i].sha256, 32, digest);
+		dj_trust_hex(p->platforms[i].sha256, 32, digest);
 		dj_cli_print("  %s (line %u)\n", digest, p->platforms[i].line);
 	}
 }
@@ -393,7 +380,7 @@ static int explain(struct dj_cli *cli)
 		return dj_cli_fail(cli, &err);
 	if (cli->json)
 		return check_json(cli, &p, &err);
-	hex(p.sha256, 32, digest);
+	dj_trust_hex(p.sha256, 32, digest);
 	dj_cli_print("%s: policy \"%s\", sha256 %s\naccepts\n", p.file, p.name,
 		digest);
 	explain_keeps(&p);

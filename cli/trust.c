@@ -42,3 +42,26 @@ bool dj_trust_policy(const struct dj_cli *cli, struct dj_policy *ret,
 	dj_settings_done(&s);
 	return good;
 }
+
+size_t dj_trust_measure(const struct dj_cli *cli,
+	struct dj_measured ret[static DJ_MEASURED_COUNT], struct dj_err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < DJ_MEASURED_COUNT; i++) {
+		*err = (struct dj_err){ 0 };
+		if (dj_measure(dj_measured_tees[i], NULL, 0, &ret[n], err))
+			n++;
+		else if (strcmp(err->info->name, "image.read") != 0)
+			return 0;
+		else
+			dj_cli_note(cli, "not measured: %s", err->text);
+	}
+	return n;
+}
+
+void dj_trust_hex(const uint8_t *p, size_t len, char *dst)
+{
+	for (size_t i = 0; i < len; i++)
+		(void)snprintf(dst + 2 * i, 3, "%02x", p[i]);
+}

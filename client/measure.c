@@ -75,7 +75,7 @@ static bool measure(uint8_t tee, const struct dj_image *img,
 bool dj_measure(uint8_t tee, const char *file, uint64_t sgx1,
 	struct dj_measured *ret, struct dj_err *err)
 {
-	struct dj_measured m = { 0 };
+	struct dj_measured m = { .tee = tee };
 	struct dj_image img;
 	char *bytes = NULL;
 	size_t len = 0;

@@ -12,6 +12,7 @@
  * hardware, by the walk that launchers use (lib/evidence/image.h).
  */
 struct dj_measured {
+	uint8_t tee; /* enum dj_tee */
 	char path[DJ_PATH_MAX];
 	size_t pages;
 	size_t len; /* of digest: 32 or 48 */
